@@ -1,0 +1,241 @@
+"""Mask files into label maps, and label maps into mask files.
+
+A mask file holds one object id per pixel; 0 is background. The ids are the user's and are
+kept. Many programs save masks in ways that change ids unseen (soft edges, colours, lossy
+compression): such files are refused with the ids that were probably meant.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from rotoline.errors import InputError
+from rotoline.io.atomic import replacing
+from rotoline.io.frames import FrameSource
+from rotoline.io.pictures import describe_contents, list_pictures, opened_picture
+
+LabelMap = NDArray[np.uint8]
+"""Object id of every pixel, uint8 (H, W); 0 is background, ids are 1 to 255."""
+
+MAX_ID = 255
+
+_SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+_HOW_TO_SAVE = "save the mask as a PNG with a palette or in 8-bit grey, one value per object"
+
+
+def _davis_palette() -> NDArray[np.uint8]:
+    """The colour map of PASCAL VOC: the bits of the id, dealt to red, green, blue in turn."""
+    ids = np.arange(256)
+    channels = []
+    for channel in range(3):
+        bits = [((ids >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(3)]
+        channels.append(sum(bits))
+    return np.stack(channels, axis=1).astype(np.uint8)
+
+
+DAVIS_PALETTE = _davis_palette()
+"""Colour of every id in mask files, uint8 (256, 3), RGB; id 0 is black."""
+
+
+def read_mask(path: Path) -> LabelMap:
+    """Read a mask that marks objects.
+
+    Accepted are pictures with a palette (the id is the index), 8-bit grey (the id is the
+    value), 16-bit grey up to id 255, and masks with two values (1 bit, or grey with 0 and
+    the largest value), where white is object 1.
+
+    Returns:
+        The ids, uint8 (H, W), as the file has them; at least one pixel is not 0.
+
+    Raises:
+        InputError: the file is missing, is no mask, or marks nothing. The message says which
+            ids were probably meant.
+    """
+    labels = read_labels(path)
+    if not labels.any():
+        raise InputError(
+            f"{path} marks no object: every pixel is 0, which is background; "
+            "paint each object with its id, 1 to 255"
+        )
+    return labels
+
+
+def read_labels(path: Path) -> LabelMap:
+    """Read a mask that may be all background, as results are where objects are hidden.
+
+    Returns:
+        The ids, uint8 (H, W), as the file has them.
+
+    Raises:
+        InputError: as `read_mask`, except that nothing needs to be marked.
+    """
+    with opened_picture(path) as image:
+        if image.format in ("JPEG", "MPO"):
+            raise InputError(
+                f"{path} is a JPEG, whose compression changes ids near edges; "
+                f"{_HOW_TO_SAVE}, from the original and not from this JPEG"
+            )
+        if image.mode == "1":
+            return np.array(image).astype(np.uint8)
+        if image.mode not in ("L", "P", *_SIXTEEN_BIT_MODES):
+            raise InputError(_explain_colours(path, image.mode, np.array(image.convert("RGB"))))
+        values = np.array(image)
+        white = {"P": None, "L": 255}.get(image.mode, 65535)
+    found = np.unique(values)
+    if white in found and set(found) <= {0, white}:
+        return (values == white).astype(np.uint8)
+    _refuse_soft_edges(path, values, found)
+    if found[0] < 0 or found[-1] > MAX_ID:
+        outside = found[(found < 0) | (found > MAX_ID)]
+        raise InputError(
+            f"{path} holds the ids {_listed(outside)}; ids 1 to {MAX_ID} are supported, "
+            "so give these objects smaller ids"
+        )
+    return values.astype(np.uint8)
+
+
+def read_marks(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
+    """Read the masks that mark objects, one or several frames of them.
+
+    Args:
+        path: A mask for frame 0; or a folder of masks, each named like its frame.
+        frames: The frames that are marked.
+
+    Returns:
+        For each marked frame, by index and in order, its ids. An index beyond the end of a
+        video is found out only where the container tells the number of frames;
+        `frames.read` refuses it in any case.
+
+    Raises:
+        InputError: a mask cannot be used, belongs to no frame, or has another size.
+    """
+    if not path.is_dir():
+        files = {0: path}
+    else:
+        files = _match_frames(path, frames)
+    marks = {}
+    for index in sorted(files):
+        labels = read_mask(files[index])
+        if labels.shape != frames.size:
+            raise InputError(
+                f"{files[index]} is {labels.shape[0]} x {labels.shape[1]}, but the frames of "
+                f"{frames.path} are {frames.size[0]} x {frames.size[1]} (height x width); "
+                "make the mask on a frame of full size"
+            )
+        marks[index] = labels
+    return marks
+
+
+def write_mask(path: Path, labels: LabelMap) -> None:
+    """Write ids as a PNG with the palette of DAVIS, complete or not at all.
+
+    Raises:
+        InputError: `labels` is not uint8 (H, W).
+        OutputError: the file could not be written.
+    """
+    if labels.ndim != 2 or labels.dtype != np.uint8:
+        raise InputError(
+            f"labels are {labels.dtype} of shape {labels.shape}; "
+            "a mask is uint8 (height, width), one id per pixel"
+        )
+    image = Image.fromarray(labels)
+    image.putpalette(DAVIS_PALETTE.tobytes())
+    with replacing(path) as temporary:
+        # Level 1 takes a fifth of the time of the default; runs of equal ids stay tiny.
+        image.save(temporary, format="PNG", compress_level=1)
+
+
+def _match_frames(folder: Path, frames: FrameSource) -> dict[int, Path]:
+    """Map frame indices to the mask files of a folder."""
+    files: dict[int, Path] = {}
+    for file in list_pictures(folder):
+        index = frames.find(file.stem)
+        if index is None:
+            raise InputError(
+                f"{file} belongs to no frame of {frames.path}: {_frame_names(frames)}; "
+                "name each mask like the frame that it marks"
+            )
+        if index in files:
+            raise InputError(
+                f"{files[index]} and {file} both mark frame {frames.name(index)}; "
+                "keep one mask per frame"
+            )
+        files[index] = file
+    if not files:
+        raise InputError(
+            f"{folder} holds no masks: {describe_contents(folder)}; "
+            "put PNG files there, each named like the frame that it marks"
+        )
+    return files
+
+
+def _frame_names(frames: FrameSource) -> str:
+    """What frame names look like, for a message."""
+    if frames.count is None:
+        return f"frames are called {frames.name(0)}, {frames.name(1)} and so on"
+    if frames.count == 1:
+        return f"the only frame is called {frames.name(0)}"
+    return f"frames are called {frames.name(0)} ... {frames.name(frames.count - 1)}"
+
+
+def _solid_values(values: np.ndarray) -> np.ndarray:
+    """Values that fill some 3 x 3 neighbourhood; those of soft edges exist in thin lines only."""
+    largest = ndimage.maximum_filter(values, size=3, mode="nearest")
+    smallest = ndimage.minimum_filter(values, size=3, mode="nearest")
+    return np.unique(values[largest == smallest])
+
+
+def _refuse_soft_edges(path: Path, values: np.ndarray, found: np.ndarray) -> None:
+    """Raise InputError if most of the values in a mask exist only along edges."""
+    if len(found) < 4:
+        return
+    solid = _solid_values(values)
+    soft = len(found) - len(solid)
+    if soft >= 3 and soft > len(solid):
+        meant = solid[solid > 0]
+        probably = f"probably meant: {_listed(meant)}" if len(meant) else "none of them is solid"
+        raise InputError(
+            f"{path} holds {len(found)} different values, and {soft} of them only in thin lines: "
+            f"its edges are soft (anti-aliased) and would become objects; {probably}; "
+            "export the mask without anti-aliasing, or set every other value to 0"
+        )
+
+
+def _explain_colours(path: Path, mode: str, picture: np.ndarray) -> str:
+    """Say what a colour picture given as a mask holds, and which ids were probably meant."""
+    packed = picture.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    colours, areas = np.unique(packed, return_counts=True)
+    start = (
+        f"{path} is a colour picture (mode {mode}) with {len(colours)} "
+        f"{'colour' if len(colours) == 1 else 'colours'}; a mask holds one id per pixel"
+    )
+    is_solid = np.isin(colours, _solid_values(packed))
+    if areas[is_solid].sum() <= packed.size / 2 or is_solid.sum() > MAX_ID:
+        return f"{start}, and this looks like a photograph; give a mask, or {_HOW_TO_SAVE}"
+    edges = "its colours are solid" if is_solid.all() else "its edges are soft (anti-aliased)"
+    by_area = np.argsort(-areas[is_solid], kind="stable")
+    objects = [int(colour) for colour in colours[is_solid][by_area] if colour != 0]
+    return f"{start}; {edges}, probably meant: {_guess_ids(objects)}; {_HOW_TO_SAVE}"
+
+
+def _guess_ids(colours: list[int]) -> str:
+    """Ids for packed colours, largest area first: those of the DAVIS palette, else 1, 2, ..."""
+    palette = {int(r) << 16 | int(g) << 8 | int(b): i for i, (r, g, b) in enumerate(DAVIS_PALETTE)}
+    if all(colour in palette for colour in colours):
+        ids = {palette[colour]: colour for colour in colours}
+    else:
+        ids = dict(enumerate(colours, start=1))
+    shown = [
+        f"id {i} for ({c >> 16}, {c >> 8 & 255}, {c & 255})" for i, c in sorted(ids.items())[:8]
+    ]
+    more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
+    return ", ".join(shown) + more if shown else "nothing but background"
+
+
+def _listed(values: np.ndarray) -> str:
+    """The first values, and how many more there are."""
+    shown = ", ".join(str(value) for value in values[:8])
+    return shown + (f" and {len(values) - 8} more" if len(values) > 8 else "")

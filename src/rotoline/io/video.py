@@ -1,0 +1,348 @@
+"""Frames from one video file.
+
+A video can only be decoded forwards, from a keyframe on. To deliver frames backwards, the
+file is decoded in chunks: seek to the keyframe before the chunk, decode to its end, hand the
+chunk out in reverse. Seeking is not exact in every format, and frames after it may look
+different (they can refer to frames before the keyframe). So each frame is recognised by its
+time stamp and checked against the checksum that it had in the forward pass; when either
+fails, the file is decoded from the beginning, which is slow and always right.
+"""
+
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from rotoline.errors import InputError
+
+MAX_PIXELS = 8192 * 8192
+"""Largest frame that is decoded: a small file can claim pictures that fill the memory."""
+
+# These read other files, the network or a device, draw text as video, or are single pictures.
+_REFUSED = {
+    *("hls", "dash", "webm_dash_manifest", "concat", "imf", "avisynth", "vapoursynth"),
+    *("rtsp", "rtp", "sdp", "sap", "lavfi"),
+    *("tty", "bin", "xbin", "adf", "idf"),
+    *("image2", "image2pipe"),
+}
+_OPTIONS = {
+    "format_whitelist": ",".join(
+        sorted(
+            name
+            for name in av.formats_available
+            if name not in _REFUSED and not name.endswith("_pipe")
+        )
+    ),
+    "protocol_whitelist": "file",
+    "max_pixels": str(MAX_PIXELS),
+}
+
+_CHUNK_BYTES = 2**28
+_LONGEST_CHUNK = 32
+_SEEK_LEADS = (0, 64, 256)
+"""Frames to aim before the wanted one: MPEG transport streams land up to two seconds late."""
+
+_DEFAULT_RATE = Fraction(24)
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """What the container says about its length, before anything is decoded."""
+
+    frames: int | None
+    """Exact number of frames, where the container counts them."""
+    seconds: Fraction | None
+    """When the last frame ends, from time 0 of the file."""
+    slack: Fraction
+    """By how much `seconds` may be off in an undamaged file."""
+    estimate: int | None
+    """Number of frames, counted or from the duration."""
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What one pass through the file met on its way."""
+
+    discarded: int = 0
+    """Packets that the file itself says not to show (an edit list)."""
+    end: Fraction | None = None
+    """When the last decoded frame ends, in seconds."""
+    damage: str | None = None
+    """Why decoding stopped, unless it reached the end of the file."""
+
+
+class VideoFile:
+    """A video file; every frame upright, as its display matrix says.
+
+    The first video stream counts; a cover picture only if there is nothing else. Formats
+    that refer to other files or to the network are refused.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problem: str | None = None
+        self._length: int | None = None
+        # Of every frame decoded so far: a few dozen bytes a frame.
+        self._stamps: list[int | None] = []
+        self._checksums: list[int] = []
+        with self._opened() as (container, stream):
+            self._time_base = stream.time_base
+            self.frame_rate = _frame_rate(stream)
+            self._promise = _read_promise(container, stream, self.frame_rate)
+        first = next(iter(self), None)
+        if first is None:
+            raise InputError(
+                f"{path} holds no frame that can be decoded ({self.problem or 'it is empty'}); "
+                "check that the file plays and was copied completely"
+            )
+        self.size: tuple[int, int] = first.shape[:2]
+
+    @property
+    def count(self) -> int | None:
+        """Number of frames: what the container says, or the truth once the end was reached."""
+        return self._promise.estimate if self._length is None else self._length
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield every frame from the first to the last."""
+        seen = _Pass()
+        index = 0
+        with self._opened() as (container, stream):
+            for stamp, frame in _decode(container, stream, seen):
+                self._remember(index, stamp, frame)
+                yield frame
+                index += 1
+        self._length = index
+        self.problem = self._explain_end(index, seen)
+
+    def backwards(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield index and frame for `start` - 1, `start` - 2, ..., 0, in constant memory."""
+        if start > len(self._stamps):
+            for _ in islice(self, start):
+                pass
+        if start > len(self._stamps):
+            raise self._missing(start - 1)
+        length = max(4, min(_LONGEST_CHUNK, _CHUNK_BYTES // (3 * self.size[0] * self.size[1])))
+        for high in range(start, 0, -length):
+            low = max(0, high - length)
+            chunk = self._read_span(low, high)
+            while chunk:
+                yield low + len(chunk) - 1, chunk.pop()
+
+    def read(self, indices: Collection[int]) -> dict[int, np.ndarray]:
+        """Read some frames by index; decodes from the beginning to the last of them."""
+        wanted = set(indices)
+        if wanted and min(wanted) < 0:
+            raise self._missing(min(wanted))
+        frames = islice(self, max(wanted, default=-1) + 1)
+        found = {index: frame for index, frame in enumerate(frames) if index in wanted}
+        if len(found) < len(wanted):
+            raise self._missing(max(wanted))
+        return found
+
+    def name(self, index: int) -> str:
+        """The index with five digits."""
+        return f"{index:05d}"
+
+    def find(self, name: str) -> int | None:
+        """The index that `name` is when read as a number, or None."""
+        if not (name.isascii() and name.isdigit() and len(name) <= 9):
+            return None
+        known = self._promise.frames if self._length is None else self._length
+        return int(name) if known is None or int(name) < known else None
+
+    def time(self, index: int) -> float | None:
+        """Seconds since the first frame; None if not decoded yet or without a time stamp."""
+        if index >= len(self._stamps):
+            return None
+        first, stamp = self._stamps[0], self._stamps[index]
+        return None if first is None or stamp is None else float((stamp - first) * self._time_base)
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
+        """Open the file anew and choose the stream."""
+        if not self.path.is_file():
+            found = "is not a file" if self.path.exists() else "does not exist"
+            raise InputError(f"{self.path} {found}; give a video file or a folder of pictures")
+        try:
+            # An absolute path: in a relative one, "a:b.mp4" would name the protocol "a".
+            container = av.open(
+                str(self.path.absolute()), options=_OPTIONS, metadata_errors="replace"
+            )
+        except av.ArgumentError as error:
+            raise InputError(
+                f"{self.path} is not a video by itself: it looks like a playlist, a stream "
+                "description or a single picture; give a video file or a folder of pictures"
+            ) from error
+        except av.FFmpegError as error:
+            raise InputError(
+                f"{self.path} is not a video that can be read ({error.strerror}); "
+                "check that the file plays and was copied completely"
+            ) from error
+        with container:
+            yield container, self._choose_stream(container)
+
+    def _choose_stream(self, container: InputContainer) -> VideoStream:
+        """Take the first video stream, ready to decode; a cover picture only as a last resort."""
+        streams = sorted(
+            container.streams.video,
+            key=lambda stream: bool(stream.disposition & av.stream.Disposition.attached_pic),
+        )
+        if not streams:
+            raise InputError(
+                f"{self.path} holds no video: {container.format.long_name} with "
+                f"{len(container.streams)} other streams; if it should be a video, it was "
+                "probably cut off, so copy or download it again"
+            )
+        stream = streams[0]
+        if stream.codec_context is None:
+            raise InputError(
+                f"{self.path} is in a format that cannot be decoded here; convert it to H.264"
+            )
+        if stream.width * stream.height > MAX_PIXELS:
+            raise InputError(
+                f"{self.path} has frames of {stream.height} x {stream.width} pixels; at most "
+                f"{MAX_PIXELS} pixels are supported, so scale it down"
+            )
+        # The option above guards the probing; decoding has a context of its own.
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        stream.thread_type = "AUTO"
+        return stream
+
+    def _remember(self, index: int, stamp: int | None, frame: np.ndarray) -> None:
+        """Note time stamp and checksum of a frame met in order, and check its size."""
+        if index > 0 and frame.shape[:2] != self.size:
+            raise InputError(
+                f"{self.path} changes size at frame {index}: from {self.size[0]} x "
+                f"{self.size[1]} to {frame.shape[0]} x {frame.shape[1]} (height x width); "
+                "frames must have one size, so cut or scale the video"
+            )
+        if index == len(self._stamps):
+            self._stamps.append(stamp)
+            self._checksums.append(zlib.crc32(frame))
+
+    def _read_span(self, low: int, high: int) -> list[np.ndarray]:
+        """Read frames `low` to `high` - 1 with the pixels that they have in a forward pass."""
+        for lead in _SEEK_LEADS:
+            frames = self._read_by_seeking(low, high, lead)
+            if frames is not None:
+                return frames
+        return list(islice(self, low, high))
+
+    def _read_by_seeking(self, low: int, high: int, lead: int) -> list[np.ndarray] | None:
+        """Read frames `low` to `high` - 1 from a keyframe on; None if that is not exact.
+
+        The keyframe is the one at or before `lead` frames earlier, if the format seeks exactly.
+        """
+        stamps = self._stamps[low:high]
+        if None in stamps or len(set(stamps)) < len(stamps):
+            return None
+        found: list[np.ndarray] = []
+        with self._opened() as (container, stream):
+            try:
+                container.seek(self._stamps[max(0, low - lead)] or 0, stream=stream)
+            except av.FFmpegError:
+                return None
+            for stamp, frame in _decode(container, stream, _Pass()):
+                if stamp == stamps[len(found)]:
+                    if zlib.crc32(frame) != self._checksums[low + len(found)]:
+                        return None
+                    found.append(frame)
+                    if len(found) == len(stamps):
+                        return found
+                elif found or stamp is None or stamp > stamps[0]:
+                    return None  # landed behind the first frame, or skipped one
+        return None
+
+    def _explain_end(self, decoded: int, seen: _Pass) -> str | None:
+        """Say why a pass ended after `decoded` frames; None if all that was promised came."""
+        promise = self._promise
+        of = "" if promise.estimate is None else f" of {promise.estimate}"
+        if seen.damage is not None:
+            return f"{self.path} stopped after {decoded}{of} frames: damaged ({seen.damage})"
+        if promise.frames is not None:
+            is_short = decoded + seen.discarded < promise.frames
+        elif promise.seconds is not None and seen.end is not None:
+            is_short = seen.end + promise.slack < promise.seconds
+        else:
+            is_short = False
+        if is_short:
+            return f"{self.path} ended after {decoded}{of} frames: cut off or damaged"
+        return None
+
+    def _missing(self, index: int) -> InputError:
+        has = "" if self.count is None else f", it has {self.count} frames"
+        because = "" if self.problem is None else f" ({self.problem})"
+        return InputError(
+            f"{self.path} has no frame {index}{has}{because}; frames are counted from 0, "
+            "so give a smaller index, or one that is not negative"
+        )
+
+
+def upright(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn and mirror a picture (H, W, 3) as a display matrix says; a view.
+
+    Args:
+        picture: The picture as it is coded.
+        matrix: Nine numbers. Coded column x and row y go to column `m[0] x + m[3] y` and row
+            `m[1] x + m[4] y`. Multiples of 90 degrees are meant; other angles are rounded.
+    """
+    if abs(matrix[1]) > abs(matrix[0]):
+        picture = picture.swapaxes(0, 1)
+        across, down = matrix[3], matrix[1]
+    else:
+        across, down = matrix[0], matrix[4]
+    return picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+
+
+def _decode(
+    container: InputContainer, stream: VideoStream, seen: _Pass
+) -> Iterator[tuple[int | None, np.ndarray]]:
+    """Yield time stamp and upright picture from where the container stands; stop at damage."""
+    try:
+        for packet in container.demux(stream):
+            seen.discarded += packet.is_discard
+            for frame in packet.decode():
+                picture = frame.to_ndarray(format="rgb24")
+                matrix = frame.side_data.get("DISPLAYMATRIX")
+                if matrix is not None:
+                    picture = upright(picture, np.frombuffer(matrix, np.int32))
+                yield frame.pts, np.ascontiguousarray(picture)
+                if frame.pts is not None:
+                    seen.end = (frame.pts + (frame.duration or 0)) * stream.time_base
+    except av.FFmpegError as error:
+        seen.damage = error.strerror or str(error)
+
+
+def _frame_rate(stream: VideoStream) -> Fraction:
+    """The average rate; some files state nonsense such as 90,000 frames a second."""
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate is not None and 0 < rate <= 1000:
+            return rate
+    return _DEFAULT_RATE
+
+
+def _read_promise(container: InputContainer, stream: VideoStream, rate: Fraction) -> _Promise:
+    """Collect what the container says about the length of the stream."""
+    begin = (stream.start_time or 0) * stream.time_base
+    seconds, slack = None, Fraction(3, 2) / rate
+    written = stream.metadata.get("DURATION", "")  # where Matroska keeps it
+    if stream.duration:
+        seconds = begin + stream.duration * stream.time_base
+    elif written.count(":") == 2:
+        hours, minutes, rest = written.split(":")
+        seconds = Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(rest)
+    elif container.duration:
+        # Of the longest stream; sound often runs a little longer than the picture.
+        seconds = begin + Fraction(container.duration, av.time_base)
+        slack += 0 if len(container.streams) == 1 else 1
+    frames = stream.frames or None
+    guess = None if seconds is None else round((seconds - begin) * rate)
+    return _Promise(frames=frames, seconds=seconds, slack=slack, estimate=frames or guess)

@@ -1,0 +1,1 @@
+"""Numeric operations that know nothing of videos, objects or files."""

@@ -1,0 +1,1 @@
+"""What adapting to an object (online) and training (offline) share."""

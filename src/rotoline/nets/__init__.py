@@ -1,0 +1,1 @@
+"""Networks only: constructors take numbers, forward passes take and give tensors."""

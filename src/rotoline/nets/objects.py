@@ -1,0 +1,83 @@
+"""The two small networks that run once per object: prior-aware fusion and propagation."""
+
+from torch import Tensor, cat, nn
+from torch.nn import functional
+
+from rotoline.kernels.propagation import propagate, softmax_gates
+from rotoline.nets.embedding import COARSE_GUIDANCE, GUIDANCE, Features
+
+LIFTED = 8
+"""Channels that a score map is lifted to for propagation (the published code has 32)."""
+
+
+class PriorFusion(nn.Module):
+    """An object's logit, corrected by where the object was one frame earlier.
+
+    The layers that see only the frame (`Features.guidance`) were computed once for all objects;
+    here they are added to what the object brings. Half of the work happens at stride 8, with
+    dilation, so that a correction sees some 100 pixels around it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(2, GUIDANCE, 3, padding=1)
+        self.down = nn.Conv2d(GUIDANCE, COARSE_GUIDANCE, 3, stride=2, padding=1)
+        self.middle = nn.Conv2d(COARSE_GUIDANCE, COARSE_GUIDANCE, 3, padding=2, dilation=2)
+        self.wide = nn.Conv2d(COARSE_GUIDANCE, COARSE_GUIDANCE, 3, padding=4, dilation=4)
+        self.up = nn.Conv2d(COARSE_GUIDANCE, GUIDANCE, 1)
+        self.leave = nn.Conv2d(GUIDANCE, 1, 3, padding=1)
+
+    def forward(self, logit: Tensor, prior: Tensor, features: Features) -> Tensor:
+        """Correct the logits.
+
+        Args:
+            logit: `(K, 1, h, w)`, one map per object.
+            prior: `(K, 1, h, w)` in [0, 1], each object's previous mask, 0 where unknown.
+            features: Of one frame (B = 1).
+
+        Returns:
+            `(K, 1, h, w)`: corrected logits.
+        """
+        joined = self.enter(cat((logit.clamp(-8, 8) / 4, prior), dim=1)) + features.guidance
+        fine = functional.relu(joined, inplace=True)
+        coarse = functional.relu(self.down(fine) + features.coarse_guidance, inplace=True)
+        coarse = coarse + functional.relu(self.middle(coarse))
+        coarse = coarse + functional.relu(self.wide(coarse))
+        back = functional.interpolate(
+            self.up(coarse), size=fine.shape[-2:], mode="bilinear", align_corners=False
+        )
+        return logit + self.leave(functional.relu(fine + back, inplace=True))
+
+
+class Propagation(nn.Module):
+    """The spatial propagation network: lift, propagate twice with shared gates, decode.
+
+    Paper section "Spatial Propagation Network" and the structure of the published code: the map is
+    lifted to several channels, scanned in four directions, merged by the maximum, and that once
+    more. Deviations: gates are softmax-4 (a convex combination, so nothing leaves its range) and
+    shared by all channels and objects; they come from the shared embedding and not from a VGG-16.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lift = nn.Conv2d(2, LIFTED, 3, padding=1)
+        self.decode = nn.Conv2d(2 * LIFTED, 16, 3, padding=1)
+        self.leave = nn.Conv2d(16, 1, 3, padding=1)
+
+    def forward(self, logit: Tensor, gate_logits: Tensor) -> Tensor:
+        """Sharpen the logits.
+
+        Args:
+            logit: `(K, 1, h, w)`, one map per object.
+            gate_logits: `(1 or K, 4, 4, h, w)`, `Features.gates`.
+
+        Returns:
+            `(K, 1, h, w)`: sharpened logits.
+        """
+        lifted = functional.relu(self.lift(cat((logit.clamp(-8, 8) / 4, logit.sigmoid()), dim=1)))
+        gates = softmax_gates(gate_logits)
+        once = propagate(lifted, gates, merge="max")
+        twice = propagate(once, gates, merge="max")
+        decoded = functional.relu(self.decode(cat((lifted, twice), dim=1)), inplace=True)
+        return logit + self.leave(decoded)
+

@@ -1,0 +1,1 @@
+"""Offline training of what ships: an experiment reads top to bottom."""

@@ -1,0 +1,65 @@
+"""Checkpoints of a training as safetensors: network, optimiser and step, and no pickle."""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from rotoline.errors import ConfigError, WeightsError
+
+NAME = "checkpoint.safetensors"
+
+
+def save_checkpoint(
+    folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer, step: int, config: dict
+) -> None:
+    """Write the checkpoint; the one before stays until the new one is complete."""
+    tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        for name, value in state.items():
+            tensors[f"optimizer.{index}.{name}"] = value
+    metadata = {"step": str(step), "config": json.dumps(config)}
+    temporary = folder / f"{NAME}.tmp"
+    save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata)
+    os.replace(temporary, folder / NAME)
+
+
+def load_checkpoint(
+    folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer, config: dict
+) -> int:
+    """Restore network and optimiser in place and say how many steps were done; 0 without a file.
+
+    Raises:
+        ConfigError: The checkpoint was made with other settings.
+        WeightsError: The file is damaged or belongs to another network.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return 0
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is damaged ({error}); delete it to start anew") from error
+    made_with = json.loads(metadata["config"])
+    if made_with != config:
+        changed = sorted(key for key in config if made_with.get(key) != config[key])
+        raise ConfigError(
+            f"{path} was made with other settings ({', '.join(changed)}); "
+            "use the same ones to resume, or another output folder"
+        )
+    weights = {key[4:]: value for key, value in tensors.items() if key.startswith("net.")}
+    net.load_state_dict(weights)
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return int(metadata["step"])

@@ -1,0 +1,87 @@
+"""The training data, held in memory at 480p: video clips and still images as short clips.
+
+The folder layout is that of `docs/training.md`: each part is optional, at least one clip is needed.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from rotoline.errors import InputError
+
+DEVELOPMENT_SPLIT = (
+    "bmx-bumps",
+    "dance-jump",
+    "horsejump-low",
+    "kite-walk",
+    "scooter-gray",
+    "tennis",
+)
+"""Sequences that weights are measured on and therefore not fitted on."""
+
+SHORT_SIDE = 480
+"""Larger pictures are reduced to it while loading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Frames with labels; a still image is a clip of one frame."""
+
+    name: str
+    frames: list[Tensor]
+    """uint8 `(3, H, W)` each."""
+    labels: list[Tensor]
+    """uint8 `(H, W)` each: object ids, 0 is background."""
+
+    @property
+    def is_still(self) -> bool:
+        """Whether motion has to be made up."""
+        return len(self.frames) == 1
+
+
+def load_clips(folder: Path, leave_out: Collection[str]) -> list[Clip]:
+    """Read every clip and still below a data folder.
+
+    Args:
+        folder: Holds any of `davis-2016-train`, `davis-2017-first-frames`, `clothing-co-parsing`.
+        leave_out: Names of video sequences not to read.
+
+    Raises:
+        InputError: There is no video sequence below the folder.
+    """
+    clips = []
+    frames = folder / "davis-2016-train" / "JPEGImages" / "480p"
+    masks = folder / "davis-2016-train" / "Annotations" / "480p"
+    for sequence in sorted(frames.glob("*")):
+        if sequence.name not in leave_out:
+            pictures = sorted(sequence.glob("*.jpg"))
+            truth = [masks / sequence.name / f"{path.stem}.png" for path in pictures]
+            clips.append(_read(sequence.name, pictures, truth))
+    if not clips:
+        raise InputError(
+            f"no training sequence below {folder}; needed is "
+            "davis-2016-train/JPEGImages/480p/SEQUENCE/*.jpg (see docs/training.md)"
+        )
+    for name, labels in (("davis-2017-first-frames", "masks"), ("clothing-co-parsing", "labels")):
+        for picture in sorted((folder / name / "images").glob("*.jpg")):
+            truth = folder / name / labels / f"{picture.stem}.png"
+            clips.append(_read(f"{name}/{picture.stem}", [picture], [truth]))
+    return clips
+
+
+def _read(name: str, pictures: list[Path], truth: list[Path]) -> Clip:
+    frames, labels = [], []
+    for picture, mask in zip(pictures, truth, strict=True):
+        with Image.open(picture) as image, Image.open(mask) as label:
+            scale = min(1.0, SHORT_SIDE / min(image.size))
+            size = (round(image.width * scale), round(image.height * scale))
+            pixels = np.array(image.convert("RGB").resize(size, Image.Resampling.BOX))
+            ids = np.array(label.resize(size, Image.Resampling.NEAREST), dtype=np.uint8)
+        frames.append(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
+        labels.append(torch.from_numpy(np.where(ids == 255, 1, ids)))
+    return Clip(name, frames, labels)
