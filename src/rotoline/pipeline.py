@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from rotoline.clock import Clock
@@ -47,6 +47,8 @@ class PipelineConfig(BaseModel):
     score: ScoreConfig = ScoreConfig()
     propagate: PropagateConfig = PropagateConfig()
     regions: RegionsConfig = RegionsConfig()
+    seed: int = Field(0, ge=0)
+    """Decides whatever is random. Nothing in the closed-form learner is."""
 
 
 def segment(
@@ -81,7 +83,8 @@ def segment(
         is_late = marks.starts > index
         logits = track.step(frame, active=~is_late & ~marks.shows(index))
         if index in waiting:
-            logits[is_late] = _unpack(waiting.pop(index), logits.shape)[is_late]
+            was_late = torch.from_numpy(is_late)[:, None, None]
+            logits = torch.where(was_late, _unpack(waiting.pop(index), logits.shape), logits)
         logits = track.place_marks(index, logits)
         yield track.result(index, logits)
 

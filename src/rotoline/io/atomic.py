@@ -16,6 +16,8 @@ from rotoline.errors import OutputError
 ADVICE = {
     errno.ENOSPC: "free some space, or write to another disk, and run it again",
     errno.EDQUOT: "free some space, or write to another disk, and run it again",
+    errno.EFBIG: "the disk or a limit of this account allows no file of that size; raise it, or "
+    "write to another disk",
     errno.EACCES: "choose a folder that you may write to",
     errno.EPERM: "choose a folder that you may write to",
     errno.EROFS: "choose a folder that you may write to",

@@ -4,7 +4,8 @@
     for index, frame in source.backwards(start): ...     # start - 1, start - 2, ..., 0
     source.read({0, 40})                                 # some frames, for the marks
 
-Everything here is exact: a frame has the same pixels whichever way it was reached.
+A frame has the same pixels whichever way it was reached. Only where a video is damaged may
+its decoder fill the gaps differently each time; `problem` then says so.
 """
 
 from collections.abc import Collection, Iterator

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from rotoline.errors import InputError
+from rotoline.errors import InputError, OutputError
 from rotoline.io.atomic import replacing
 from rotoline.io.masks import DAVIS_PALETTE, LabelMap
 
@@ -109,6 +109,12 @@ def write_overlay(
             if writer is None:
                 raise InputError(f"{path} would be empty: there are no frames; pass at least one")
             writer.finish()
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):  # `replacing` says more about these
+                raise
+            raise OutputError(
+                f"cannot write {path}: the encoder failed ({error.strerror}); try another size"
+            ) from error
         finally:
             if writer is not None:
                 writer.close()
@@ -141,11 +147,9 @@ def contact_sheet(pictures: Sequence[np.ndarray], columns: int, width: int) -> n
     sheet = np.zeros((rows * tile_height, width, 3), np.uint8)
     for position, picture in enumerate(pictures):
         row, column = divmod(position, columns)
+        top, left = row * tile_height, column * tile_width
         tile = Image.fromarray(picture).resize((tile_width, tile_height), Image.Resampling.LANCZOS)
-        sheet[
-            row * tile_height : (row + 1) * tile_height,
-            column * tile_width : (column + 1) * tile_width,
-        ] = np.asarray(tile)
+        sheet[top : top + tile_height, left : left + tile_width] = np.asarray(tile)
     return sheet
 
 

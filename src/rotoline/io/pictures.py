@@ -20,8 +20,12 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 """What Pillow may try. It knows forty more formats, among them some with a bad record."""
 
-# Everything that Pillow raises for a damaged file; SyntaxError is how its PNG reader says so.
-_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, struct.error)
+# What Pillow raises for damaged files, found by damaging files of each format at random.
+# SyntaxError is how its PNG reader says so, TypeError how the TIFF reader misses the size.
+_DAMAGE = (
+    *(OSError, EOFError, SyntaxError, struct.error),
+    *(ValueError, TypeError, LookupError, ArithmeticError),
+)
 
 
 @contextmanager
@@ -73,7 +77,7 @@ def list_pictures(folder: Path) -> list[Path]:
         raise InputError(
             f"{folder} cannot be listed: {error.strerror}; give a folder that you may read"
         ) from error
-    return sorted(pictures, key=lambda path: _natural_key(path.name))
+    return sorted(pictures, key=lambda path: (_natural_key(path.stem), path.name))
 
 
 def describe_contents(folder: Path) -> str:
@@ -89,8 +93,8 @@ def describe_contents(folder: Path) -> str:
     return f"it holds {shown}" + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _natural_key(name: str) -> tuple[list[str | int], str]:
-    """Sort key that compares runs of digits as numbers; the name itself breaks ties."""
+def _natural_key(name: str) -> list[str | int]:
+    """Sort key that compares runs of digits as numbers, and ignores case."""
     # re.split with a group alternates text and digits, so equal positions have equal types.
     parts = re.split(r"(\d+)", name.casefold())
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]

@@ -8,9 +8,9 @@ time stamp and checked against the checksum that it had in the forward pass; whe
 fails, the file is decoded from the beginning, which is slow and always right.
 """
 
+import re
 import zlib
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -22,35 +22,14 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from rotoline.errors import InputError
-
-MAX_PIXELS = 8192 * 8192
-"""Largest frame that is decoded: a small file can claim pictures that fill the memory."""
-
-# These read other files, the network or a device, draw text as video, or are single pictures.
-_REFUSED = {
-    *("hls", "dash", "webm_dash_manifest", "concat", "imf", "avisynth", "vapoursynth"),
-    *("rtsp", "rtp", "sdp", "sap", "lavfi"),
-    *("tty", "bin", "xbin", "adf", "idf"),
-    *("image2", "image2pipe"),
-}
-_OPTIONS = {
-    "format_whitelist": ",".join(
-        sorted(
-            name
-            for name in av.formats_available
-            if name not in _REFUSED and not name.endswith("_pipe")
-        )
-    ),
-    "protocol_whitelist": "file",
-    "max_pixels": str(MAX_PIXELS),
-}
+from rotoline.io.decoding import Pass, decode, frame_rate, opened_video
 
 _CHUNK_BYTES = 2**28
 _LONGEST_CHUNK = 32
 _SEEK_LEADS = (0, 64, 256)
 """Frames to aim before the wanted one: MPEG transport streams land up to two seconds late."""
 
-_DEFAULT_RATE = Fraction(24)
+_MATROSKA_DURATION = re.compile(r"([0-9]{1,9}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +46,6 @@ class _Promise:
     """Number of frames, counted or from the duration."""
 
 
-@dataclass(slots=True)
-class _Pass:
-    """What one pass through the file met on its way."""
-
-    discarded: int = 0
-    """Packets that the file itself says not to show (an edit list)."""
-    end: Fraction | None = None
-    """When the last decoded frame ends, in seconds."""
-    damage: str | None = None
-    """Why decoding stopped, unless it reached the end of the file."""
-
-
 class VideoFile:
     """A video file; every frame upright, as its display matrix says.
 
@@ -93,9 +60,9 @@ class VideoFile:
         # Of every frame decoded so far: a few dozen bytes a frame.
         self._stamps: list[int | None] = []
         self._checksums: list[int] = []
-        with self._opened() as (container, stream):
+        with opened_video(self.path) as (container, stream):
             self._time_base = stream.time_base
-            self.frame_rate = _frame_rate(stream)
+            self.frame_rate = frame_rate(stream)
             self._promise = _read_promise(container, stream, self.frame_rate)
         first = next(iter(self), None)
         if first is None:
@@ -112,15 +79,13 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield every frame from the first to the last."""
-        seen = _Pass()
-        index = 0
-        with self._opened() as (container, stream):
-            for stamp, frame in _decode(container, stream, seen):
+        seen = Pass()
+        with opened_video(self.path) as (container, stream):
+            for index, (stamp, frame) in enumerate(decode(container, stream, seen)):
                 self._remember(index, stamp, frame)
                 yield frame
-                index += 1
-        self._length = index
-        self.problem = self._explain_end(index, seen)
+        self._length = seen.decoded
+        self.problem = self._explain_end(seen)
 
     def backwards(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield index and frame for `start` - 1, `start` - 2, ..., 0, in constant memory."""
@@ -165,57 +130,6 @@ class VideoFile:
         first, stamp = self._stamps[0], self._stamps[index]
         return None if first is None or stamp is None else float((stamp - first) * self._time_base)
 
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
-        """Open the file anew and choose the stream."""
-        if not self.path.is_file():
-            found = "is not a file" if self.path.exists() else "does not exist"
-            raise InputError(f"{self.path} {found}; give a video file or a folder of pictures")
-        try:
-            # An absolute path: in a relative one, "a:b.mp4" would name the protocol "a".
-            container = av.open(
-                str(self.path.absolute()), options=_OPTIONS, metadata_errors="replace"
-            )
-        except av.ArgumentError as error:
-            raise InputError(
-                f"{self.path} is not a video by itself: it looks like a playlist, a stream "
-                "description or a single picture; give a video file or a folder of pictures"
-            ) from error
-        except av.FFmpegError as error:
-            raise InputError(
-                f"{self.path} is not a video that can be read ({error.strerror}); "
-                "check that the file plays and was copied completely"
-            ) from error
-        with container:
-            yield container, self._choose_stream(container)
-
-    def _choose_stream(self, container: InputContainer) -> VideoStream:
-        """Take the first video stream, ready to decode; a cover picture only as a last resort."""
-        streams = sorted(
-            container.streams.video,
-            key=lambda stream: bool(stream.disposition & av.stream.Disposition.attached_pic),
-        )
-        if not streams:
-            raise InputError(
-                f"{self.path} holds no video: {container.format.long_name} with "
-                f"{len(container.streams)} other streams; if it should be a video, it was "
-                "probably cut off, so copy or download it again"
-            )
-        stream = streams[0]
-        if stream.codec_context is None:
-            raise InputError(
-                f"{self.path} is in a format that cannot be decoded here; convert it to H.264"
-            )
-        if stream.width * stream.height > MAX_PIXELS:
-            raise InputError(
-                f"{self.path} has frames of {stream.height} x {stream.width} pixels; at most "
-                f"{MAX_PIXELS} pixels are supported, so scale it down"
-            )
-        # The option above guards the probing; decoding has a context of its own.
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        stream.thread_type = "AUTO"
-        return stream
-
     def _remember(self, index: int, stamp: int | None, frame: np.ndarray) -> None:
         """Note time stamp and checksum of a frame met in order, and check its size."""
         if index > 0 and frame.shape[:2] != self.size:
@@ -245,12 +159,12 @@ class VideoFile:
         if None in stamps or len(set(stamps)) < len(stamps):
             return None
         found: list[np.ndarray] = []
-        with self._opened() as (container, stream):
+        with opened_video(self.path) as (container, stream):
             try:
                 container.seek(self._stamps[max(0, low - lead)] or 0, stream=stream)
             except av.FFmpegError:
                 return None
-            for stamp, frame in _decode(container, stream, _Pass()):
+            for stamp, frame in decode(container, stream, Pass()):
                 if stamp == stamps[len(found)]:
                     if zlib.crc32(frame) != self._checksums[low + len(found)]:
                         return None
@@ -261,20 +175,25 @@ class VideoFile:
                     return None  # landed behind the first frame, or skipped one
         return None
 
-    def _explain_end(self, decoded: int, seen: _Pass) -> str | None:
-        """Say why a pass ended after `decoded` frames; None if all that was promised came."""
+    def _explain_end(self, seen: Pass) -> str | None:
+        """Say what was wrong in a pass to the end; None if all that was promised came."""
         promise = self._promise
         of = "" if promise.estimate is None else f" of {promise.estimate}"
         if seen.damage is not None:
-            return f"{self.path} stopped after {decoded}{of} frames: damaged ({seen.damage})"
+            return f"{self.path} stopped after {seen.decoded}{of} frames: damaged ({seen.damage})"
         if promise.frames is not None:
-            is_short = decoded + seen.discarded < promise.frames
+            is_short = seen.decoded + seen.discarded < promise.frames
         elif promise.seconds is not None and seen.end is not None:
             is_short = seen.end + promise.slack < promise.seconds
         else:
             is_short = False
         if is_short:
-            return f"{self.path} ended after {decoded}{of} frames: cut off or damaged"
+            return f"{self.path} ended after {seen.decoded}{of} frames: cut off or damaged"
+        if seen.corrupt:
+            return (
+                f"{self.path} is damaged: {len(seen.corrupt)} of {seen.decoded} frames, from "
+                f"frame {seen.corrupt[0]} on, could be decoded only in part"
+            )
         return None
 
     def _missing(self, index: int) -> InputError:
@@ -286,63 +205,20 @@ class VideoFile:
         )
 
 
-def upright(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Turn and mirror a picture (H, W, 3) as a display matrix says; a view.
-
-    Args:
-        picture: The picture as it is coded.
-        matrix: Nine numbers. Coded column x and row y go to column `m[0] x + m[3] y` and row
-            `m[1] x + m[4] y`. Multiples of 90 degrees are meant; other angles are rounded.
-    """
-    if abs(matrix[1]) > abs(matrix[0]):
-        picture = picture.swapaxes(0, 1)
-        across, down = matrix[3], matrix[1]
-    else:
-        across, down = matrix[0], matrix[4]
-    return picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
-
-
-def _decode(
-    container: InputContainer, stream: VideoStream, seen: _Pass
-) -> Iterator[tuple[int | None, np.ndarray]]:
-    """Yield time stamp and upright picture from where the container stands; stop at damage."""
-    try:
-        for packet in container.demux(stream):
-            seen.discarded += packet.is_discard
-            for frame in packet.decode():
-                picture = frame.to_ndarray(format="rgb24")
-                matrix = frame.side_data.get("DISPLAYMATRIX")
-                if matrix is not None:
-                    picture = upright(picture, np.frombuffer(matrix, np.int32))
-                yield frame.pts, np.ascontiguousarray(picture)
-                if frame.pts is not None:
-                    seen.end = (frame.pts + (frame.duration or 0)) * stream.time_base
-    except av.FFmpegError as error:
-        seen.damage = error.strerror or str(error)
-
-
-def _frame_rate(stream: VideoStream) -> Fraction:
-    """The average rate; some files state nonsense such as 90,000 frames a second."""
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate is not None and 0 < rate <= 1000:
-            return rate
-    return _DEFAULT_RATE
-
-
 def _read_promise(container: InputContainer, stream: VideoStream, rate: Fraction) -> _Promise:
     """Collect what the container says about the length of the stream."""
     begin = (stream.start_time or 0) * stream.time_base
     seconds, slack = None, Fraction(3, 2) / rate
-    written = stream.metadata.get("DURATION", "")  # where Matroska keeps it
+    written = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
     if stream.duration:
         seconds = begin + stream.duration * stream.time_base
-    elif written.count(":") == 2:
-        hours, minutes, rest = written.split(":")
-        seconds = Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(rest)
+    elif written:
+        hours, minutes, rest = map(Fraction, written.groups())
+        seconds = hours * 3600 + minutes * 60 + rest
     elif container.duration:
         # Of the longest stream; sound often runs a little longer than the picture.
         seconds = begin + Fraction(container.duration, av.time_base)
         slack += 0 if len(container.streams) == 1 else 1
     frames = stream.frames or None
-    guess = None if seconds is None else round((seconds - begin) * rate)
+    guess = None if seconds is None else max(0, round((seconds - begin) * rate))
     return _Promise(frames=frames, seconds=seconds, slack=slack, estimate=frames or guess)

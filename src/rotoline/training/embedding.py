@@ -13,7 +13,7 @@ rule of one frame holds in the others.
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import torch
@@ -21,14 +21,27 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rotoline.allocator import keep_freed_memory
 from rotoline.errors import ConfigError
+from rotoline.io.run_record import current_commit
+from rotoline.io.weights import save_weights
 from rotoline.learning.losses import mask_loss
 from rotoline.learning.ridge import apply_rules, gather_evidence, solve
 from rotoline.nets.fast import FastNet
 from rotoline.training.checkpoints import load_checkpoint, save_checkpoint
-from rotoline.training.clips import Clip
+from rotoline.training.clips import Clip, load_clips
 from rotoline.training.episodes import Episode, EpisodeMaker
-from rotoline.training.processes import average_gradients, process_count, process_rank
+from rotoline.training.imagenet import load_imagenet_weights
+from rotoline.training.processes import (
+    average_gradients,
+    process_count,
+    process_rank,
+    start_processes,
+    stop_processes,
+)
+
+
+LICENCE = "CC BY-NC 4.0 (inherited from the DAVIS training data: no commercial use)"
 
 
 class EmbeddingTraining(BaseModel):
@@ -56,6 +69,46 @@ class EmbeddingTraining(BaseModel):
     """Share of the second targets whose prior is the model's own answer to the first."""
     save_every: int = Field(200, ge=1)
     """Steps between checkpoints."""
+
+
+def train_to_folder(
+    data: Path, folder: Path, config: EmbeddingTraining, *, leave_out: Collection[str], command: str
+) -> Iterator[dict]:
+    """Train from ImageNet weights and write the result, `fast.safetensors`, with its record.
+
+    Several processes, where `torchrun` started them, train together; the first one writes.
+
+    Args:
+        data: The folder of training data.
+        folder: For log, checkpoint and weights.
+        config: Settings.
+        leave_out: Sequences not to learn from.
+        command: What the user typed, for the record.
+    """
+    keep_freed_memory()
+    start_processes()
+    try:
+        # Seeds only what is drawn here, the first weights; episodes have their own generators.
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            net = FastNet()
+        load_imagenet_weights(net.embedding.backbone)
+        clips = load_clips(data, leave_out)
+        yield from train_embedding(net, clips, config, folder)
+        if process_rank() == 0:
+            videos = sum(not clip.is_still for clip in clips)
+            about = {
+                "licence": LICENCE,
+                "data": f"{videos} sequences of DAVIS-2016 train, {len(clips) - videos} stills of "
+                "DAVIS-2017 and Clothing Co-Parsing; start: EfficientNet-Lite0, ImageNet",
+                "command": command,
+                "commit": current_commit(),
+                "seed": config.seed,
+                "steps": config.steps,
+            }
+            save_weights(folder / "fast.safetensors", net, about)
+    finally:
+        stop_processes()
 
 
 def train_embedding(

@@ -1,0 +1,161 @@
+"""Open a video file safely, and decode it from wherever it stands.
+
+This is the only module that knows how FFmpeg is asked. A video comes from anywhere, so only
+formats that are complete in themselves are opened: a playlist could name any file of this
+machine, or an address in the network.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from rotoline.errors import InputError
+
+MAX_PIXELS = 8192 * 8192
+"""Largest frame that is decoded: a small file can claim pictures that fill the memory."""
+
+# These read other files, the network or a device, draw text as video, or are single pictures.
+_REFUSED = {
+    *("hls", "dash", "webm_dash_manifest", "concat", "imf", "avisynth", "vapoursynth"),
+    *("rtsp", "rtp", "sdp", "sap", "lavfi"),
+    *("tty", "bin", "xbin", "adf", "idf"),
+    *("image2", "image2pipe"),
+}
+_OPTIONS = {
+    "format_whitelist": ",".join(
+        sorted(
+            name
+            for name in av.formats_available
+            if name not in _REFUSED and not name.endswith("_pipe")
+        )
+    ),
+    "protocol_whitelist": "file",
+    "max_pixels": str(MAX_PIXELS),
+}
+
+_DEFAULT_RATE = Fraction(24)
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one pass through the file met on its way."""
+
+    discarded: int = 0
+    """Packets that the file itself says not to show (an edit list)."""
+    end: Fraction | None = None
+    """When the last decoded frame ends, in seconds."""
+    decoded: int = 0
+    """Frames so far."""
+    corrupt: list[int] = field(default_factory=list)
+    """Which of them the decoder had to make up in part."""
+    damage: str | None = None
+    """Why decoding stopped, unless it reached the end of the file."""
+
+
+@contextmanager
+def opened_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video file and choose its stream: the first, a cover picture only as a last resort.
+
+    Raises:
+        InputError: there is no such file, it is no video, or it refers to other files.
+    """
+    if not path.is_file():
+        found = "is not a file" if path.exists() else "does not exist"
+        raise InputError(f"{path} {found}; give a video file or a folder of pictures")
+    try:
+        # An absolute path: in a relative one, "a:b.mp4" would name the protocol "a".
+        container = av.open(str(path.absolute()), options=_OPTIONS, metadata_errors="replace")
+    except av.ArgumentError as error:
+        raise InputError(
+            f"{path} is not a video by itself: it looks like a playlist, a stream "
+            "description or a single picture; give a video file or a folder of pictures"
+        ) from error
+    except av.FFmpegError as error:
+        raise InputError(
+            f"{path} is not a video that can be read ({error.strerror}); "
+            "check that the file plays and was copied completely"
+        ) from error
+    with container:
+        yield container, _choose_stream(container, path)
+
+
+def _choose_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Take the first video stream, ready to decode; a cover picture only as a last resort."""
+    streams = sorted(
+        container.streams.video,
+        key=lambda stream: bool(stream.disposition & av.stream.Disposition.attached_pic),
+    )
+    if not streams:
+        raise InputError(
+            f"{path} holds no video: {container.format.long_name} with "
+            f"{len(container.streams)} other streams; if it should be a video, it was "
+            "probably cut off, so copy or download it again"
+        )
+    stream = streams[0]
+    if stream.codec_context is None:
+        raise InputError(
+            f"{path} is in a format that cannot be decoded here; convert it to H.264, or copy it "
+            "again if it should be in a common format"
+        )
+    if stream.width * stream.height > MAX_PIXELS:
+        raise InputError(
+            f"{path} has frames of {stream.height} x {stream.width} pixels; at most "
+            f"{MAX_PIXELS} pixels are supported, so scale it down"
+        )
+    # The option above guards the probing; decoding has a context of its own.
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def upright(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn and mirror a picture (H, W, 3) as a display matrix says; a view.
+
+    Args:
+        picture: The picture as it is coded.
+        matrix: Nine numbers. Coded column x and row y go to column `m[0] x + m[3] y` and row
+            `m[1] x + m[4] y`. Multiples of 90 degrees are meant; other angles are rounded.
+    """
+    if abs(matrix[1]) > abs(matrix[0]):
+        picture = picture.swapaxes(0, 1)
+        across, down = matrix[3], matrix[1]
+    else:
+        across, down = matrix[0], matrix[4]
+    return picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+
+
+def decode(
+    container: InputContainer, stream: VideoStream, seen: Pass
+) -> Iterator[tuple[int | None, np.ndarray]]:
+    """Yield time stamp and upright picture from where the container stands; stop at damage."""
+    try:
+        for packet in container.demux(stream):
+            seen.discarded += packet.is_discard
+            for frame in packet.decode():
+                picture = frame.to_ndarray(format="rgb24")
+                matrix = frame.side_data.get("DISPLAYMATRIX")
+                if matrix is not None:
+                    picture = upright(picture, np.frombuffer(matrix, np.int32))
+                if frame.is_corrupt:
+                    seen.corrupt.append(seen.decoded)
+                seen.decoded += 1
+                if frame.pts is not None:
+                    seen.end = (frame.pts + (frame.duration or 0)) * stream.time_base
+                yield frame.pts, np.ascontiguousarray(picture)
+    except av.FFmpegError as error:
+        seen.damage = error.strerror or str(error)
+
+
+def frame_rate(stream: VideoStream) -> Fraction:
+    """The average rate; some files state nonsense such as 90,000 frames a second."""
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate is not None and 0 < rate <= 1000:
+            return rate
+    return _DEFAULT_RATE

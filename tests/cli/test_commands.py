@@ -1,0 +1,256 @@
+"""The commands as a person types them: outputs, exit codes, messages."""
+
+import errno
+import json
+import re
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from rotoline.cli import app
+from rotoline.io.masks import read_labels, write_mask
+
+SMALL = ["--set", "foreground.pixels=24576"]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def segment(frames, masks, output, *more):
+    return call("segment", frames, "--masks", masks, "--output", output, *SMALL, *more)
+
+
+def words_of(result):
+    return re.sub(r"\s+", " ", result.output + result.stderr)
+
+
+def test_folder_of_images_gives_masks_overlay_and_record(clip_folder, tmp_path, overlap):
+    frames, mask, labels = clip_folder
+    out = tmp_path / "out"
+    result = segment(frames, mask, out)
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in out.iterdir()) == ["masks", "overlay.mp4", "run.json"]
+    names = [f"f{n}.png" for n in range(1, 7)]
+    assert sorted(p.name for p in (out / "masks").iterdir()) == names
+    for name, truth in zip(names, labels, strict=True):
+        with Image.open(out / "masks" / name) as image:
+            assert image.mode == "P"
+            assert image.getpalette()[3:6] == [128, 0, 0]
+            assert overlap(np.array(image), truth, 1) > 0.85
+    with av.open(out / "overlay.mp4") as video:
+        assert sum(1 for _ in video.decode(video=0)) == 6
+    record = json.loads((out / "run.json").read_text())
+    assert record["status"] == "complete"
+    assert record["frames"] == 6
+    assert record["config"]["foreground"]["pixels"] == 24576
+    assert len(record["weights"]["sha256"]) == 64
+    assert {"adapt", "foreground", "score", "propagate", "regions", "fuse"} <= set(
+        record["seconds_per_stage"]
+    )
+    assert {"command", "seed", "versions", "device", "seconds_to_first_mask"} <= set(record)
+    assert "segmenting: " in result.output  # plain lines where there is no terminal
+
+
+def test_video_with_masks_for_several_frames(make_clip, tmp_path, overlap):
+    pictures, labels = make_clip(frames=6, ids=(3, 77))
+    with av.open(tmp_path / "clip.mp4", "w") as video:
+        stream = video.add_stream("libx264", rate=30)
+        stream.height, stream.width = labels[0].shape
+        stream.pix_fmt = "yuv420p"
+        for picture in pictures:
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        video.mux(stream.encode())
+    (tmp_path / "masks").mkdir()
+    write_mask(tmp_path / "masks" / "2.png", labels[2])
+    write_mask(tmp_path / "masks" / "00004.png", labels[4])
+    out = tmp_path / "out"
+    result = segment(tmp_path / "clip.mp4", tmp_path / "masks", out)
+    assert result.exit_code == 0, result.output
+    masks = sorted((out / "masks").iterdir())
+    assert [p.stem for p in masks] == [f"{n:05d}" for n in range(6)]
+    for path, truth in zip(masks, labels, strict=True):
+        assert overlap(read_labels(path), truth, 77) > 0.7
+    with av.open(out / "overlay.mp4") as video:
+        assert video.streams.video[0].average_rate == 30
+
+
+def test_run_can_be_repeated_from_its_record(clip_folder, tmp_path):
+    frames, mask, _ = clip_folder
+    segment(frames, mask, tmp_path / "a", "--set", "regions.threshold=0.35")
+    again = call(
+        "segment", frames, "--masks", mask, "--output", tmp_path / "b",
+        "--config", tmp_path / "a" / "run.json",
+    )  # fmt: skip
+    assert again.exit_code == 0
+    for path in (tmp_path / "a" / "masks").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / "masks" / path.name).read_bytes()
+
+
+def test_evaluate_prints_the_scores(clip_folder, tmp_path):
+    frames, mask, labels = clip_folder
+    (tmp_path / "truth").mkdir()
+    for n, label in enumerate(labels, start=1):
+        write_mask(tmp_path / "truth" / f"f{n}.png", label)
+    perfect = call("evaluate", tmp_path / "truth", "--truth", tmp_path / "truth")
+    assert perfect.exit_code == 0
+    assert perfect.output.count("1.000") >= 6
+    assert "4 frames scored" in perfect.output
+    segment(frames, mask, tmp_path / "out")
+    scores = call("evaluate", tmp_path / "out/masks", "--truth", tmp_path / "truth", "--json")
+    measured = json.loads(scores.output)
+    assert measured["J"] > 0.85
+    assert measured["J&F"] == pytest.approx((measured["J"] + measured["F"]) / 2)
+
+
+def test_evaluate_refuses_missing_predictions(clip_folder, tmp_path):
+    frames, _, labels = clip_folder
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "mine").mkdir()
+    for n, label in enumerate(labels, start=1):
+        write_mask(tmp_path / "truth" / f"f{n}.png", label)
+    write_mask(tmp_path / "mine" / "f1.png", labels[0])
+    result = call("evaluate", tmp_path / "mine", "--truth", tmp_path / "truth")
+    assert result.exit_code == 2
+    assert "lacks 5 of the 6 frames" in words_of(result)
+    assert call("evaluate", tmp_path / "none", "--truth", tmp_path / "truth").exit_code == 2
+
+
+def test_info_names_weights_and_kernels():
+    result = call("info")
+    assert result.exit_code == 0
+    for word in ("torch", "threads", "sha256", "licence", "vectorised runs"):
+        assert word in result.output
+
+
+def make_bad_inputs(folder: Path, labels) -> dict[str, tuple[Path, Path, str]]:
+    """Name to (video, masks, words of the message)."""
+    frames, good = folder / "frames", folder / "first.png"
+
+    def mask(name, array, mode=None):
+        Image.fromarray(array, mode).save(folder / name)
+        return folder / name
+
+    (folder / "text.mp4").write_text("not a video")
+    (folder / "empty").mkdir()
+    (folder / "mixed").mkdir()
+    Image.new("RGB", (20, 10)).save(folder / "mixed" / "a.png")
+    Image.new("RGB", (20, 12)).save(folder / "mixed" / "b.png")
+    (folder / "elsewhere").mkdir()
+    write_mask(folder / "elsewhere" / "f99.png", labels[0])
+    colours = np.zeros((*labels[0].shape, 3), np.uint8)
+    colours[labels[0] > 0] = (128, 0, 0)
+    soft = np.asarray(Image.fromarray(labels[0] * 200).resize((48, 32)).resize((144, 96)))
+    large = labels[0].astype(np.uint16) * 300
+    return {
+        "no such file": (folder / "none.mp4", good, "none.mp4"),
+        "no video": (folder / "text.mp4", good, "text.mp4"),
+        "no images": (folder / "empty", good, "empty"),
+        "different sizes": (folder / "mixed", good, "b.png"),
+        "mask size": (frames, mask("small.png", labels[0][:50]), "144"),
+        "all background": (frames, mask("zero.png", labels[0] * 0), "background"),
+        "rgb mask": (frames, mask("rgb.png", colours), "2 colours"),
+        "soft mask": (frames, mask("soft.png", soft), "200"),
+        "no such frame": (frames, folder / "elsewhere", "f99"),
+        "large id": (frames, mask("large.png", large), "300"),
+        "no mask": (frames, folder / "none.png", "none.png"),
+    }
+
+
+BAD = (
+    "no such file",
+    "no video",
+    "no images",
+    "different sizes",
+    "mask size",
+    "all background",
+    "rgb mask",
+    "soft mask",
+    "no such frame",
+    "large id",
+    "no mask",
+)
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_with_a_message_and_nothing_written(case, clip_folder, tmp_path):
+    video, masks, words = make_bad_inputs(tmp_path, clip_folder[2])[case]
+    result = segment(video, masks, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "error:" in words_of(result)
+    assert words in words_of(result)
+    assert "Traceback" not in words_of(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_damaged_weights_are_refused(clip_folder, tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"x" * 100)
+    from rotoline.io.weights import default_weights
+
+    record = default_weights().with_suffix(".json")
+    (tmp_path / "w.json").write_text(record.read_text())
+    result = segment(
+        *clip_folder[:2], tmp_path / "out", "--weights", tmp_path / "w.safetensors"
+    )
+    assert result.exit_code == 2
+    assert "SHA-256" in words_of(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_folder_in_use_is_left_alone(clip_folder, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("keep")
+    result = segment(*clip_folder[:2], out)
+    assert result.exit_code == 2
+    assert "holds files already" in words_of(result)
+    assert [p.name for p in out.iterdir()] == ["mine.txt"]
+
+
+def test_full_disk_keeps_every_finished_mask(clip_folder, tmp_path, monkeypatch):
+    save = Image.Image.save
+    written = []
+
+    def fill_up(self, file, *args, **kwargs):
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(file)
+        return save(self, file, *args, **kwargs)
+
+    monkeypatch.setattr(Image.Image, "save", fill_up)
+    result = segment(*clip_folder[:2], tmp_path / "out")
+    monkeypatch.undo()
+    assert result.exit_code == 2
+    assert "No space left" in words_of(result)
+    names = sorted(p.name for p in (tmp_path / "out" / "masks").iterdir())
+    assert names == ["f1.png", "f2.png", "f3.png"]
+    assert not (tmp_path / "out" / "overlay.mp4").exists()
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "failed"
+
+
+def test_interruption_keeps_every_finished_mask(clip_folder, tmp_path, monkeypatch):
+    import rotoline.run
+
+    write = rotoline.run.write_mask
+
+    def stop_at_third(path, labels):
+        if path.stem == "f3":
+            raise KeyboardInterrupt
+        write(path, labels)
+
+    monkeypatch.setattr(rotoline.run, "write_mask", stop_at_third)
+    result = segment(*clip_folder[:2], tmp_path / "out")
+    assert result.exit_code == 130
+    assert "2 finished masks" in words_of(result)
+    assert len(list((tmp_path / "out" / "masks").iterdir())) == 2
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_wrong_setting_is_refused_by_name(clip_folder, tmp_path):
+    result = segment(*clip_folder[:2], tmp_path / "out", "--set", "regions.treshold=0.3")
+    assert result.exit_code == 2
+    assert "did you mean regions.threshold" in words_of(result)

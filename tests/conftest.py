@@ -1,0 +1,68 @@
+"""Synthetic clips with known answers, and settings that make the pipeline quick."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rotoline.io.masks import write_mask
+from rotoline.presets import FAST
+
+COLOURS = ((235, 80, 40), (40, 90, 235), (240, 220, 60))
+
+
+@pytest.fixture
+def small():
+    """The default configuration at a small working size."""
+    quick = FAST.foreground.model_copy(update={"pixels": 128 * 192})
+    return FAST.model_copy(update={"foreground": quick})
+
+
+@pytest.fixture
+def make_clip():
+    """A function that draws coloured discs moving over texture, with the exact label maps."""
+
+    def make(frames=6, ids=(1,), size=(96, 144), speed=3):
+        generator = np.random.default_rng(0)
+        coarse = generator.integers(70, 130, (size[0] // 8, size[1] // 8, 3), dtype=np.uint8)
+        background = np.asarray(Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC))
+        rows, cols = np.mgrid[: size[0], : size[1]]
+        pictures, labels = [], []
+        for t in range(frames):
+            picture, label = background.copy(), np.zeros(size, np.uint8)
+            for k, object_id in enumerate(ids):
+                row = size[0] * (k + 1) / (len(ids) + 1)
+                col = 30 + speed * t + 20 * k
+                radius = size[0] / (3 + 2.5 * len(ids))
+                disc = (rows - row) ** 2 + (cols - col) ** 2 < radius**2
+                picture[disc] = COLOURS[k % len(COLOURS)]
+                label[disc] = object_id
+            pictures.append(picture)
+            labels.append(label)
+        return pictures, labels
+
+    return make
+
+
+@pytest.fixture
+def overlap():
+    """A function: intersection over union of one object in two label maps."""
+
+    def measure(first, second, object_id):
+        a, b = first == object_id, second == object_id
+        return (a & b).sum() / max((a | b).sum(), 1)
+
+    return measure
+
+
+@pytest.fixture
+def clip_folder(tmp_path: Path, make_clip):
+    """A folder of PNG frames f1 ... f6 with a mask of the first, and the true label maps."""
+    pictures, labels = make_clip()
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index, picture in enumerate(pictures, start=1):
+        Image.fromarray(picture).save(frames / f"f{index}.png")
+    write_mask(tmp_path / "first.png", labels[0])
+    return frames, tmp_path / "first.png", labels

@@ -1,0 +1,370 @@
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from rotoline.errors import InputError
+from rotoline.io.decoding import MAX_PIXELS, upright
+from rotoline.io.frames import open_frames
+from rotoline.io.video import VideoFile
+
+LONG_GOP = {"g": "250", "bf": "3"}
+SHORT_GOP = {"g": "12", "bf": "3"}
+
+
+def moving(index: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
+    """A textured picture with a disc that moves, so that no two frames are alike."""
+    rows, cols = np.mgrid[: size[0], : size[1]]
+    disc = (cols - 10 - index % 40) ** 2 + (rows - 24) ** 2 < 80
+    blue = np.where(disc, 255, rows * cols + index)
+    channels = (cols * 4 + index * 3, rows * 5 + index * 7, blue)
+    return np.stack([channel % 256 for channel in channels], axis=-1).astype(np.uint8)
+
+
+def write_video(
+    path: Path,
+    pictures: Iterable[np.ndarray],
+    options: dict | None = None,
+    codec: str = "libx264",
+    milliseconds: Sequence[int] = (),
+    rotation: int = 0,
+) -> Path:
+    """Write a video at 25 frames a second, or with the given times."""
+    pictures = list(pictures)
+    muxing = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=muxing) as container:
+        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+        if rotation:
+            stream.set_display_rotation(rotation)
+        if milliseconds:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for index, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            if milliseconds:
+                frame.pts, frame.time_base = milliseconds[index], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def write_moving(path: Path, count: int, *arguments, **options) -> Path:
+    return write_video(path, map(moving, range(count)), *arguments, **options)
+
+
+def overwrite(path: Path, packet: int, offset: int, new: bytes) -> None:
+    """Damage one packet of a video: write `new` over it, from `offset` on."""
+    with av.open(str(path)) as container:
+        begin = [p.pos for p in container.demux(video=0) if p.size][packet] + offset
+    data = bytearray(path.read_bytes())
+    data[begin : begin + len(new)] = new
+    path.write_bytes(data)
+
+
+def cut(path: Path, fraction: float) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * fraction)])
+
+
+def check_backwards(source: VideoFile, start: int) -> None:
+    forwards = list(source)
+    backwards = list(source.backwards(start))
+    assert [index for index, _ in backwards] == list(range(start))[::-1]
+    for index, frame in backwards:
+        np.testing.assert_array_equal(frame, forwards[index])
+
+
+# Frames, forwards and backwards
+
+
+def test_frames_come_in_order_and_each_iteration_starts_again(tmp_path):
+    source = open_frames(write_moving(tmp_path / "a clip ü.mp4", 20))
+    assert (source.size, source.count, source.frame_rate) == ((48, 64), 20, 25)
+    for _ in range(2):
+        for index, frame in enumerate(source):
+            assert frame.dtype == np.uint8
+            # Half the colour resolution is lost in the file; brightness is not.
+            assert np.abs(frame.mean(axis=2) - moving(index).mean(axis=2)).mean() < 12
+    assert source.problem is None
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("long-gop.mp4", "libx264", LONG_GOP),
+        ("short-gop.mkv", "libx264", SHORT_GOP),
+        ("open-gop.mp4", "libx264", {**SHORT_GOP, "x264-params": "open-gop=1:b-adapt=0"}),
+        ("late-seeks.ts", "libx264", SHORT_GOP),
+        ("shifted-stamps.avi", "mpeg4", {"g": "12", "bf": "2"}),
+        ("no-stamps.h264", "libx264", SHORT_GOP),
+        ("few-frames.gif", "gif", {}),
+    ],
+)
+def test_backwards_is_bit_identical_to_forwards(tmp_path, name, codec, options):
+    source = VideoFile(write_moving(tmp_path / name, 75, options, codec))
+    check_backwards(source, 75)
+
+
+def test_backwards_needs_no_forward_pass_before(tmp_path):
+    source = VideoFile(write_moving(tmp_path / "a.mp4", 40, LONG_GOP))
+    frames = dict(source.backwards(35))
+    assert list(frames) == list(range(35))[::-1]
+    np.testing.assert_array_equal(frames[20], list(source)[20])
+    assert list(source.backwards(0)) == []
+
+
+def test_backwards_seeks_instead_of_decoding_everything_again(tmp_path, monkeypatch):
+    source = VideoFile(write_moving(tmp_path / "a.mp4", 75, LONG_GOP))
+    list(source)
+    monkeypatch.setattr(VideoFile, "__iter__", None)
+    assert len(list(source.backwards(75))) == 75
+
+
+def test_frames_that_look_different_after_seeking_are_decoded_from_the_beginning(tmp_path):
+    """Behind a damaged keyframe, pictures depend on what was decoded before it."""
+    path = write_moving(tmp_path / "a.mkv", 75, {"g": "25", "bf": "3"})
+    overwrite(path, 25, 60, bytes(200))
+    check_backwards(VideoFile(path), 75)
+
+
+def test_single_frames_equal_those_of_an_iteration(tmp_path):
+    source = VideoFile(write_moving(tmp_path / "a.mp4", 20))
+    frames = source.read([15, 3])
+    forwards = list(source)
+    assert sorted(frames) == [3, 15]
+    for index, frame in frames.items():
+        np.testing.assert_array_equal(frame, forwards[index])
+    assert source.read([]) == {}
+    for missing in (20, -1):
+        with pytest.raises(InputError, match=f"no frame {missing}, it has 20 frames"):
+            source.read([0, missing])
+    with pytest.raises(InputError, match="no frame 20"):
+        next(source.backwards(21))
+
+
+# Names and times
+
+
+def test_frames_are_named_by_index(tmp_path):
+    source = VideoFile(write_moving(tmp_path / "a.mp4", 12))
+    assert source.name(7) == "00007"
+    assert source.find("00007") == source.find("7") == 7
+    for missing in ("12", "-1", "x", "7.0", "²", "", "9" * 5000):
+        assert source.find(missing) is None
+
+
+def test_an_uncounted_video_learns_its_length_at_the_end(tmp_path):
+    source = VideoFile(write_moving(tmp_path / "a.h264", 12))
+    assert source.count is None
+    assert source.find("500") == 500
+    list(source)
+    assert source.count == 12
+    assert source.find("500") is None
+
+
+def test_a_variable_frame_rate_keeps_its_times(tmp_path):
+    times = [0, 40, 160, 200, 320, 1000, 1040, 1080]
+    for name in ("a.mkv", "a.mp4"):
+        source = VideoFile(write_moving(tmp_path / name, len(times), milliseconds=times))
+        assert source.time(5) is None  # not decoded yet
+        list(source)
+        assert [source.time(index) for index in range(len(times))] == [t / 1000 for t in times]
+        assert source.problem is None
+        check_backwards(source, len(times))
+
+
+# Turned pictures
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, -90])
+def test_a_rotated_video_is_delivered_upright(tmp_path, degrees):
+    if not hasattr(av.video.stream.VideoStream, "set_display_rotation"):
+        pytest.skip("this PyAV cannot write a display matrix")
+    plain = list(VideoFile(write_moving(tmp_path / "plain.mp4", 3)))
+    source = VideoFile(write_moving(tmp_path / "turned.mp4", 3, rotation=degrees))
+    with av.open(str(tmp_path / "turned.mp4")) as container:
+        assert next(container.decode(video=0)).rotation == degrees or degrees == 180
+    for frame, coded in zip(source, plain, strict=True):
+        np.testing.assert_array_equal(frame, np.rot90(coded, degrees // 90))
+        assert frame.shape[:2] == source.size
+        assert frame.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((1, 0, 0, 1), [[1, 2, 3], [4, 5, 6]]),
+        ((0, 1, -1, 0), [[4, 1], [5, 2], [6, 3]]),
+        ((-1, 0, 0, -1), [[6, 5, 4], [3, 2, 1]]),
+        ((0, -1, 1, 0), [[3, 6], [2, 5], [1, 4]]),
+        ((-1, 0, 0, 1), [[3, 2, 1], [6, 5, 4]]),
+        ((0, 1, 1, 0), [[1, 4], [2, 5], [3, 6]]),
+    ],
+)
+def test_a_display_matrix_turns_and_mirrors(matrix, expected):
+    a, b, c, d = (65536 * value for value in matrix)
+    picture = np.array([[1, 2, 3], [4, 5, 6]])[..., None]
+    turned = upright(picture, np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30]))
+    np.testing.assert_array_equal(turned[..., 0], expected)
+
+
+# Damaged files, and files that are no videos
+
+
+def test_damage_in_the_middle_ends_the_frames_and_says_so(tmp_path):
+    path = write_moving(tmp_path / "a.mp4", 60, LONG_GOP)
+    whole = list(VideoFile(path))
+    overwrite(path, 30, 0, b"\xff" * 16)
+    source = VideoFile(path)
+    frames = list(source)
+    assert 1 <= len(frames) < 60
+    np.testing.assert_array_equal(frames[0], whole[0])
+    assert f"stopped after {len(frames)} of 60 frames: damaged" in source.problem
+    check_backwards(source, len(frames))
+    with pytest.raises(InputError, match=r"no frame 59.*damaged"):
+        source.read([59])
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_a_file_that_was_cut_off_says_so(tmp_path, name):
+    path = write_moving(tmp_path / name, 60, SHORT_GOP)
+    cut(path, 0.66)
+    source = VideoFile(path)
+    assert source.count == 60
+    assert source.problem is None
+    count = len(list(source))
+    assert 20 < count < 60
+    assert f"ended after {count} of 60 frames: cut off or damaged" in source.problem
+    assert source.count == count
+
+
+def test_frames_that_were_decoded_only_in_part_are_reported(tmp_path):
+    path = write_moving(tmp_path / "a.mkv", 60, SHORT_GOP)
+    overwrite(path, 12, 60, bytes(200))
+    source = VideoFile(path)
+    assert len(list(source)) == 60
+    assert "could be decoded only in part" in source.problem
+
+
+def test_frames_left_out_by_an_edit_list_are_not_reported_missing(tmp_path):
+    whole = write_moving(tmp_path / "whole.mp4", 30, LONG_GOP)
+    with (
+        av.open(str(whole)) as container,
+        av.open(str(tmp_path / "trimmed.mp4"), "w") as trimmed,
+    ):
+        stream = container.streams.video[0]
+        copy = trimmed.add_stream_from_template(stream)
+        skipped = round(10 / 25 / stream.time_base)
+        for packet in container.demux(stream):
+            if packet.dts is not None:
+                packet.pts, packet.dts = packet.pts - skipped, packet.dts - skipped
+                packet.stream = copy
+                trimmed.mux(packet)
+    source = VideoFile(tmp_path / "trimmed.mp4")
+    expected = list(VideoFile(whole))[10:]
+    np.testing.assert_array_equal(list(source), expected)
+    assert source.problem is None
+    check_backwards(source, 20)
+
+
+def test_a_change_of_size_is_refused(tmp_path):
+    for name, size in (("a.ts", (48, 64)), ("b.ts", (64, 80))):
+        write_video(tmp_path / name, (moving(index, size) for index in range(5)))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    with pytest.raises(InputError, match=r"size at frame 5: from 48 x 64 to 64 x 80"):
+        list(VideoFile(joined))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.mp4", b""),
+        ("text.mp4", b"this is a text\n" * 50),
+        ("random.mp4", np.random.default_rng(0).bytes(20_000)),
+        ("text.txt", b"this is a text\n" * 50),
+    ],
+)
+def test_files_that_are_no_videos_are_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{name} is not a video"):
+        open_frames(tmp_path / name)
+
+
+@pytest.mark.parametrize("fraction", [0.02, 0.05, 0.1])
+def test_an_mp4_that_ends_within_its_index_is_refused(tmp_path, fraction):
+    path = write_moving(tmp_path / "a.mp4", 10)
+    cut(path, fraction)
+    with pytest.raises(InputError, match=r"a\.mp4 (is|holds) .*(copied|copy)"):
+        VideoFile(path)
+
+
+def test_a_file_with_sound_only_is_refused(tmp_path):
+    with av.open(str(tmp_path / "a.wav"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(InputError, match=r"a\.wav holds no video: WAV"):
+        VideoFile(tmp_path / "a.wav")
+
+
+def test_a_video_without_a_frame_that_decodes_is_refused(tmp_path):
+    path = write_moving(tmp_path / "a.mp4", 1)
+    overwrite(path, 0, 0, bytes(100_000))
+    with pytest.raises(InputError, match="holds no frame that can be decoded"):
+        VideoFile(path)
+
+
+def test_playlists_and_single_pictures_are_refused_whatever_their_name(tmp_path):
+    write_moving(tmp_path / "secret.ts", 5)
+    playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.2,\nsecret.ts\n#EXT-X-ENDLIST\n"
+    (tmp_path / "evil.m3u8").write_text(playlist)
+    (tmp_path / "list.ffconcat").write_text("ffconcat version 1.0\nfile secret.ts\n")
+    Image.fromarray(moving(0)).save(tmp_path / "picture.png")
+    (tmp_path / "frame%02d.png").write_bytes((tmp_path / "picture.png").read_bytes())
+    for name in ("evil.m3u8", "list.ffconcat", "picture.png", "frame%02d.png"):
+        with pytest.raises(InputError, match=rf"{name} is not a video by itself"):
+            open_frames(tmp_path / name)
+    (tmp_path / "evil.m3u8").rename(tmp_path / "evil.mp4")
+    with pytest.raises(InputError, match=r"evil\.mp4 is not a video"):
+        open_frames(tmp_path / "evil.mp4")
+
+
+def test_a_name_with_a_colon_is_a_file_and_no_address(tmp_path, monkeypatch):
+    write_moving(tmp_path / "concat:a.mp4", 3)
+    monkeypatch.chdir(tmp_path)
+    assert len(list(VideoFile(Path("concat:a.mp4")))) == 3
+
+
+def test_frames_too_large_for_the_memory_are_refused(tmp_path, monkeypatch):
+    path = write_moving(tmp_path / "a.mp4", 2)
+    monkeypatch.setattr("rotoline.io.decoding.MAX_PIXELS", 64 * 48 - 1)
+    with pytest.raises(InputError, match="48 x 64 pixels; at most 3071"):
+        VideoFile(path)
+    assert MAX_PIXELS >= 7680 * 4320
+
+
+def test_a_cover_picture_is_not_the_video(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=25)
+        cover.height, cover.width, cover.pix_fmt = 32, 32, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        small = av.VideoFrame.from_ndarray(moving(0, (32, 32)), format="rgb24")
+        container.mux([*cover.encode(small), *cover.encode(None)])
+        for index in range(5):
+            frame = av.VideoFrame.from_ndarray(moving(index), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        print([(s.disposition, s.width) for s in container.streams.video])
+    assert VideoFile(path).size == (48, 64)

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+
+from rotoline.stages.regions import REMOVED, RegionsConfig, choose_regions, remove_regions
+
+CONFIG = RegionsConfig()
+
+
+def test_look_alike_far_away_goes_and_the_object_stays():
+    score = np.zeros((8, 12))
+    score[2:5, 1:4] = 0.9
+    score[2:6, 8:12] = 0.95
+    last_seen = np.zeros((8, 12), bool)
+    last_seen[2:5, 2:5] = True
+    removed = choose_regions(score, last_seen, CONFIG)
+    assert removed[2:6, 8:12].all()
+    assert removed.sum() == 16
+
+
+def test_part_inside_the_last_mask_stays_beside_the_best_region():
+    """A thin occluder cuts the object in two; both parts were inside it a frame ago."""
+    score = np.full((6, 9), 0.8)
+    score[:, 5] = 0.1
+    removed = choose_regions(score, np.ones((6, 9), bool), CONFIG)
+    assert not removed.any()
+
+
+def test_hidden_object_loses_every_region():
+    score = np.zeros((6, 6))
+    score[0, 0] = 0.9
+    last_seen = np.zeros((6, 6), bool)
+    last_seen[4:, 4:] = True
+    assert choose_regions(score, last_seen, CONFIG)[0, 0]
+
+
+def test_diagonal_neighbours_are_one_region():
+    score = np.array([[0.9, 0.0], [0.0, 0.9]])
+    last_seen = np.array([[True, False], [False, False]])
+    assert not choose_regions(score, last_seen, CONFIG).any()
+
+
+def test_equal_overlap_goes_to_the_larger_region():
+    score = np.array([[0.9, 0.9, 0.0, 0.9]])
+    removed = choose_regions(score, np.zeros((1, 4), bool), CONFIG.model_copy(update={"least_overlap": 0.0}))
+    assert removed.tolist() == [[False, False, False, True]]
+
+
+def test_kept_pixels_keep_their_logits():
+    logits = torch.tensor([[[3.0, 2.0, -1.0, 1.5]]])
+    last_seen = np.array([[[True, True, False, False]]])
+    result = remove_regions(logits, last_seen, CONFIG)
+    assert result.tolist() == [[[3.0, 2.0, -1.0, REMOVED]]]
+    off = CONFIG.model_copy(update={"enabled": False})
+    assert remove_regions(logits, last_seen, off) is logits
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -2])
+def test_refuses_thresholds_out_of_range(value):
+    with pytest.raises(ValueError, match="threshold"):
+        RegionsConfig(threshold=value)
