@@ -8,7 +8,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,7 @@ from rotoline.io.masks import read_labels, read_marks, write_mask
 from rotoline.io.overlay import write_overlay
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.pipeline import PipelineConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One step of a run."""
-
-    stage: str
-    """What is being done: `reading`, `learning`, `segmenting`, `drawing` or `done`."""
-    done: int = 0
-    """Frames finished."""
-    total: int | None = None
-    """Frames in all, where the source knows."""
-    warning: str = ""
-    """Something the user must know, once."""
+from rotoline.progress import Progress
 
 
 def segment_to_folder(

@@ -40,6 +40,7 @@ def write_video(
         stream = container.add_stream(codec, rate=25, options=options or {})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+        stream.codec_context.thread_count = 1  # with more, x264 writes other bits each time
         if rotation:
             stream.set_display_rotation(rotation)
         if milliseconds:
@@ -185,12 +186,11 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path):
 def test_a_rotated_video_is_delivered_upright(tmp_path, degrees):
     if not hasattr(av.video.stream.VideoStream, "set_display_rotation"):
         pytest.skip("this PyAV cannot write a display matrix")
-    plain = list(VideoFile(write_moving(tmp_path / "plain.mp4", 3)))
-    source = VideoFile(write_moving(tmp_path / "turned.mp4", 3, rotation=degrees))
-    with av.open(str(tmp_path / "turned.mp4")) as container:
-        assert next(container.decode(video=0)).rotation == degrees or degrees == 180
-    for frame, coded in zip(source, plain, strict=True):
-        np.testing.assert_array_equal(frame, np.rot90(coded, degrees // 90))
+    source = VideoFile(write_moving(tmp_path / "a.mp4", 3, rotation=degrees))
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        coded = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    for frame, picture in zip(source, coded, strict=True):
+        np.testing.assert_array_equal(frame, np.rot90(picture, degrees // 90))
         assert frame.shape[:2] == source.size
         assert frame.flags.c_contiguous
 
@@ -365,6 +365,4 @@ def test_a_cover_picture_is_not_the_video(tmp_path):
             frame = av.VideoFrame.from_ndarray(moving(index), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with av.open(str(path)) as container:
-        print([(s.disposition, s.width) for s in container.streams.video])
     assert VideoFile(path).size == (48, 64)

@@ -13,7 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from rotoline.run import Progress
+from rotoline.progress import Progress
 
 SECONDS_BETWEEN_LINES = 5.0
 

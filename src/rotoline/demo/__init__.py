@@ -11,7 +11,8 @@ from rotoline.io.masks import read_labels
 from rotoline.io.overlay import contact_sheet, draw_overlay, write_picture
 from rotoline.metrics import SequenceScores
 from rotoline.presets import FAST
-from rotoline.run import Progress, mask_path, segment_to_folder
+from rotoline.progress import Progress
+from rotoline.run import mask_path, segment_to_folder
 
 CLIP = Path(__file__).parent / "clip"
 VIDEO = CLIP / "bigbuckbunny.mp4"

@@ -60,7 +60,10 @@ class EpisodeMaker:
         """Frames and masks `(4, 4, H, W)`: reference, two targets, and the one before them."""
         videos = [clip for clip in self.clips if not clip.is_still]
         stills = [clip for clip in self.clips if clip.is_still]
-        clip = draw.one_of(videos if not stills or draw.chance(VIDEO_SHARE) else stills)
+        if videos and stills:
+            clip = draw.one_of(videos if draw.chance(VIDEO_SHARE) else stills)
+        else:
+            clip = draw.one_of(videos or stills)
         indices = _draw_indices(len(clip.frames), max_gap, draw)
         mask = _object_of(clip, indices[0], draw)
         base = _draw_base(mask(indices[0]), self.size, draw)

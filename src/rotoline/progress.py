@@ -1,0 +1,17 @@
+"""What a run tells while it runs: plain values, shown by whoever asked for the run."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a run."""
+
+    stage: str
+    """What is being done: `reading`, `learning`, `segmenting`, `drawing` or `done`."""
+    done: int = 0
+    """Frames finished."""
+    total: int | None = None
+    """Frames in all, where the source knows."""
+    warning: str = ""
+    """Something the user must know, once."""

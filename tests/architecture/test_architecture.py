@@ -1,0 +1,78 @@
+"""The shape of the code: what importing does, what may be used where, how long things are."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import rotoline
+
+SOURCE = Path(rotoline.__file__).parent
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def test_importing_the_package_does_nothing():
+    program = (
+        "import sys, rotoline; dir(rotoline); "
+        "print([m for m in ('numpy', 'torch', 'av', 'PIL') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""
+
+
+def test_help_does_not_load_the_networks():
+    program = (
+        "import sys; from rotoline.cli import app; "
+        "print([m for m in ('torch', 'scipy', 'av') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_exist():
+    for name in rotoline.__all__:
+        assert getattr(rotoline, name).__doc__ is not None
+
+
+def test_nothing_is_unpickled_but_the_start_weights():
+    users = []
+    for path in MODULES:
+        text = path.read_text()
+        assert not re.search(r"^\s*(import|from) (pickle|dill|joblib)\b", text, re.MULTILINE), path
+        assert "allow_pickle" not in text, path
+        if re.search(r"(?<!safetensors\.)torch\.load\(", text):
+            users.append(path.name)
+            assert "weights_only=True" in text
+    assert users == ["imagenet.py"]
+
+
+def test_modules_and_functions_stay_short():
+    for path in MODULES:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 400, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                docstring = ast.get_docstring(node, clean=False) or ""
+                length = node.end_lineno - node.lineno - len(docstring.splitlines())
+                assert length <= 60, f"{path}: {node.name} has {length} lines"
+
+
+def test_every_stage_shows_its_place_in_the_picture():
+    order = ("foreground", "adapt", "score", "propagate", "regions", "fuse")
+    for name in order:
+        strip = " ─► ".join(["frames", *(f"[{x}]" if x == name else x for x in order), "labels"])
+        assert strip in (SOURCE / "stages" / f"{name}.py").read_text()
+    strip = " ─► ".join(["frames", *order, "labels"])
+    assert strip in (SOURCE / "pipeline.py").read_text()
+
+
+def test_method_page_names_code_that_exists():
+    page = (SOURCE.parent.parent / "docs" / "method.md").read_text()
+    named = re.findall(r"`([a-z_/]+\.py):([A-Za-z_.]+)`", page)
+    assert len(named) >= 10
+    for file, function in named:
+        tree = ast.parse((SOURCE / file).read_text())
+        names = {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        assert function.split(".")[-1] in names, f"{file}:{function}"
