@@ -121,7 +121,9 @@ def main():
     lines = []
     for case in cases:
         command = [sys.executable, __file__, "--case", *map(str, case)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ, check=True)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, env=os.environ, check=True
+        )
         lines.append(done.stdout.splitlines()[-1])
         print(lines[-1], flush=True)
     if options.label:

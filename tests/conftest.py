@@ -26,7 +26,9 @@ def make_clip():
     def make(frames=6, ids=(1,), size=(96, 144), speed=3):
         generator = np.random.default_rng(0)
         coarse = generator.integers(70, 130, (size[0] // 8, size[1] // 8, 3), dtype=np.uint8)
-        background = np.asarray(Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC))
+        background = np.asarray(
+            Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC)
+        )
         rows, cols = np.mgrid[: size[0], : size[1]]
         pictures, labels = [], []
         for t in range(frames):

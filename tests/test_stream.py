@@ -17,7 +17,9 @@ def indices(pairs):
     return [(index, int(frame[0, 0, 0])) for index, frame in pairs]
 
 
-@pytest.mark.parametrize("make", [frames, lambda n: list(frames(n)), lambda n: np.stack([*frames(n)])])
+@pytest.mark.parametrize(
+    "make", [frames, lambda n: list(frames(n)), lambda n: np.stack([*frames(n)])]
+)
 def test_generator_list_and_array_are_read_alike(make):
     stream = FrameStream(make(6))
     assert set(stream.read([1, 3])) == {1, 3}

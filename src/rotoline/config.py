@@ -31,7 +31,9 @@ def read_config(start: Settings, file: Path | None, settings: Sequence[str]) -> 
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name:
-            raise ConfigError(f"--set {setting} has no '='; write it as --set regions.threshold=0.3")
+            raise ConfigError(
+                f"--set {setting} has no '='; write it as --set regions.threshold=0.3"
+            )
         change: Any = _parse_value(value)
         for part in reversed(name.strip().split(".")):
             change = {part: change}

@@ -1,8 +1,8 @@
 """Segment a file or a folder into an output folder: everything the command does but the terminal.
 
-    OUTPUT/masks/<frame>.png   one per frame, as soon as it is ready
-    OUTPUT/overlay.mp4         the frames with their objects drawn in
-    OUTPUT/run.json            what made it
+OUTPUT/masks/<frame>.png   one per frame, as soon as it is ready
+OUTPUT/overlay.mp4         the frames with their objects drawn in
+OUTPUT/run.json            what made it
 """
 
 import time

@@ -193,9 +193,7 @@ def test_damaged_weights_are_refused(clip_folder, tmp_path):
 
     record = default_weights().with_suffix(".json")
     (tmp_path / "w.json").write_text(record.read_text())
-    result = segment(
-        *clip_folder[:2], tmp_path / "out", "--weights", tmp_path / "w.safetensors"
-    )
+    result = segment(*clip_folder[:2], tmp_path / "out", "--weights", tmp_path / "w.safetensors")
     assert result.exit_code == 2
     assert "SHA-256" in words_of(result)
     assert not (tmp_path / "out").exists()

@@ -42,7 +42,9 @@ def test_diagonal_neighbours_are_one_region():
 
 def test_equal_overlap_goes_to_the_larger_region():
     score = np.array([[0.9, 0.9, 0.0, 0.9]])
-    removed = choose_regions(score, np.zeros((1, 4), bool), CONFIG.model_copy(update={"least_overlap": 0.0}))
+    removed = choose_regions(
+        score, np.zeros((1, 4), bool), CONFIG.model_copy(update={"least_overlap": 0.0})
+    )
     assert removed.tolist() == [[False, False, False, True]]
 
 

@@ -15,9 +15,7 @@ Masks = Annotated[
     ),
 ]
 Output = Annotated[Path, typer.Option(help="A new folder for the results.", show_default=False)]
-Weights = Annotated[
-    Path | None, typer.Option(help="Your own weights; the shipped ones otherwise.")
-]
+Weights = Annotated[Path | None, typer.Option(help="Your own weights; the shipped ones otherwise.")]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or the run.json of a run to repeat.")
 ]

@@ -47,7 +47,7 @@ class FrameSource(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why fewer frames came than the file promises; known once the end was reached."""
+        """What is missing or damaged, for a warning; known once the last frame was read."""
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield every frame from the first to the last, each time anew."""

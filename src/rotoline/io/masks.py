@@ -23,6 +23,12 @@ LabelMap = NDArray[np.uint8]
 MAX_ID = 255
 
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+_JPEG_REASON = "whose compression changes ids near edges"
+_UNSUITABLE = {
+    "JPEG": _JPEG_REASON,
+    "MPO": _JPEG_REASON,  # how Pillow calls a JPEG with a second picture inside
+    "GIF": "whose writers renumber ids",
+}
 _HOW_TO_SAVE = "save the mask as a PNG with a palette or in 8-bit grey, one value per object"
 
 
@@ -75,10 +81,10 @@ def read_labels(path: Path) -> LabelMap:
         InputError: as `read_mask`, except that nothing needs to be marked.
     """
     with opened_picture(path) as image:
-        if image.format in ("JPEG", "MPO"):
+        if image.format in _UNSUITABLE:
             raise InputError(
-                f"{path} is a JPEG, whose compression changes ids near edges; "
-                f"{_HOW_TO_SAVE}, from the original and not from this JPEG"
+                f"{path} is a {image.format}, {_UNSUITABLE[image.format]}; "
+                f"{_HOW_TO_SAVE}, from the original and not from this file"
             )
         if image.mode == "1":
             return np.array(image).astype(np.uint8)

@@ -80,4 +80,3 @@ class Propagation(nn.Module):
         twice = propagate(once, gates, merge="max")
         decoded = functional.relu(self.decode(cat((lifted, twice), dim=1)), inplace=True)
         return logit + self.leave(decoded)
-

@@ -129,7 +129,5 @@ def make_views(
 
 def _gather_view(embedding: Embedding, pixels: Tensor, masks: Tensor) -> Evidence:
     features = embedding(pixels)
-    shares = functional.interpolate(
-        masks[None], size=features.embedding.shape[-2:], mode="area"
-    )[0]
+    shares = functional.interpolate(masks[None], size=features.embedding.shape[-2:], mode="area")[0]
     return gather_evidence(features.embedding[0], with_union(shares))

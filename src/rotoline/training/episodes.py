@@ -51,9 +51,7 @@ class EpisodeMaker:
             stack = _paste(stack, other, as_object=draw.chance(0.35))
         frames = _vary_colours(stack[[0, 1, 2], :3], draw)
         masks = stack[:, 3]
-        priors = torch.stack(
-            [_spoil_prior(masks[3], draw), _spoil_prior(masks[1], draw)]
-        )
+        priors = torch.stack([_spoil_prior(masks[3], draw), _spoil_prior(masks[1], draw)])
         return Episode(frames, masks[:3], priors)
 
     def _draw_object(self, draw: "_Draw", max_gap: int) -> Tensor:
@@ -192,7 +190,9 @@ def _warp(layers: tuple[Tensor, ...], affine: Tensor, size: tuple[int, int]) -> 
     pixels = torch.cat([layer[:, top:bottom, left:right].float() for layer in layers])
     height, width = pixels.shape[-2:]
     into = torch.tensor([[2 / width, 0.0, -1.0], [0.0, 2 / height, -1.0], [0.0, 0.0, 1.0]])
-    out = torch.tensor([[size[1] / 2, 0.0, size[1] / 2], [0.0, size[0] / 2, size[0] / 2], [0, 0, 1]])
+    out = torch.tensor(
+        [[size[1] / 2, 0.0, size[1] / 2], [0.0, size[0] / 2, size[0] / 2], [0, 0, 1]]
+    )
     theta = (into @ _translation(-left, -top) @ affine @ out)[:2]
     grid = functional.affine_grid(theta[None], [1, 1, *size], align_corners=False)
     return functional.grid_sample(
