@@ -1,4 +1,6 @@
-"""J and F on the development split: python benchmarks/development.py DATA [--weights FILE]
+"""J and F on the development split.
+
+    python benchmarks/development.py DATA [--weights FILE] [--set regions.enabled=false]
 
 Runs `rotoline segment` and `rotoline evaluate`, as a person would, on each of the six sequences
 that weights for measuring were not fitted on, and on the multi-object clip where it is there.

@@ -1,4 +1,6 @@
-"""Time and memory of the default preset: python benchmarks/frame.py [--quick] [--label NAME]
+"""Time and memory of the default preset.
+
+    python benchmarks/frame.py [--quick] [--label NAME]
 
 Every case runs in a process of its own, on the bundled clip at 854x480, played to and fro:
 

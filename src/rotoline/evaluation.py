@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from rotoline.errors import InputError
-from rotoline.io.masks import LabelMap, read_labels
+from rotoline.io.masks import read_labels
 from rotoline.io.pictures import list_pictures
 from rotoline.metrics import SequenceScores, evaluate_sequence, scored_frames
+from rotoline.types import LabelMap
 
 
 def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> SequenceScores:

@@ -9,9 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.errors import InputError
-from rotoline.types import Frame, LabelMap, ObjectId
-
-LARGEST_ID = 255
+from rotoline.types import MAX_ID, Frame, LabelMap, ObjectId
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +33,11 @@ class Marks:
         return next(iter(self.labels.values())).shape
 
     def shows(self, index: int) -> np.ndarray:
-        """bool `(K,)`: which objects are marked in a frame."""
+        """Which objects are marked in a frame, bool `(K,)`."""
         return np.isin(self.object_ids, self.labels.get(index, ()))
 
     def masks(self, index: int) -> Tensor:
-        """float `(K, H, W)`, 0 or 1: the objects as marked in one frame."""
+        """The objects as marked in one frame, float `(K, H, W)`, 0 or 1."""
         labels = torch.from_numpy(self.labels[index])
         ids = torch.tensor(self.object_ids, dtype=torch.uint8)
         return (labels[None] == ids[:, None, None]).float()
@@ -77,10 +75,10 @@ def check_marks(masks: LabelMap | Mapping[int, LabelMap], frames: Mapping[int, F
                 f"{width}x{height}; draw the mask at the size of the frame"
             )
         ids = np.unique(found)
-        if ids[0] < 0 or ids[-1] > LARGEST_ID:
+        if ids[0] < 0 or ids[-1] > MAX_ID:
             raise InputError(
                 f"the mask of frame {index} has ids from {ids[0]} to {ids[-1]}; "
-                f"supported are 1 to {LARGEST_ID}, and 0 for background: renumber the objects"
+                f"supported are 1 to {MAX_ID}, and 0 for background: renumber the objects"
             )
         if ids[-1] == 0:
             raise InputError(

@@ -10,7 +10,7 @@ from rotoline.types import Frame
 
 
 @runtime_checkable
-class FrameSource(Protocol):
+class Rereadable(Protocol):
     """Frames that can be read again and in reverse, such as a video file."""
 
     def __iter__(self) -> Iterator[Frame]:
@@ -35,7 +35,7 @@ class FrameStream:
     """
 
     def __init__(self, frames: Iterable[Frame]):
-        self._source = frames if isinstance(frames, FrameSource) else None
+        self._source = frames if isinstance(frames, Rereadable) else None
         self._sequence = frames if isinstance(frames, (Sequence, np.ndarray)) else None
         self._rest = None if self._source or self._sequence is not None else iter(frames)
         self._held: list[Frame | None] = []

@@ -11,12 +11,16 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-Frame = np.ndarray
-LabelMap = np.ndarray
+Frame = NDArray[np.uint8]
+LabelMap = NDArray[np.uint8]
 ObjectId = int
+
+MAX_ID = 255
+"""The largest object id: what one byte holds, as in palette PNGs."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -108,7 +108,7 @@ def test_evaluate_prints_the_scores(clip_folder, tmp_path):
 
 
 def test_evaluate_refuses_missing_predictions(clip_folder, tmp_path):
-    frames, _, labels = clip_folder
+    _, _, labels = clip_folder
     (tmp_path / "truth").mkdir()
     (tmp_path / "mine").mkdir()
     for n, label in enumerate(labels, start=1):

@@ -175,7 +175,8 @@ torch.manual_seed(0)
 net = FastNet()
 config = EmbeddingTraining(steps=2, height=64, width=96)
 list(train_embedding(net, load_clips(data, ()), config, out))
-(out / f"{process_rank()}.txt").write_text(str(float(sum(p.double().sum() for p in net.parameters()))))
+total = float(sum(p.double().sum() for p in net.parameters()))
+(out / f"{process_rank()}.txt").write_text(str(total))
 stop_processes()
 """
 

@@ -16,11 +16,7 @@ from rotoline.errors import InputError
 from rotoline.io.atomic import replacing
 from rotoline.io.frames import FrameSource
 from rotoline.io.pictures import describe_contents, list_pictures, opened_picture
-
-LabelMap = NDArray[np.uint8]
-"""Object id of every pixel, uint8 (H, W); 0 is background, ids are 1 to 255."""
-
-MAX_ID = 255
+from rotoline.types import MAX_ID, LabelMap
 
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _JPEG_REASON = "whose compression changes ids near edges"
@@ -63,6 +59,7 @@ def read_mask(path: Path) -> LabelMap:
             ids were probably meant.
     """
     labels = read_labels(path)
+    _refuse_soft_edges(path, labels)
     if not labels.any():
         raise InputError(
             f"{path} marks no object: every pixel is 0, which is background; "
@@ -73,6 +70,9 @@ def read_mask(path: Path) -> LabelMap:
 
 def read_labels(path: Path) -> LabelMap:
     """Read a mask that may be all background, as results are where objects are hidden.
+
+    Soft edges are refused in grey masks alone: results have a palette, and their objects may
+    be as thin as they like.
 
     Returns:
         The ids, uint8 (H, W), as the file has them.
@@ -96,7 +96,8 @@ def read_labels(path: Path) -> LabelMap:
     white = 255 if values.dtype == np.uint8 else 65535
     if is_grey and found[-1] == white and set(found.tolist()) <= {0, white}:
         return (values == white).astype(np.uint8)
-    _refuse_soft_edges(path, values, found)
+    if is_grey:
+        _refuse_soft_edges(path, values)
     if found[0] < 0 or found[-1] > MAX_ID:
         outside = found[(found < 0) | (found > MAX_ID)]
         raise InputError(
@@ -194,8 +195,9 @@ def _solid_values(values: np.ndarray) -> np.ndarray:
     return np.unique(values[largest == smallest])
 
 
-def _refuse_soft_edges(path: Path, values: np.ndarray, found: np.ndarray) -> None:
+def _refuse_soft_edges(path: Path, values: np.ndarray) -> None:
     """Raise InputError if most of the values in a mask exist only along edges."""
+    found = np.unique(values)
     if len(found) < 4:
         return
     solid = _solid_values(values)

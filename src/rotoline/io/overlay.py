@@ -12,7 +12,8 @@ from PIL import Image
 
 from rotoline.errors import InputError, OutputError
 from rotoline.io.atomic import replacing
-from rotoline.io.masks import DAVIS_PALETTE, LabelMap
+from rotoline.io.masks import DAVIS_PALETTE
+from rotoline.types import LabelMap
 
 OBJECT_COLOURS = (48 + 207 * np.sqrt(DAVIS_PALETTE / 255)).round().astype(np.uint8)
 """The palette of mask files, brightened: half of it is too dark to see on a picture.

@@ -35,7 +35,8 @@ def choose(candidates: Sequence[Candidate]) -> str:
         if candidate.name == asked:
             if candidate.refusal:
                 raise KernelError(
-                    f"{VARIABLE}={asked}, but {candidate.refusal}; unset it or ask for one of {names}"
+                    f"{VARIABLE}={asked}, but {candidate.refusal}; "
+                    f"unset it or ask for one of {names}"
                 )
             return asked
     raise KernelError(f"{VARIABLE}={asked} names no implementation; there are {names}")

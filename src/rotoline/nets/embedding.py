@@ -58,6 +58,7 @@ class Embedding(nn.Module):
         )
 
     def forward(self, frames: Tensor) -> Features:
+        """Look at frames once, for all objects."""
         maps = self.backbone((frames - 127.0) / 128.0)
         levels: list[Tensor] = []
         for index in (3, 2, 1, 0):

@@ -92,6 +92,7 @@ class EfficientNetLite0(nn.Module):
         self._blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Run the blocks and keep the outputs at the four strides."""
         x = functional.relu6(self._bn0(self._conv_stem(x)), inplace=True)
         maps = []
         for index, block in enumerate(self._blocks):

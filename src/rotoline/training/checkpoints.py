@@ -1,7 +1,6 @@
 """Checkpoints of a training as safetensors: network, optimiser and step, and no pickle."""
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -25,7 +24,7 @@ def save_checkpoint(
     metadata = {"step": str(step), "config": json.dumps(config)}
     temporary = folder / f"{NAME}.tmp"
     save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata)
-    os.replace(temporary, folder / NAME)
+    temporary.replace(folder / NAME)
 
 
 def load_checkpoint(

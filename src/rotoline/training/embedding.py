@@ -40,7 +40,6 @@ from rotoline.training.processes import (
     stop_processes,
 )
 
-
 LICENCE = "CC BY-NC 4.0 (inherited from the DAVIS training data: no commercial use)"
 
 

@@ -5,13 +5,17 @@ sees exactly the episodes it would have seen.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from rotoline.training.clips import Clip
+
+Item = TypeVar("Item")
 
 VIDEO_SHARE = 0.8
 """Share of the episodes that come from video; the others give a still image made-up motion."""
@@ -94,7 +98,7 @@ class _Draw:
     def chance(self, share: float) -> bool:
         return self.uniform(0, 1) < share
 
-    def one_of(self, items: list) -> object:
+    def one_of(self, items: list[Item]) -> Item:
         return items[self.integer(0, len(items) - 1)]
 
 
@@ -116,7 +120,7 @@ def _draw_indices(count: int, max_gap: int, draw: _Draw) -> list[int]:
     return [reference, bounce(first), bounce(first + way * step), bounce(first - way)]
 
 
-def _object_of(clip: Clip, index: int, draw: _Draw):  # noqa: ANN202
+def _object_of(clip: Clip, index: int, draw: _Draw) -> Callable[[int], Tensor]:
     """A function from frame index to the bool mask of one object drawn from the clip."""
     labels = clip.labels[index]
     ids, counts = labels[labels > 0].unique(return_counts=True)
