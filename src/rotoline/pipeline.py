@@ -112,6 +112,8 @@ class Track:
         """Score maps of the frame before: the priors of the next."""
         self.last_seen = np.zeros(shape, dtype=bool)
         """Each object's last visible mask."""
+        self.hidden = np.zeros(shape[0], dtype=int)
+        """For how many frames each object has not been visible."""
         self.steps = 0
 
     @torch.inference_mode()
@@ -135,7 +137,7 @@ class Track:
             logits = sharpen(net.propagation, logits, features, config.propagate)[:, 0]
         with stage("regions"):
             logits[torch.from_numpy(~active)] = -CERTAIN
-            logits = remove_regions(logits, self.last_seen, config.regions)
+            logits = remove_regions(logits, self.last_seen, self.hidden, config.regions)
         with stage("adapt"):
             self._keep_state(logits)
             self.steps += 1
@@ -180,6 +182,7 @@ class Track:
         visible = wins(logits).numpy()
         seen = visible.any((1, 2))
         self.last_seen[seen] = visible[seen]
+        self.hidden = np.where(seen, 0, self.hidden + 1)
 
 
 def wins(logits: Tensor) -> Tensor:

@@ -34,6 +34,22 @@ def test_hidden_object_loses_every_region():
     assert choose_regions(score, last_seen, CONFIG)[0, 0]
 
 
+def test_object_hidden_for_long_may_come_back_elsewhere():
+    score = np.zeros((6, 6))
+    score[0, :3] = 0.97
+    score[2, :3] = 0.8
+    logits = torch.tensor(score).logit(eps=1e-4)[None].float()
+    last_seen = np.zeros((1, 6, 6), bool)
+    last_seen[0, 5, 5] = True
+    for frames, stays in ((CONFIG.return_after - 1, False), (CONFIG.return_after, True)):
+        kept = remove_regions(logits, last_seen, np.array([frames]), CONFIG).sigmoid()[0]
+        assert bool(kept[0, 0] > 0.9) is stays
+        assert kept[2].max() < 0.1
+    uncertain = logits.clamp(max=1.0)
+    kept = remove_regions(uncertain, last_seen, np.array([50]), CONFIG)
+    assert kept.max() < 0
+
+
 def test_diagonal_neighbours_are_one_region():
     score = np.array([[0.9, 0.0], [0.0, 0.9]])
     last_seen = np.array([[True, False], [False, False]])
@@ -51,10 +67,11 @@ def test_equal_overlap_goes_to_the_larger_region():
 def test_kept_pixels_keep_their_logits():
     logits = torch.tensor([[[3.0, 2.0, -1.0, 1.5]]])
     last_seen = np.array([[[True, True, False, False]]])
-    result = remove_regions(logits, last_seen, CONFIG)
+    visible = np.zeros(1, int)
+    result = remove_regions(logits, last_seen, visible, CONFIG)
     assert result.tolist() == [[[3.0, 2.0, -1.0, REMOVED]]]
     off = CONFIG.model_copy(update={"enabled": False})
-    assert remove_regions(logits, last_seen, off) is logits
+    assert remove_regions(logits, last_seen, visible, off) is logits
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -2])

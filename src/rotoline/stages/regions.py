@@ -31,18 +31,25 @@ class RegionsConfig(BaseModel):
     """Share of a region that must lie in the last visible mask for it to stay beside the best."""
     least_overlap: float = Field(0.01, ge=0, le=1)
     """Intersection over union that the best region needs; below it the object is hidden."""
+    return_after: int = Field(3, ge=1)
+    """Frames an object must have been hidden before it may come back at another place."""
+    return_score: float = Field(0.9, gt=0, le=1)
+    """Mean score a region needs for that; 1 never lets an object come back elsewhere."""
 
 
 REMOVED = -8.0
 """Logit of removed pixels."""
 
 
-def remove_regions(logits: Tensor, last_seen: np.ndarray, config: RegionsConfig) -> Tensor:
+def remove_regions(
+    logits: Tensor, last_seen: np.ndarray, hidden: np.ndarray, config: RegionsConfig
+) -> Tensor:
     """Hide every region that its object cannot have moved to.
 
     Args:
         logits: `(K, h, w)`.
         last_seen: bool `(K, h, w)`, each object's last visible mask.
+        hidden: int `(K,)`, for how many frames each object has not been visible.
         config: Thresholds.
 
     Returns:
@@ -52,22 +59,28 @@ def remove_regions(logits: Tensor, last_seen: np.ndarray, config: RegionsConfig)
         return logits
     scores = logits.sigmoid().numpy()
     removed = [
-        choose_regions(score, seen, config) for score, seen in zip(scores, last_seen, strict=True)
+        choose_regions(score, seen, config, may_return=frames >= config.return_after)
+        for score, seen, frames in zip(scores, last_seen, hidden, strict=True)
     ]
     return logits.masked_fill(torch.from_numpy(np.stack(removed)), REMOVED)
 
 
-def choose_regions(score: np.ndarray, last_seen: np.ndarray, config: RegionsConfig) -> np.ndarray:
+def choose_regions(
+    score: np.ndarray, last_seen: np.ndarray, config: RegionsConfig, *, may_return: bool = False
+) -> np.ndarray:
     """Find the pixels to remove.
 
     A region is an 8-connected set of pixels scoring above `threshold`. The region with the best
     intersection over union with `last_seen` stays (of equals the largest), and so does every
-    region that lies mostly inside it: parts of one object need not touch.
+    region that lies mostly inside it: parts of one object need not touch. An object that has been
+    hidden for a while may also come back elsewhere: as the region with the highest mean score, if
+    that is high enough.
 
     Args:
         score: float `(h, w)` in [0, 1].
         last_seen: bool `(h, w)`, the object's last visible mask.
         config: Thresholds.
+        may_return: Whether the object was hidden long enough to come back at another place.
 
     Returns:
         bool `(h, w)`: pixels of implausible regions. Pixels below the threshold are never in it.
@@ -80,7 +93,8 @@ def choose_regions(score: np.ndarray, last_seen: np.ndarray, config: RegionsConf
 
     Source:
         Paper, CRAF step 1. Deviations: parts inside the last mask stay too; the reference is the
-        last non-empty mask, where the paper's is the previous one and a lost object stays lost.
+        last non-empty mask, and hidden objects may come back; the paper's reference is the
+        previous mask, and a lost object stays lost.
         Overlaps between objects (step 2) are settled by comparing scores in stage 6.
     """
     regions, count = ndimage.label(score > config.threshold, structure=_EIGHT_CONNECTED)
@@ -93,5 +107,9 @@ def choose_regions(score: np.ndarray, last_seen: np.ndarray, config: RegionsConf
     stays = shared > config.inside * area
     best = np.lexsort((area, overlap))[-1]
     stays[best] = stays[best] or overlap[best] >= config.least_overlap
+    if may_return and not stays.any():
+        means = np.bincount(regions.ravel(), score.ravel(), minlength=count + 1) / area
+        means[0] = 0.0
+        stays[means.argmax()] = means.max() >= config.return_score
     stays[0] = True
     return ~stays[regions]
