@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 import rotoline
+from rotoline import pipeline
 from rotoline.clock import Clock
 from rotoline.io.masks import read_labels
+from rotoline.marks import check_marks
 from rotoline.nets.embedding import Embedding
 
 
@@ -64,6 +67,23 @@ def test_object_marked_late_is_found_in_all_frames_before(model, make_clip, smal
     for index, result in results.items():
         assert overlap(result.labels, labels[index], 1) > 0.7
         assert overlap(result.labels, labels[index], 2) > 0.7
+
+
+def test_mark_of_one_object_leaves_the_others_where_they_are(model, make_clip, small):
+    pictures, labels = make_clip(frames=2, ids=(1, 2))
+    masks = {0: labels[0], 1: np.where(labels[1] == 2, 2, 0)}
+    marks = check_marks(masks, dict(enumerate(pictures)))
+    rules = pipeline.learn({0: pictures[0]}, marks, model.net, small)
+    track = pipeline.Track(marks, rules, model.net, small, Clock())
+    track.place_marks(0)
+    logits = track.step(pictures[1], active=~marks.shows(1))
+    before = track.scores.clone()
+    after = track.place_marks(1, logits)
+    assert before[0].max() > 0.5
+    assert torch.equal(track.scores[0], before[0])
+    assert torch.equal(after[0], logits[0])
+    assert after[1].max() == pipeline.CERTAIN
+    assert track.hidden.tolist() == [0, 0]
 
 
 def test_every_marked_frame_teaches(model, make_clip, small, overlap):

@@ -76,7 +76,7 @@ def segment(
             yield track.result(index, logits)
         else:
             waiting[index] = _pack(logits)
-            track.place_marks(index)
+            track.place_marks(index, logits)
 
     track = Track(marks, rules.fresh(), net, config, clock)
     for index, frame in stream.forwards(first):
@@ -139,10 +139,11 @@ class Track:
             logits[torch.from_numpy(~active)] = -CERTAIN
             logits = remove_regions(logits, self.last_seen, self.hidden, config.regions)
         with stage("adapt"):
-            self._keep_state(logits)
+            self._keep_state(logits, active)
             self.steps += 1
             if config.adapt.update_every and self.steps % config.adapt.update_every == 0:
-                self.rules.update(features.embedding[0], wins(logits).float())
+                masks = wins(logits).float()
+                self.rules.update(features.embedding[0], masks, is_whole=bool(active.all()))
         return logits
 
     def result(self, index: int, logits: Tensor) -> FrameResult:
@@ -171,18 +172,21 @@ class Track:
         """
         logits = torch.full_like(self.scores, -CERTAIN) if logits is None else logits
         if index in self.marks.labels:
-            shown = torch.from_numpy(self.marks.shows(index))
+            shown = self.marks.shows(index)
             share = self.marks.masks_at(index, tuple(logits.shape[1:]))
-            logits = torch.where(shown[:, None, None], CERTAIN * (2 * share - 1), logits)
-            self._keep_state(logits)
+            is_shown = torch.from_numpy(shown)[:, None, None]
+            logits = torch.where(is_shown, CERTAIN * (2 * share - 1), logits)
+            self._keep_state(logits, shown)
         return logits
 
-    def _keep_state(self, logits: Tensor) -> None:
-        self.scores = logits.sigmoid()
+    def _keep_state(self, logits: Tensor, which: np.ndarray) -> None:
+        """Remember where the objects `which`, bool `(K,)`, are now."""
+        self.scores[torch.from_numpy(which)] = logits[torch.from_numpy(which)].sigmoid()
         visible = wins(logits).numpy()
-        seen = visible.any((1, 2))
+        seen = visible.any((1, 2)) & which
         self.last_seen[seen] = visible[seen]
-        self.hidden = np.where(seen, 0, self.hidden + 1)
+        self.hidden[which] += 1
+        self.hidden[seen] = 0
 
 
 def wins(logits: Tensor) -> Tensor:

@@ -11,8 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rotoline.api import load_model
 from rotoline.clock import Clock
 from rotoline.errors import OutputError, RotolineError
@@ -137,19 +135,11 @@ def _make_folder(output: Path) -> None:
 
 def _draw(output: Path, source: FrameSource, count: int) -> Iterator[Progress]:
     """Write the overlay in a second pass: frames may have been segmented backwards."""
-    done = 0
-
-    def frames() -> Iterator[np.ndarray]:
-        nonlocal done
-        for frame in source:
-            yield frame
-            done += 1
-
     labels = (read_labels(mask_path(output, source, index)) for index in range(count))
-    write_overlay(
-        output / "overlay.mp4", frames(), labels, frame_rate=source.frame_rate, time=source.time
-    )
-    yield Progress("drawing", done, count)
+    for done in write_overlay(
+        output / "overlay.mp4", source, labels, frame_rate=source.frame_rate, time=source.time
+    ):
+        yield Progress("drawing", done, count)
 
 
 def _summary(

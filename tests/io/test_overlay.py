@@ -97,7 +97,7 @@ def test_pictures_are_written_by_suffix(tmp_path):
 def write(path: Path, count: int, size: tuple[int, int] = SIZE, **options) -> int:
     frames = (grey(10 * index, size) for index in range(count))
     labels = (square(1, size) for _ in range(count))
-    return write_overlay(path, frames, labels, **{"frame_rate": Fraction(24), **options})
+    return max(write_overlay(path, frames, labels, **{"frame_rate": Fraction(24), **options}))
 
 
 @pytest.mark.parametrize("rate", [Fraction(24), Fraction(30000, 1001), Fraction(125, 9)])
@@ -153,7 +153,7 @@ def test_without_an_h264_encoder_mpeg4_is_written(tmp_path, monkeypatch):
 
 def test_videos_that_cannot_be_made_leave_nothing_behind(tmp_path):
     def overlay(frames, labels):
-        write_overlay(tmp_path / "a.mp4", frames, labels, frame_rate=Fraction(24))
+        list(write_overlay(tmp_path / "a.mp4", frames, labels, frame_rate=Fraction(24)))
 
     with pytest.raises(InputError, match="there are no frames"):
         overlay([], [])
@@ -177,7 +177,7 @@ def test_a_full_disk_leaves_the_earlier_video_and_nothing_else(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
     try:
         with pytest.raises(OutputError, match=r"a\.mp4: File too large; .*another disk"):
-            write_overlay(tmp_path / "a.mp4", noise, [square()] * 10, frame_rate=Fraction(24))
+            list(write_overlay(tmp_path / "a.mp4", noise, [square()] * 10, frame_rate=Fraction(24)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

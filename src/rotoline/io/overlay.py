@@ -1,7 +1,7 @@
 """Frames and label maps into something to look at: a video, a picture, a contact sheet."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
@@ -69,11 +69,12 @@ def write_overlay(
     *,
     frame_rate: Fraction,
     time: Callable[[int], float | None] | None = None,
-) -> int:
+) -> Iterator[int]:
     """Write frames with their objects drawn in as an MP4 video, in constant memory.
 
     The video is H.264 (MPEG-4 part 2 where that encoder is missing). Odd heights and widths
-    grow by one pixel, which the format requires.
+    grow by one pixel, which the format requires. It appears when the iterator is exhausted;
+    one that is closed earlier leaves nothing behind.
 
     Args:
         path: The video; complete or not there at all.
@@ -84,8 +85,8 @@ def write_overlay(
             a video with a variable frame rate. Asked after the frame was taken from `frames`.
             Where it gives None, frames follow at the frame rate.
 
-    Returns:
-        Number of frames written.
+    Yields:
+        Number of frames written so far.
 
     Raises:
         InputError: there are no frames, not as many frames as label maps, or sizes differ.
@@ -107,6 +108,7 @@ def write_overlay(
                     writer = _VideoWriter(temporary, picture.shape[:2], frame_rate)
                 writer.write(picture, None if time is None else time(count))
                 count += 1
+                yield count
             if writer is None:
                 raise InputError(f"{path} would be empty: there are no frames; pass at least one")
             writer.finish()
@@ -119,7 +121,6 @@ def write_overlay(
         finally:
             if writer is not None:
                 writer.close()
-    return count
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int, width: int) -> np.ndarray:

@@ -62,16 +62,18 @@ class ObjectRules:
         """The same teaching, with nothing remembered: for a pass in the other direction."""
         return ObjectRules(self.taught, self.config, self.damping)
 
-    def update(self, embedding: Tensor, masks: Tensor) -> None:
+    def update(self, embedding: Tensor, masks: Tensor, *, is_whole: bool) -> None:
         """Learn from a result.
 
         Args:
             embedding: `(D, h, w)` of the frame.
             masks: `(K, h, w)` in [0, 1], filtered; an object that is not visible teaches nothing.
+            is_whole: Whether all objects were looked for, so that the union is known.
         """
         masks = with_union(masks)
-        visible = (masks.flatten(1).sum(1) >= 1).float()
-        weight = visible * self.config.memory_weight
+        weight = self.config.memory_weight * (masks.flatten(1).sum(1) >= 1).float()
+        if len(masks) > 1 and not is_whole:
+            weight[-1] = 0.0
         self.remembered.append((gather_evidence(embedding, masks), weight))
         self._solve()
 
