@@ -50,6 +50,18 @@ def test_object_hidden_for_long_may_come_back_elsewhere():
     assert kept.max() < 0
 
 
+def test_object_does_not_come_back_as_another_object():
+    logits = torch.full((2, 4, 4), -5.0)
+    logits[0, 0, :] = 4.0
+    logits[1, 0, :] = 6.0
+    last_seen = np.zeros((2, 4, 4), bool)
+    last_seen[0, 3, 3] = True
+    last_seen[1, 0] = True
+    kept = remove_regions(logits, last_seen, np.array([50, 0]), CONFIG)
+    assert kept[0].max() < 0
+    assert kept[1, 0].min() == 6.0
+
+
 def test_diagonal_neighbours_are_one_region():
     score = np.array([[0.9, 0.0], [0.0, 0.9]])
     last_seen = np.array([[True, False], [False, False]])

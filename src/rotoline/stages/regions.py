@@ -58,15 +58,16 @@ def remove_regions(
     if not config.enabled:
         return logits
     scores = logits.sigmoid().numpy()
+    best = scores.max(0)
     removed = [
-        choose_regions(score, seen, config, may_return=frames >= config.return_after)
+        choose_regions(score, seen, config, best if frames >= config.return_after else None)
         for score, seen, frames in zip(scores, last_seen, hidden, strict=True)
     ]
     return logits.masked_fill(torch.from_numpy(np.stack(removed)), REMOVED)
 
 
 def choose_regions(
-    score: np.ndarray, last_seen: np.ndarray, config: RegionsConfig, *, may_return: bool = False
+    score: np.ndarray, last_seen: np.ndarray, config: RegionsConfig, best: np.ndarray | None = None
 ) -> np.ndarray:
     """Find the pixels to remove.
 
@@ -74,13 +75,15 @@ def choose_regions(
     intersection over union with `last_seen` stays (of equals the largest), and so does every
     region that lies mostly inside it: parts of one object need not touch. An object that has been
     hidden for a while may also come back elsewhere: as the region with the highest mean score, if
-    that is high enough.
+    that is high enough. Pixels at which another object scores higher count 0 there, so that it
+    cannot come back as a look-alike that is marked itself.
 
     Args:
         score: float `(h, w)` in [0, 1].
         last_seen: bool `(h, w)`, the object's last visible mask.
         config: Thresholds.
-        may_return: Whether the object was hidden long enough to come back at another place.
+        best: float `(h, w)`, the highest score of all objects, if this one was hidden long enough
+            to come back at another place.
 
     Returns:
         bool `(h, w)`: pixels of implausible regions. Pixels below the threshold are never in it.
@@ -105,10 +108,11 @@ def choose_regions(
     overlap = shared / (area + last_seen.sum() - shared)
     overlap[0] = -1.0
     stays = shared > config.inside * area
-    best = np.lexsort((area, overlap))[-1]
-    stays[best] = stays[best] or overlap[best] >= config.least_overlap
-    if may_return and not stays.any():
-        means = np.bincount(regions.ravel(), score.ravel(), minlength=count + 1) / area
+    closest = np.lexsort((area, overlap))[-1]
+    stays[closest] = stays[closest] or overlap[closest] >= config.least_overlap
+    if best is not None and not stays.any():
+        own = np.where(score >= best, score, 0.0)
+        means = np.bincount(regions.ravel(), own.ravel(), minlength=count + 1) / area
         means[0] = 0.0
         stays[means.argmax()] = means.max() >= config.return_score
     stays[0] = True
