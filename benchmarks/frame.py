@@ -51,9 +51,9 @@ def make_marks(count):
     import numpy as np
     from PIL import Image
 
-    from rotoline.demo import FIRST_MASK
+    from rotoline.demo import MASKS
 
-    with Image.open(FIRST_MASK) as image:
+    with Image.open(MASKS / "00000.png") as image:
         labels = np.array(image.resize(SIZE[::-1], Image.Resampling.NEAREST))
     labels[labels > count] = 0
     rows, cols = np.mgrid[: SIZE[0], : SIZE[1]]

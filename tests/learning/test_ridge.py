@@ -30,6 +30,21 @@ def test_foreground_and_background_count_alike():
     torch.testing.assert_close(evidence.moment[0, 1], torch.tensor(0.0), atol=1e-6, rtol=0)
 
 
+def test_rivals_get_their_share_of_the_background_however_small():
+    embedding = torch.zeros(1, 10, 10)
+    embedding[0, 9, 9] = 1.0  # the rival alone
+    mask, rivals = torch.zeros(1, 10, 10), torch.zeros(1, 10, 10)
+    mask[0, 0], rivals[0, 9, 9] = 1, 1
+    plain = gather_evidence(embedding, mask)
+    shared = gather_evidence(embedding, mask, rivals, rival_share=0.4)
+    # The one pixel among 90 of the background, which has half of the weight.
+    torch.testing.assert_close(plain.gram[0, 0, 0], torch.tensor(0.5 / 90))
+    torch.testing.assert_close(shared.gram[0, 0, 0], torch.tensor(0.5 * (0.6 / 90 + 0.4)))
+    torch.testing.assert_close(shared.gram[0, 1, 1], torch.tensor(1.0))
+    alone = gather_evidence(embedding, mask, torch.zeros_like(rivals), rival_share=0.4)
+    assert torch.equal(alone.gram, plain.gram)
+
+
 def test_separable_object_is_recovered():
     embedding = torch.zeros(2, 4, 4)
     embedding[0, :, :2] = 1.4

@@ -30,6 +30,8 @@ def test_frame_becomes_a_tensor_without_losing_its_values():
     tensor = to_tensor(frame, (64, 96))
     np.testing.assert_array_equal(tensor[0].permute(1, 2, 0).numpy(), frame)
     assert to_tensor(frame[:, ::-1], (32, 64)).shape == (1, 3, 32, 64)
+    frame.setflags(write=False)  # as Pillow gives them: no warning, and no change
+    assert torch.equal(to_tensor(frame, (64, 96)), tensor)
 
 
 def test_no_object_scores_above_the_foreground():

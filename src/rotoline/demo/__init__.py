@@ -16,18 +16,16 @@ from rotoline.run import mask_path, segment_to_folder
 
 CLIP = Path(__file__).parent / "clip"
 VIDEO = CLIP / "bigbuckbunny.mp4"
-FIRST_MASK = CLIP / "first.png"
+MASKS = CLIP / "masks"
 TRUTH = CLIP / "truth"
-NAMES = {1: "bunny", 2: "boulder", 3: "slab"}
+NAMES = {1: "bunny", 2: "boulders", 3: "slab"}
 SHOWN = (0, 20, 44, 68, 92, 124)
-"""Frames on the contact sheet: the marked one, and those with a hand-made truth."""
+"""Frames on the contact sheet: the marked ones, 0 and 44, and those with a hand-made truth."""
 
 
 def run_demo(output: Path, command: Sequence[str]) -> Iterator[Progress]:
     """Segment the bundled clip, and write `contact-sheet.png` and `report.md` beside the masks."""
-    yield from segment_to_folder(
-        VIDEO, FIRST_MASK, output, weights=None, config=FAST, command=command
-    )
+    yield from segment_to_folder(VIDEO, MASKS, output, weights=None, config=FAST, command=command)
     frames = open_frames(VIDEO)
     pictures = [
         draw_overlay(frame, read_labels(mask_path(output, frames, index)))
@@ -53,8 +51,8 @@ def make_report(scores: SequenceScores, record: dict) -> str:
     return f"""# Demo report
 
 Big Buck Bunny, (c) Blender Foundation, CC BY 3.0: {record["frames"]} frames of
-{record["input"]["size"][1]}x{record["input"]["size"][0]} pixels, three objects marked in frame 0,
-measured against {len(scores.objects[0].frames)} later frames that were masked by hand.
+{record["input"]["size"][1]}x{record["input"]["size"][0]} pixels, three objects, marked in
+frames 0 and 44, measured against {len(scores.objects[0].frames)} later frames that were masked by hand.
 
 | object | J&F | J | F |
 |---|---|---|---|

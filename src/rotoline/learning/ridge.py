@@ -24,16 +24,22 @@ class Evidence(NamedTuple):
     """`(K, D1)`: b."""
 
 
-def gather_evidence(embedding: Tensor, masks: Tensor) -> Evidence:
+def gather_evidence(
+    embedding: Tensor, masks: Tensor, rivals: Tensor | None = None, rival_share: float = 0.0
+) -> Evidence:
     """Sum up what one view says about each object.
 
     Foreground and background get half of the total weight each (the balance of equation 1), so
     that neither a small nor a large object is neglected. An object that is absent from the view
-    teaches with its background half alone.
+    teaches with its background half alone. Of the background's half, `rival_share` goes to the
+    rivals, the other marked objects, however small they are: for an object it matters more to be
+    told apart from them than from the sky.
 
     Args:
         embedding: `(D, h, w)`.
         masks: `(K, h, w)` in [0, 1]: the share of each pixel that the object covers.
+        rivals: `(K, h, w)` in [0, 1]: the share that other objects cover.
+        rival_share: In [0, 1).
 
     Returns:
         Evidence of total weight 1 per object, differentiable in both arguments.
@@ -42,11 +48,21 @@ def gather_evidence(embedding: Tensor, masks: Tensor) -> Evidence:
     pixels = functional.pad(pixels, (0, 1), value=1.0)
     share = masks.flatten(1)
     rest = 1 - share
-    weights = 0.5 * share / share.sum(1, keepdim=True).clamp(min=1.0)
-    weights = weights + 0.5 * rest / rest.sum(1, keepdim=True).clamp(min=1.0)
+    weights = 0.5 * _spread(share)
+    if rivals is None:
+        weights = weights + 0.5 * _spread(rest)
+    else:
+        rival = rivals.flatten(1)
+        part = rival_share * (rival.sum(1, keepdim=True) >= 1)
+        weights = weights + 0.5 * ((1 - part) * _spread(rest) + part * _spread(rival))
     targets = 2 * share - 1
     gram = torch.stack([(pixels * weight[:, None]).T @ pixels for weight in weights])
     return Evidence(gram, (weights * targets) @ pixels)
+
+
+def _spread(share: Tensor) -> Tensor:
+    """Weights of total 1 per object `(K, P)`; less where there is less than a pixel."""
+    return share / share.sum(1, keepdim=True).clamp(min=1.0)
 
 
 def mix_evidence(parts: list[Evidence], weights: Tensor) -> Evidence:

@@ -30,6 +30,8 @@ class AdaptConfig(BaseModel):
 
     scales: tuple[float, ...] = (0.8, 1.25)
     """Further views of a marked frame, by size, beside the frame itself and its mirror image."""
+    rival_share: float = Field(0.2, ge=0, lt=1)
+    """Further share of the background's weight for the other objects, however small they are."""
     update_every: int = Field(5, ge=0)
     """Frames between two updates from the results; 0 for none."""
     memory: int = Field(8, ge=1)
@@ -70,11 +72,12 @@ class ObjectRules:
             masks: `(K, h, w)` in [0, 1], filtered; an object that is not visible teaches nothing.
             is_whole: Whether all objects were looked for, so that the union is known.
         """
+        evidence = _gather(embedding, masks, self.config)
         masks = with_union(masks)
         weight = self.config.memory_weight * (masks.flatten(1).sum(1) >= 1).float()
         if len(masks) > 1 and not is_whole:
             weight[-1] = 0.0
-        self.remembered.append((gather_evidence(embedding, masks), weight))
+        self.remembered.append((evidence, weight))
         self._solve()
 
     def _solve(self) -> None:
@@ -106,7 +109,7 @@ def adapt_to_objects(
         # A frame in which some object is not marked would teach that it is no foreground.
         counts = is_marked if len(masks) == 1 else torch.cat((is_marked, is_marked.all()[None]))
         for pixels, view_masks in make_views(frame, masks, config.scales):
-            parts.append(_gather_view(net.embedding, pixels, view_masks))
+            parts.append(_gather_view(net.embedding, pixels, view_masks, config))
             weights.append(counts.float())
     table = torch.stack(weights)
     # Where no frame shows all objects, every frame has to teach the foreground.
@@ -129,7 +132,17 @@ def make_views(
     return views
 
 
-def _gather_view(embedding: Embedding, pixels: Tensor, masks: Tensor) -> Evidence:
+def _gather_view(
+    embedding: Embedding, pixels: Tensor, masks: Tensor, config: AdaptConfig
+) -> Evidence:
     features = embedding(pixels)
     shares = functional.interpolate(masks[None], size=features.embedding.shape[-2:], mode="area")[0]
-    return gather_evidence(features.embedding[0], with_union(shares))
+    return _gather(features.embedding[0], shares, config)
+
+
+def _gather(embedding: Tensor, masks: Tensor, config: AdaptConfig) -> Evidence:
+    """Evidence on the objects and their union, which has no rivals."""
+    objects = with_union(masks)
+    rivals = torch.zeros_like(objects)
+    rivals[: len(masks)] = (masks.sum(0) - masks).clamp(0, 1)
+    return gather_evidence(embedding, objects, rivals, config.rival_share)

@@ -43,7 +43,9 @@ def working_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
 
 def to_tensor(frame: np.ndarray, size: tuple[int, int]) -> Tensor:
     """A frame uint8 `(H, W, 3)` as float `(1, 3, h, w)` in [0, 255] at the working size."""
-    pixels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
+    # PyTorch warns of arrays that may not be written, such as those of Pillow.
+    own = np.require(frame, requirements=("C", "W"))
+    pixels = torch.from_numpy(own).permute(2, 0, 1)[None]
     if tuple(frame.shape[:2]) == size:
         return pixels.float().contiguous(memory_format=torch.channels_last)
     resized = functional.interpolate(
