@@ -23,7 +23,7 @@ def test_demo_leaves_masks_overlay_sheet_and_report(tmp_path):
         assert set(np.unique(last)) <= {0, 1, 2, 3}
     scores = evaluate_folders(out / "masks", TRUTH, every_frame=True)
     # What the shipped weights reach, less a little for other processors.
-    assert scores.j_and_f > 0.90
+    assert scores.j_and_f > 0.88
     assert f"{scores.j_and_f:.3f}" in (out / "report.md").read_text()
     record = json.loads((out / "run.json").read_text())
     assert record["status"] == "complete"

@@ -52,7 +52,8 @@ def make_report(scores: SequenceScores, record: dict) -> str:
 
 Big Buck Bunny, (c) Blender Foundation, CC BY 3.0: {record["frames"]} frames of
 {record["input"]["size"][1]}x{record["input"]["size"][0]} pixels, three objects, marked in
-frames 0 and 44, measured against {len(scores.objects[0].frames)} later frames that were masked by hand.
+frames 0 and 44, measured against {len(scores.objects[0].frames)} other frames that were masked
+by hand.
 
 | object | J&F | J | F |
 |---|---|---|---|
