@@ -11,6 +11,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from rotoline.training.clips import DEVELOPMENT_SPLIT
@@ -27,8 +28,7 @@ def rotoline(*arguments):
 def measure(frames, truth, output, more):
     """Segment from the first true mask and compare with all of them."""
     first = sorted(truth.glob("*.png"))[0]
-    if not (output / "run.json").exists():
-        rotoline("segment", frames, "--masks", first, "--output", output, *more)
+    rotoline("segment", frames, "--masks", first, "--output", output, *more)
     return json.loads(rotoline("evaluate", output / "masks", "--truth", truth, "--json"))
 
 
@@ -36,10 +36,11 @@ def main():
     """Print one row per sequence."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--output", type=Path, default=Path("runs/development"))
+    parser.add_argument("--output", type=Path, help="a new folder, to keep the masks in")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args()
+    output = options.output or Path(tempfile.mkdtemp(prefix="rotoline-development-"))
     more = ["--weights", options.weights] if options.weights else []
     for setting in options.set:
         more += ["--set", setting]
@@ -48,7 +49,7 @@ def main():
     for name in DEVELOPMENT_SPLIT:
         frames = davis / "JPEGImages" / "480p" / name
         truth = davis / "Annotations" / "480p" / name
-        rows[name] = measure(frames, truth, options.output / name, more)
+        rows[name] = measure(frames, truth, output / name, more)
         print(name, f"{rows[name]['J&F']:.3f}", file=sys.stderr)
     keys = ("J&F", "J", "F", "J_recall", "F_recall")
     print("| sequence | J&F | J | F | J recall | F recall |\n|---|---|---|---|---|---|")
@@ -58,9 +59,7 @@ def main():
     print("| **mean** | " + " | ".join(f"**{mean:.3f}**" for mean in means) + " |")
     girls = options.data / "davis-2017-schoolgirls"
     if girls.is_dir():
-        row = measure(
-            girls / "JPEGImages", girls / "Annotations", options.output / "schoolgirls", more
-        )
+        row = measure(girls / "JPEGImages", girls / "Annotations", output / "schoolgirls", more)
         cells = " | ".join(f"{row[key]:.3f}" for key in keys)
         print(f"| schoolgirls (7 objects, not in the mean) | {cells} |")
 

@@ -12,6 +12,8 @@ def info() -> None:
     from rotoline.kernels.dispatch import choose
 
     table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow="fold")  # a hash must stay whole
     for name, value in (versions() | device()).items():
         table.add_row(name, str(value))
     path = default_weights()
