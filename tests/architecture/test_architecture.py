@@ -12,23 +12,21 @@ SOURCE = Path(rotoline.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
-def test_importing_the_package_does_nothing():
-    program = (
-        "import sys, rotoline; dir(rotoline); "
-        "print([m for m in ('numpy', 'torch', 'av', 'PIL') if m in sys.modules])"
-    )
+def modules_loaded_by(statements, names):
+    """Run statements in a new interpreter: which of the modules it has then, and its errors."""
+    program = f"import sys; {statements}; print([m for m in {names} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
-    assert done.stderr == ""
+    return done.stdout.strip(), done.stderr
+
+
+def test_importing_the_package_does_nothing():
+    found = modules_loaded_by("import rotoline; dir(rotoline)", ("numpy", "torch", "av", "PIL"))
+    assert found == ("[]", "")
 
 
 def test_help_does_not_load_the_networks():
-    program = (
-        "import sys; from rotoline.cli import app; "
-        "print([m for m in ('torch', 'scipy', 'av') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
+    loaded, _ = modules_loaded_by("from rotoline.cli import app", ("torch", "scipy", "av"))
+    assert loaded == "[]"
 
 
 def test_public_names_exist():

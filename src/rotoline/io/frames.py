@@ -17,14 +17,19 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from rotoline.errors import InputError
-from rotoline.io.pictures import EXTENSIONS, describe_contents, list_pictures, opened_picture
+from rotoline.io.pictures import (
+    EXTENSIONS,
+    SIXTEEN_BIT_MODES,
+    describe_contents,
+    list_pictures,
+    opened_picture,
+)
 from rotoline.io.video import VideoFile
 
 FOLDER_FRAME_RATE = Fraction(24)
 """Frames a second of a folder, where nothing says otherwise; the rate of DAVIS."""
 
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 swap height and width
-_SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
 class FrameSource(Protocol):
@@ -227,7 +232,7 @@ def _upright_size(path: Path) -> tuple[int, int]:
 
 def _to_rgb(image: Image.Image, path: Path) -> np.ndarray:
     """Convert any picture to uint8 RGB (H, W, 3)."""
-    if image.mode in _SIXTEEN_BIT_MODES:
+    if image.mode in SIXTEEN_BIT_MODES:
         grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         # 65535 / 257 = 255: black stays black and white stays white.
         return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)

@@ -15,10 +15,9 @@ from scipy import ndimage
 from rotoline.errors import InputError
 from rotoline.io.atomic import replacing
 from rotoline.io.frames import FrameSource
-from rotoline.io.pictures import describe_contents, list_pictures, opened_picture
+from rotoline.io.pictures import SIXTEEN_BIT_MODES, describe_contents, list_pictures, opened_picture
 from rotoline.types import MAX_ID, LabelMap
 
-_SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _JPEG_REASON = "whose compression changes ids near edges"
 _UNSUITABLE = {
     "JPEG": _JPEG_REASON,
@@ -88,7 +87,7 @@ def read_labels(path: Path) -> LabelMap:
             )
         if image.mode == "1":
             return np.array(image).astype(np.uint8)
-        if image.mode not in ("L", "P", *_SIXTEEN_BIT_MODES):
+        if image.mode not in ("L", "P", *SIXTEEN_BIT_MODES):
             raise InputError(_explain_colours(path, image.mode, np.array(image.convert("RGB"))))
         is_grey = image.mode != "P"
         values = np.array(image)

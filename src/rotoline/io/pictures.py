@@ -20,6 +20,9 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 """What Pillow may try. It knows forty more formats, among them some with a bad record."""
 
+SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+"""What Pillow calls grey with more than 8 bits."""
+
 # What Pillow raises for damaged files, found by damaging files of each format at random.
 # SyntaxError is how its PNG reader says so, TypeError how the TIFF reader misses the size.
 _DAMAGE = (

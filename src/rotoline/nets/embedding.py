@@ -14,6 +14,14 @@ GUIDANCE = 24
 COARSE_GUIDANCE = 32
 """Channels of the coarse guidance at stride 8."""
 
+STRIDE = 32
+"""Frames come in multiples of it, so that all levels line up."""
+
+
+def fitting_size(height: float, width: float) -> tuple[int, int]:
+    """The size nearest to `height` and `width` that the embedding takes."""
+    return tuple(max(STRIDE, round(extent / STRIDE) * STRIDE) for extent in (height, width))
+
 
 class Features(NamedTuple):
     """What one pass over B frames of `H x W` pixels gives; h, w = H / 4, W / 4."""

@@ -17,10 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.learning.ridge import Evidence, gather_evidence, mix_evidence, solve
-from rotoline.nets.embedding import Embedding
+from rotoline.nets.embedding import Embedding, fitting_size
 from rotoline.nets.fast import FastNet
-
-STRIDE = 32
 
 
 class AdaptConfig(BaseModel):
@@ -123,7 +121,7 @@ def make_views(
     """The frame, its mirror image and rescaled versions, each with its masks `(K, H, W)`."""
     views = [(frame, masks), (frame.flip(-1), masks.flip(-1))]
     for scale in scales:
-        height, width = (max(STRIDE, round(x * scale / STRIDE) * STRIDE) for x in masks.shape[-2:])
+        height, width = fitting_size(masks.shape[-2] * scale, masks.shape[-1] * scale)
         pixels = functional.interpolate(
             frame, size=(height, width), mode="bilinear", align_corners=False, antialias=True
         )

@@ -17,10 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
-from rotoline.nets.embedding import Embedding, Features
-
-STRIDE = 32
-"""Working sizes are multiples of it, so that all levels of the embedding line up."""
+from rotoline.nets.embedding import Embedding, Features, fitting_size
 
 
 class ForegroundConfig(BaseModel):
@@ -37,8 +34,7 @@ class ForegroundConfig(BaseModel):
 def working_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
     """Height and width, multiples of 32, with about `pixels` pixels and the shape of `size`."""
     scale = math.sqrt(pixels / (size[0] * size[1]))
-    height, width = (max(STRIDE, round(extent * scale / STRIDE) * STRIDE) for extent in size)
-    return height, width
+    return fitting_size(size[0] * scale, size[1] * scale)
 
 
 def to_tensor(frame: np.ndarray, size: tuple[int, int]) -> Tensor:
