@@ -20,5 +20,5 @@ bench: $(VENV)/ready
 clean:
 	rm -rf $(VENV) demo-output
 
-$(VENV)/ready: requirements.txt pyproject.toml scripts/setup.sh
+$(VENV)/ready: requirements.txt pyproject.toml scripts/setup.sh CMakeLists.txt $(wildcard src/rotoline/kernels/*/*.[ch]pp)
 	sh scripts/setup.sh $(PYTHON) $(VENV)

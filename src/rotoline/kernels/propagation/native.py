@@ -1,0 +1,66 @@
+"""Propagation on the CPU in C++: `propagation.cpp`, compiled when rotoline is installed.
+
+SIMD over the rows of a column, threads over batch, direction and groups of channels. An install
+without a compiler lacks the compiled module; then `vectorised` runs, with the same numbers.
+"""
+
+import functools
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+_MERGES = {"none": 0, "max": 1, "mean": 2}
+
+
+@functools.cache
+def _compiled() -> ModuleType | str:
+    """Import the compiled module, or say why that fails."""
+    try:
+        from rotoline.kernels.propagation import _native
+    except ImportError as error:
+        return f"it was installed without a C++ compiler ({error})"
+    return _native
+
+
+def refusal(device: str) -> str:
+    """Why it cannot run on a kind of device; empty if it can."""
+    if device != "cpu":
+        return f"it runs on the CPU, not on {device}"
+    module = _compiled()
+    return module if isinstance(module, str) else ""
+
+
+def scan(x: Tensor, gates: Tensor) -> Tensor:
+    """Propagate x `(B, C, H, W)` with gates `(B or 1, 4, 3, C or 1, H, W)`: `(4, B, C, H, W)`."""
+    return _scan(x, gates, "none", x.new_empty((4, *x.shape)))
+
+
+def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
+    """Scan and merge by `max` or `mean`, without writing the four results: `(B, C, H, W)`."""
+    return _scan(x, gates, merge, x.new_empty(x.shape))
+
+
+def _scan(x: Tensor, gates: Tensor, merge: str, result: Tensor) -> Tensor:
+    _compiled().scan(
+        _readable(x), _readable(gates), result, _MERGES[merge], torch.get_num_threads()
+    )
+    return result
+
+
+def scan_backward(
+    gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
+    # Threads must not add to the same place: one dx per direction, one dg per image.
+    dx = x.new_empty((4, *x.shape))
+    dg = gates.new_empty((len(x), *gates.shape[1:]))
+    inputs = (_readable(tensor) for tensor in (gradient, x, gates, h))
+    _compiled().scan_backward(*inputs, dx, dg, torch.get_num_threads())
+    return dx.sum(0), dg.sum_to_size(gates.shape)
+
+
+def _readable(tensor: Tensor) -> Tensor:
+    """The tensor without its history, copied unless its last axis is contiguous."""
+    tensor = tensor.detach()
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()

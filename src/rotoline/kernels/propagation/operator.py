@@ -1,0 +1,102 @@
+"""The operation as PyTorch sees it: registered operators with shapes, gradients and autocast.
+
+`torch.compile`, `torch.export` and AMP work through these. Which implementation runs is decided at
+each call. x is `(B, C, H, W)`, gates are `(B or 1, 4, 3, C or 1, H, W)`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rotoline.kernels.dispatch import Candidate, choose
+from rotoline.kernels.propagation import gpu, native, reference, vectorised
+
+_IMPLEMENTATIONS = {
+    "gpu": gpu,
+    "native": native,
+    "vectorised": vectorised,
+    "reference": reference,
+}
+_HALVES = (torch.bfloat16, torch.float16)
+
+
+def candidates(device: str = "cpu") -> list[Candidate]:
+    """Implementations, best first, each with the reason why it cannot run there, if any."""
+    return [
+        Candidate("gpu", gpu.refusal(device)),
+        Candidate("native", native.refusal(device)),
+        Candidate("vectorised"),
+        Candidate("reference"),
+    ]
+
+
+@torch.library.custom_op("rotoline::propagation", mutates_args=())
+def scan(x: Tensor, gates: Tensor) -> Tensor:
+    """Scan in all directions, unmerged: `(4, B, C, H, W)`."""
+    name = choose(candidates(x.device.type))
+    if x.numel() == 0:
+        return x.new_zeros((4, *x.shape))
+    if x.dtype in _HALVES and name != "gpu":  # which accumulates in float32 by itself
+        return _IMPLEMENTATIONS[name].scan(x.float(), gates.float()).to(x.dtype)
+    return _IMPLEMENTATIONS[name].scan(x, gates)
+
+
+@scan.register_fake
+def _(x: Tensor, gates: Tensor) -> Tensor:
+    return x.new_empty((4, *x.shape))
+
+
+@torch.library.custom_op("rotoline::propagation_backward", mutates_args=())
+def scan_backward(
+    gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Turn the gradient by the scans into those by x and by gates, of the shapes of both."""
+    name = choose(candidates(x.device.type))
+    if x.numel() == 0:
+        return torch.zeros_like(x), torch.zeros_like(gates)
+    if x.dtype in _HALVES and name != "gpu":
+        singles = (gradient.float(), x.float(), gates.float(), h.float())
+        dx, dg = _IMPLEMENTATIONS[name].scan_backward(*singles)
+        return dx.to(x.dtype), dg.to(x.dtype)
+    return _IMPLEMENTATIONS[name].scan_backward(gradient, x, gates, h)
+
+
+@scan_backward.register_fake
+def _(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+    return x.new_empty(x.shape), gates.new_empty(gates.shape)
+
+
+@torch.library.custom_op("rotoline::propagation_merged", mutates_args=())
+def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
+    """Scan and merge by `max` or `mean` in one go, without gradients: `(B, C, H, W)`."""
+    name = choose(candidates(x.device.type))
+    if x.numel() == 0:
+        return torch.zeros_like(x)
+    if name == "native":
+        if x.dtype in _HALVES:
+            return native.scan_merged(x.float(), gates.float(), merge).to(x.dtype)
+        return native.scan_merged(x, gates, merge)
+    results = scan(x, gates)
+    return results.amax(0) if merge == "max" else results.mean(0)
+
+
+@scan_merged.register_fake
+def _(x: Tensor, gates: Tensor, merge: str) -> Tensor:
+    return x.new_empty(x.shape)
+
+
+def _remember(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs, output)
+
+
+def _differentiate(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    return scan_backward(gradient, *ctx.saved_tensors)
+
+
+torch.library.register_autograd("rotoline::propagation", _differentiate, setup_context=_remember)
+
+# Like cumulative sums, the scans run in float32 under AMP, whatever their inputs are.
+for _device in ("cpu", "cuda"):
+    for _name in ("propagation", "propagation_merged"):
+        torch.library.register_autocast(f"rotoline::{_name}", _device, torch.float32)
