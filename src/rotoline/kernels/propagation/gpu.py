@@ -1,4 +1,14 @@
-"""Propagation on the GPU in Triton."""
+"""Propagation on the GPU in Triton: `gpu_kernels.py`, compiled at the first use.
+
+One launch scans all maps in all directions. A program walks along one direction with the current
+column in registers, of one map or of a few with the same gates, which it then reads once. It
+reads a few columns at a time, ahead of their use, and takes them apart on the chip: memory is read
+in contiguous pieces, although a horizontal scan needs one pixel of every row at each step.
+
+Going back takes two launches: the adjoint scan, which leaves theta, the derivative by h, and then
+everything else, pixel by pixel. A single one would have programs add to the same dx and dg, in
+random order or through copies many times as large as dg. Theta is as large as h.
+"""
 
 import importlib.util
 import math
@@ -6,6 +16,11 @@ from types import ModuleType
 
 import torch
 from torch import Tensor
+
+_SECTOR = 32  # bytes, the smallest piece in which the memory of a GPU is read
+_PIXELS = 128  # of a program, where nothing is scanned
+_MEMORY = 112 * 1024  # bytes of a program's shared memory, so that two of them fit a large GPU
+
 
 def refusal(device: str) -> str:
     """Why it cannot run on a kind of device; empty if it can."""
@@ -16,58 +31,123 @@ def refusal(device: str) -> str:
     return ""
 
 
+def _compiled() -> ModuleType:
+    """Import the kernels late: importing Triton takes seconds, and it need not be installed."""
+    from rotoline.kernels.propagation import gpu_kernels
+
+    return gpu_kernels
+
+
 def scan(x: Tensor, gates: Tensor) -> Tensor:
-    x, gates = _readable(x), _readable(gates)
+    """Propagate x `(B, C, H, W)` with gates `(B or 1, 4, 3, C or 1, H, W)`: `(4, B, C, H, W)`."""
     result = x.new_empty((4, *x.shape))
-    _scan(x.expand(result.shape), gates, result, adjoint=False)
+    _scan(x.detach().contiguous().expand(result.shape), _readable(gates), result)
     return result
 
 
-def scan_backward(gradient, x, gates, h):
-    gradient, x, gates, h = (_readable(tensor) for tensor in (gradient, x, gates, h))
-    theta = torch.empty_like(gradient, memory_format=torch.contiguous_format)
+def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
+    gates = _readable(gates)
+    gradient = gradient.detach()
+    if not gradient[0].is_contiguous():  # but one gradient for all directions is not copied
+        gradient = gradient.contiguous()
+    theta = x.new_empty(h.shape)
     _scan(gradient, gates, theta, adjoint=True)
+    x, h = x.detach().contiguous(), h.detach().contiguous()
     dx, dg = x.new_empty(x.shape), gates.new_empty(gates.shape)
-    wide = gates.expand(len(x), 4, 3, *x.shape[1:])
-    bd = wide.stride()
-    strides = (*x.stride()[:2], *h.stride()[:3], bd[1], bd[2], bd[0], bd[3])
-    sizes = _sizes(x, gates)
-    plane = x.shape[2] * x.shape[3]
-    sets = x.shape[0] * x.shape[1] // sizes[4]
-    BLOCK = 128
+    sets, sizes = _sizes(x.shape, gates)
+    programs = sets * -(-x[0, 0].numel() // _PIXELS)
     with torch.cuda.device_of(x):
-        _kernels().differentiate[(-(-plane // BLOCK) * sets,)](theta, x, gates, h, dx, dg, strides, sizes, BLOCK=BLOCK, num_warps=4, enable_fp_fusion=True)
+        _compiled().differentiate[(programs,)](
+            theta, x, gates, h, dx, dg, **sizes, BLOCK=_PIXELS, enable_fp_fusion=True
+        )
     return dx, dg
 
-def _kernels():
-    from rotoline.kernels.propagation import gpu_kernels
-    return gpu_kernels
 
-def _sizes(x, gates):
-    b, c, H, W = x.shape
-    across = c if gates.shape[3] == 1 else 1
-    sharing = across * (b if gates.shape[0] == 1 else 1)
-    return (b, c, H, W, sharing, across, gates.shape[3])
-
-MAPS=0
-def _scan(source, gates, result, adjoint):
-    b, c, H, W = source.shape[1:]
-    sizes = _sizes(source[0], gates)
-    wide = gates.expand(b, 4, 3, c, H, W)
-    s = wide.stride()
-    strides = (*source.stride()[:3], s[1], s[2], s[0], s[3])
-    import triton
-    R0, R1 = triton.next_power_of_2(H), triton.next_power_of_2(W)
-    K = 8
-    maps = MAPS or 1
-    warps = min(16, max(1, max(R0, R1)//64))
-    unit = math.gcd(16 // source.element_size(), W, *strides)
-    blocks = -(-sizes[4] // maps)
-    sets = b * c // sizes[4]
+def _scan(source: Tensor, gates: Tensor, result: Tensor, adjoint: bool = False) -> None:
+    """Scan x, or its adjoint scan the gradient by h, both as `(4, B, C, H, W)`."""
+    sets, sizes = _sizes(source.shape[1:], gates)
+    strides = (source.shape[-1], source.stride(0), *gates.stride()[:4])
+    options = _options(source, strides, sets, sizes["shared"])
+    programs = 4 * sets * -(-sizes["shared"] // options["MAPS"])
     with torch.cuda.device_of(source):
-        _kernels().scan[(4*blocks*sets,)](source, gates, result, strides, sizes, ADJOINT=adjoint, MAPS=maps, STEPS=K, ROWS_ACROSS=R0, ROWS_DOWN=R1, UNIT=unit, STAGES=2, num_warps=warps, enable_fp_fusion=True)
+        _compiled().scan[(programs,)](
+            source,
+            gates,
+            result,
+            **sizes,
+            source_stride=source.stride(0),
+            ADJOINT=adjoint,
+            **options,
+            enable_fp_fusion=True,
+        )
 
-def _readable(tensor):
-    tensor = tensor.detach()
-    fits = tensor.stride()[-2:] == (tensor.shape[-1], 1)
-    return tensor if fits else tensor.contiguous()
+
+def _sizes(shape: torch.Size, gates: Tensor) -> tuple[int, dict[str, int]]:
+    """Count the sets of gates, and size up maps `(B, C, H, W)` and gates for the kernels."""
+    batch, channels, height, width = shape
+    own, gate_channels = gates.shape[0], gates.shape[3]
+    across = channels // gate_channels
+    image, direction, neighbour, channel = gates.stride()[:4]
+    return own * gate_channels, {
+        "height": height,
+        "width": width,
+        "maps": batch * channels,
+        "shared": batch // own * across,
+        "across": across,
+        "gate_channels": gate_channels,
+        "image_stride": image,
+        "direction_stride": direction,
+        "neighbour_stride": neighbour,
+        "channel_stride": channel,
+    }
+
+
+def _options(source: Tensor, strides: tuple[int, ...], sets: int, shared: int) -> dict[str, int]:
+    """Choose how much a program does at once: by the size of a column and by the GPU.
+
+    A tile is as many columns as fill a sector, or fewer if they are long. Shared memory holds the
+    next tiles, of the maps and of three gates, and those of h to store. More maps a program save
+    reading gates, as long as every multiprocessor has a program.
+    """
+    size = source.element_size()
+    rows = [max(32, 1 << (n - 1).bit_length()) for n in source.shape[-2:]]
+    processors, memory = _capacity(source.device)
+
+    def fits(maps: int, steps: int) -> bool:
+        return (2 * maps + 3) * max(rows) * steps * size <= memory
+
+    def is_busy(maps: int) -> bool:
+        return maps <= shared and 4 * sets * -(-shared // maps) >= processors
+
+    steps = next((steps for steps in (_SECTOR // size, 8, 4) if fits(1, steps)), 2)
+    maps = next((maps for maps in (4, 2) if is_busy(maps) and fits(maps, steps)), 1)
+    warps = min(max(max(rows) // 64, 1), 16)
+    # What divides the strides, up to a wide load; going down, where it takes apart no further
+    # than to the lines of a thread, so that h need not move between threads to be stored.
+    unit = math.gcd(16 // size, *strides)
+    return {
+        "MAPS": maps,
+        "STEPS": steps,
+        "ROWS_ACROSS": rows[0],
+        "ROWS_DOWN": rows[1],
+        "UNIT": unit,
+        "UNIT_DOWN": min(unit, max(1, maps * rows[1] // (32 * warps))),
+        "STAGES": 2 if fits(maps, steps) else 1,
+        "num_warps": warps,
+    }
+
+
+def _capacity(device: torch.device) -> tuple[int, int]:
+    """Multiprocessors, and bytes of shared memory for one program."""
+    if device.type != "cuda":  # in Triton's interpreter
+        return 1, _MEMORY
+    properties = torch.cuda.get_device_properties(device)
+    memory = getattr(properties, "shared_memory_per_block_optin", 64 * 1024)  # AMD has 64 KiB
+    return properties.multi_processor_count, min(memory, _MEMORY)
+
+
+def _readable(gates: Tensor) -> Tensor:
+    """The gates without their history, copied unless each of their maps is contiguous."""
+    gates = gates.detach()
+    return gates if gates[0, 0, 0, 0].is_contiguous() else gates.contiguous()

@@ -1,32 +1,86 @@
-"""The Triton kernels of `gpu.py`; apart from it because importing Triton takes seconds."""
+"""The Triton kernels of `gpu.py`, in a module of their own: importing Triton takes seconds.
+
+Maps are images times channels, flattened. Maps with the same gates form a set, whose number is
+that of its gates, image times channel of them: map n of the `shared` maps of a set is number
+`set * across + n * gate_channels`. Every map is contiguous. As in `reference.py`, a scan passes
+over columns, and the places in a column are its rows, also where columns are rows of the image.
+"""
 
 import triton
 import triton.language as tl
 
+# Left alone, Triton compiles again where one of these is 1 or a multiple of 16. All that helps is
+# to know how rows are aligned, which UNIT says.
+_SIZES = [
+    "height",
+    "width",
+    "maps",
+    "shared",
+    "across",
+    "gate_channels",
+    "image_stride",
+    "direction_stride",
+    "neighbour_stride",
+    "channel_stride",
+    "source_stride",
+]
 
-@triton.jit
+
+@triton.jit(do_not_specialize=_SIZES)
 def scan(  # noqa: PLR0913
     source,
     gates,
     result,
-    strides,
-    sizes,
+    height,
+    width,
+    maps,
+    shared,
+    across,
+    gate_channels,
+    image_stride,
+    direction_stride,
+    neighbour_stride,
+    channel_stride,
+    source_stride,
     ADJOINT: tl.constexpr,
     MAPS: tl.constexpr,
     STEPS: tl.constexpr,
     ROWS_ACROSS: tl.constexpr,
     ROWS_DOWN: tl.constexpr,
     UNIT: tl.constexpr,
+    UNIT_DOWN: tl.constexpr,
     STAGES: tl.constexpr,
 ):
-    height = sizes[2]
-    width = sizes[3] // UNIT * UNIT
-    if tl.program_id(0) % 4 < 2:
-        shape = (height, width, width, 1)
-        _scan(source, gates, result, strides, sizes, shape, ADJOINT, MAPS, STEPS, ROWS_ACROSS, UNIT, STAGES)
+    """Scan MAPS maps of one set in one direction, or that scan's adjoint.
+
+    The adjoint turns the gradient by h into theta, the derivative by h. It is the same recurrence
+    from the last column to the first: a pixel gets from those it gave to, through their gates.
+    """
+    blocks = tl.cdiv(shared, MAPS)
+    direction = tl.program_id(0) % 4  # fastest: programs that read the same x run together
+    gate_set = tl.program_id(0) // 4 // blocks
+    first = tl.program_id(0) // 4 % blocks * MAPS
+    backwards = (direction % 2 == 1) != ADJOINT
+
+    plane = (height * width).to(tl.int64)
+    offset = _gate_offset(gate_set, gate_channels, image_stride, channel_stride)
+    gates += tl.multiple_of(offset + direction.to(tl.int64) * direction_stride, UNIT)
+    offset = (gate_set * across + first * gate_channels) * plane
+    source += tl.multiple_of(offset + direction.to(tl.int64) * source_stride, UNIT)
+    result += tl.multiple_of(offset + direction * (maps * plane), UNIT)
+
+    sizes = (height, width, shared - first)
+    strides = (neighbour_stride, gate_channels * plane)
+    if direction < 2:
+        _scan(
+            source, gates, result, sizes, strides, backwards,
+            ADJOINT, MAPS, STEPS, ROWS_ACROSS, UNIT, STAGES, ACROSS=True,
+        )  # fmt: skip
     else:
-        shape = (width, height, 1, width)
-        _scan(source, gates, result, strides, sizes, shape, ADJOINT, MAPS, STEPS, ROWS_DOWN, UNIT, STAGES)
+        _scan(
+            source, gates, result, sizes, strides, backwards,
+            ADJOINT, MAPS, STEPS, ROWS_DOWN, UNIT_DOWN, STAGES, ACROSS=False,
+        )  # fmt: skip
 
 
 @triton.jit
@@ -34,100 +88,123 @@ def _scan(  # noqa: PLR0913
     source,
     gates,
     result,
-    strides,
     sizes,
-    shape,
+    strides,
+    backwards,
     ADJOINT: tl.constexpr,
     MAPS: tl.constexpr,
     STEPS: tl.constexpr,
     ROWS: tl.constexpr,
     UNIT: tl.constexpr,
     STAGES: tl.constexpr,
+    ACROSS: tl.constexpr,
 ):
-    images, channels, _, _, sharing, _, _ = sizes
-    source_d, source_b, source_c, gate_d, gate_k, gate_b, gate_c = strides
-    rows, columns, row_stride, column_stride = shape
-    program = tl.program_id(0)
-    direction = (program % 4).to(tl.int64)
-    backwards = (program % 2 == 1) != ADJOINT
-    blocks = tl.cdiv(sharing, MAPS)
-    gate_set = program // 4 // blocks
+    height, width, maps = sizes
+    neighbour_stride, map_stride = strides
+    width = width // UNIT * UNIT  # the same, but the compiler knows what divides it
+    neighbour_stride = neighbour_stride // UNIT * UNIT
+    map_stride = map_stride // UNIT * UNIT
+    rows, columns = (height, width) if ACROSS else (width, height)
+    row_stride, column_stride = (width, 1) if ACROSS else (1, width)
 
+    # One line per row and map.
     line = tl.arange(0, MAPS * ROWS)
     row = line % ROWS
-    n = program // 4 % blocks * MAPS + line // ROWS
-    inside = (n < sharing) & (row < rows)
-    image, channel = _map(gate_set, n, sizes)
-    at = tl.multiple_of(direction * source_d + image * source_b + channel * source_c, UNIT)
-    source += at + row * row_stride
-    at = ((direction * images + image) * channels + channel) * (rows * columns)
-    result += at + row * row_stride
+    inside = (row < rows) & (line // ROWS < maps)
+    source += line // ROWS * map_stride + row * row_stride
+    result += line // ROWS * map_stride + row * row_stride
 
+    # The adjoint takes the gates of the rows above and below, where they point here.
     SHIFT: tl.constexpr = 1 if ADJOINT else 0
-    gate_row = tl.arange(0, ROWS)
-    image, channel = _map(gate_set, 0, sizes)
-    at = tl.multiple_of(direction * gate_d + image * gate_b + channel * gate_c, UNIT)
-    gate_k = gate_k // UNIT * UNIT
-    same = gates + at + gate_k + gate_row * row_stride
-    above = same + (gate_k - row_stride if ADJOINT else -gate_k)
-    below = same + (row_stride - gate_k if ADJOINT else gate_k)
-    has_same = gate_row < rows
-    has_above = (gate_row >= SHIFT) & has_same
-    has_below = gate_row + SHIFT < rows
+    j = tl.arange(0, ROWS)
+    same = gates + neighbour_stride + j * row_stride
+    above = same + (neighbour_stride - row_stride if ADJOINT else -neighbour_stride)
+    below = same + (row_stride - neighbour_stride if ADJOINT else neighbour_stride)
+    has_above = (j >= SHIFT) & (j < rows)
+    has_below = j + SHIFT < rows
 
-    ACCUMULATOR: tl.constexpr = tl.float64 if source.dtype.element_ty == tl.float64 else tl.float32
-    h = tl.zeros([MAPS * ROWS], ACCUMULATOR)
-    weight_above = h
-    weight_same = h
-    weight_below = h
+    DTYPE: tl.constexpr = tl.float64 if source.dtype.element_ty == tl.float64 else tl.float32
+    h = tl.zeros([MAPS * ROWS], DTYPE)
+    weights = (h, h, h)
     tiles = tl.cdiv(columns, STEPS)
     for i in tl.range(tiles, num_stages=STAGES):
+        # Tiles start at multiples of STEPS in either direction, where rows are aligned.
         start = tl.where(backwards, tiles - 1 - i, i) * STEPS
-        column = start + tl.arange(0, STEPS)
-        offset = column * column_stride
-        exists = column < columns
-        x = _columns(_load(source, offset, inside, exists))
-        gates_above = _columns(_load(above, offset, has_above, exists))
-        gates_same = _columns(_load(same, offset, has_same, exists))
-        gates_below = _columns(_load(below, offset, has_below, exists))
+        t = start + tl.arange(0, STEPS)
+        x_tile = _load(source, t * column_stride, inside, t < columns)
+        above_tile = _load(above, t * column_stride, has_above, t < columns)
+        same_tile = _load(same, t * column_stride, j < rows, t < columns)
+        below_tile = _load(below, t * column_stride, has_below, t < columns)
         hs = ()
         for k in tl.static_range(STEPS):
-            x_k = _pick(x, k, backwards).to(ACCUMULATOR)
-            gate_above = tl.where(row > 0, _repeat(_pick(gates_above, k, backwards), MAPS), 0.0).to(ACCUMULATOR)
-            gate_same = _repeat(_pick(gates_same, k, backwards), MAPS).to(ACCUMULATOR)
-            gate_below = tl.where(row < rows - 1, _repeat(_pick(gates_below, k, backwards), MAPS), 0.0).to(ACCUMULATOR)
-            if not ADJOINT:
-                t = start + tl.where(backwards, STEPS - 1 - k, k)
-                first = t == tl.where(backwards, columns - 1, 0)
-                x_k *= tl.where(first, 1.0, 1.0 - gate_above - gate_same - gate_below)
-                weight_above = gate_above
-                weight_same = gate_same
-                weight_below = gate_below
-            h_above, h_below = _neighbours(h, ROWS)
-            h = x_k + weight_above * h_above + weight_same * h + weight_below * h_below
+            t = start + tl.where(backwards, STEPS - 1 - k, k)
+            x = _pick(x_tile, k, backwards).to(DTYPE)
+            g_above = _repeat(_pick(above_tile, k, backwards), MAPS).to(DTYPE)
+            g_same = _repeat(_pick(same_tile, k, backwards), MAPS).to(DTYPE)
+            g_below = _repeat(_pick(below_tile, k, backwards), MAPS).to(DTYPE)
             if ADJOINT:
-                weight_above = gate_above
-                weight_same = gate_same
-                weight_below = gate_below
-            hs = hs + (h.to(result.dtype.element_ty),)
-        ordered = ()
-        for k in tl.static_range(STEPS):
-            ordered = ordered + (_pick(hs, k, backwards),)
-        tl.store(result[:, None] + offset[None, :], _tile(ordered), inside[:, None] & exists[None, :])
+                h = _advance(h, x, weights, ROWS)
+                weights = (g_above, g_same, g_below)
+            else:
+                # Here and not as a mask of the loads, which would then not be vectorised.
+                g_above = tl.where(row > 0, g_above, 0.0)
+                g_below = tl.where(row < rows - 1, g_below, 0.0)
+                share = 1.0 - g_above - g_same - g_below
+                x *= tl.where(t == tl.where(backwards, columns - 1, 0), 1.0, share)
+                h = _advance(h, x, (g_above, g_same, g_below), ROWS)
+            if ACROSS:
+                hs += (h.to(result.dtype.element_ty),)
+            else:
+                exists = tl.where(t < columns, inside, False)
+                tl.store(result + t * width, h.to(result.dtype.element_ty), exists)
+        if ACROSS:
+            _store(result, hs, start, inside, columns, backwards)
 
 
 @triton.jit
-def _map(gate_set, n, sizes):
-    across = sizes[5]
-    gate_channels = sizes[6]
-    image = gate_set // gate_channels + n // across
-    channel = gate_set % gate_channels + n % across
-    return image.to(tl.int64), channel.to(tl.int64)
+def _gate_offset(gate_set, gate_channels, image_stride, channel_stride):
+    image = (gate_set // gate_channels).to(tl.int64)
+    channel = (gate_set % gate_channels).to(tl.int64)
+    return image * image_stride + channel * channel_stride
 
 
 @triton.jit
-def _load(line, offset, inside, exists):
-    return tl.load(line[:, None] + offset[None, :], inside[:, None] & exists[None, :], 0.0)
+def _load(line, offset, has_line, has_column):
+    return _columns(tl.load(line[:, None] + offset, has_line[:, None] & has_column, 0.0))
+
+
+@triton.jit
+def _store(line, hs, start, has_line, columns, backwards):
+    ordered = ()
+    for k in tl.static_range(len(hs)):
+        ordered += (_pick(hs, k, backwards),)
+    t = start + tl.arange(0, len(hs))
+    tl.store(line[:, None] + t, _tile(ordered), has_line[:, None] & (t < columns))
+
+
+@triton.jit
+def _columns(tile):
+    LINES: tl.constexpr = tile.shape[0]
+    STEPS: tl.constexpr = tile.shape[1]
+    if STEPS == 2:
+        columns = tl.split(tile)
+    else:
+        even, odd = tl.split(tl.reshape(tile, [LINES, STEPS // 2, 2]))
+        evens, odds = _columns(even), _columns(odd)
+        columns = ()
+        for k in tl.static_range(STEPS // 2):
+            columns += (evens[k], odds[k])
+    return columns
+
+
+@triton.jit
+def _tile(columns):
+    if len(columns) == 2:
+        tile = tl.join(columns[0], columns[1])
+    else:
+        pairs = tl.join(_tile(columns[::2]), _tile(columns[1::2]))
+        tile = tl.reshape(pairs, [pairs.shape[0], len(columns)])
+    return tile
 
 
 @triton.jit
@@ -136,86 +213,73 @@ def _pick(columns, k: tl.constexpr, backwards):
 
 
 @triton.jit
-def _repeat(values, MAPS: tl.constexpr):
-    ROWS: tl.constexpr = values.shape[0]
-    return tl.reshape(tl.broadcast_to(values[None, :], [MAPS, ROWS]), [MAPS * ROWS])
+def _repeat(column, MAPS: tl.constexpr):
+    ROWS: tl.constexpr = column.shape[0]
+    return tl.reshape(tl.broadcast_to(column[None, :], [MAPS, ROWS]), [MAPS * ROWS])
 
 
 @triton.jit
-def _columns(tile):
-    LINES: tl.constexpr = tile.shape[0]
-    K: tl.constexpr = tile.shape[1]
-    if K == 2:
-        return tl.split(tile)
-    else:
-        even, odd = tl.split(tl.reshape(tile, [LINES, K // 2, 2]))
-        evens = _columns(even)
-        odds = _columns(odd)
-        columns = ()
-        for k in tl.static_range(K // 2):
-            columns = columns + (evens[k], odds[k])
-        return columns
-
-
-@triton.jit
-def _tile(columns):
-    K: tl.constexpr = len(columns)
-    if K == 2:
-        return tl.join(columns[0], columns[1])
-    else:
-        pairs = tl.join(_tile(columns[::2]), _tile(columns[1::2]))
-        return tl.reshape(pairs, [pairs.shape[0], K])
-
-
-@triton.jit
-def _neighbours(h, ROWS: tl.constexpr):
+def _advance(h, x, weights, ROWS: tl.constexpr):
+    # Both neighbours in one gather: one exchange through shared memory instead of two.
     LINES: tl.constexpr = h.shape[0]
-    target = tl.arange(0, 2 * LINES) // 2
-    step = tl.arange(0, 2 * LINES) % 2 * 2 - 1
-    row = target % ROWS
-    source = target - row + tl.minimum(tl.maximum(row + step, 0), ROWS - 1)
-    return tl.split(tl.reshape(tl.gather(h, source, 0), [LINES, 2]))
+    place = tl.arange(0, 2 * LINES)
+    row = place // 2 % ROWS
+    neighbour = tl.minimum(tl.maximum(row + place % 2 * 2 - 1, 0), ROWS - 1)
+    both = tl.gather(h, place // 2 - row + neighbour, 0)
+    above, below = tl.split(tl.reshape(both, [LINES, 2]))
+    return x + weights[0] * above + weights[1] * h + weights[2] * below
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def differentiate(  # noqa: PLR0913
-    theta, x, gates, h, dx, dg, strides, sizes, BLOCK: tl.constexpr
+    theta,
+    x,
+    gates,
+    h,
+    dx,
+    dg,
+    height,
+    width,
+    maps,
+    shared,
+    across,
+    gate_channels,
+    image_stride,
+    direction_stride,
+    neighbour_stride,
+    channel_stride,
+    BLOCK: tl.constexpr,
 ):
-    images, channels, height, width, sharing, _, gate_channels = sizes
-    x_b, x_c, h_d, h_b, h_c, gate_d, gate_k, gate_b, gate_c = strides
+    """Turn theta into the derivatives by x and by gates, at BLOCK pixels of all maps of a set."""
     plane = height * width
     blocks = tl.cdiv(plane, BLOCK)
     gate_set = tl.program_id(0) // blocks
     pixel = tl.program_id(0) % blocks * BLOCK + tl.arange(0, BLOCK)
     inside = pixel < plane
-    direction = tl.arange(0, 4)[:, None]
-    k = tl.arange(0, 4)[None, :, None]
+    direction = tl.arange(0, 4)[:, None, None]
+    k = tl.arange(0, 4)[None, :, None]  # three neighbours; sizes must be powers of two
 
-    across = direction[:, :, None] < 2
-    previous = direction[:, :, None] % 2 * 2 - 1
-    row = pixel // width + tl.where(across, k - 1, previous)
-    column = pixel % width + tl.where(across, previous, k - 1)
+    previous = direction % 2 * 2 - 1
+    row = pixel // width + tl.where(direction < 2, k - 1, previous)
+    column = pixel % width + tl.where(direction < 2, previous, k - 1)
     exists = inside & (k < 3) & (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    source = row * width + column
+    neighbour = row * width + column
 
-    ACCUMULATOR: tl.constexpr = tl.float64 if x.dtype.element_ty == tl.float64 else tl.float32
-    image, channel = _map(gate_set, 0, sizes)
-    at = gates + image * gate_b + channel * gate_c + direction.to(tl.int64) * gate_d
-    gate = tl.load(at[:, :, None] + k.to(tl.int64) * gate_k + pixel, exists, 0.0)
-    share = 1.0 - tl.sum(gate.to(ACCUMULATOR), 1)
-    by_gates = tl.zeros([4, 4, BLOCK], ACCUMULATOR)
-    for n in range(sharing):
-        image, channel = _map(gate_set, n, sizes)
-        x_n = tl.load(x + image * x_b + channel * x_c + pixel, inside, 0.0).to(ACCUMULATOR)
-        at = h + image * h_b + channel * h_c + direction.to(tl.int64) * h_d
-        h_n = tl.load(at[:, :, None] + source, exists, 0.0).to(ACCUMULATOR)
-        at = (image * channels + channel) * plane
-        of_direction = direction.to(tl.int64) * images * channels * plane
-        theta_n = tl.load(theta + at + of_direction + pixel, inside, 0.0).to(ACCUMULATOR)
-        by_gates += tl.expand_dims(theta_n, 1) * (h_n - x_n)
-        by_x = tl.sum(share * theta_n, 0)
-        tl.store(dx + at + pixel, by_x.to(dx.dtype.element_ty), inside)
-    image, channel = _map(gate_set, 0, sizes)
-    at = (((image * 4 + direction[:, :, None]) * 3 + k) * gate_channels + channel) * plane
+    DTYPE: tl.constexpr = tl.float64 if x.dtype.element_ty == tl.float64 else tl.float32
+    gates += _gate_offset(gate_set, gate_channels, image_stride, channel_stride)
+    gates += direction.to(tl.int64) * direction_stride + k.to(tl.int64) * neighbour_stride
+    share = 1.0 - tl.sum(tl.load(gates + pixel, exists, 0.0).to(DTYPE), 1)
+    by_gates = tl.zeros([4, 4, BLOCK], DTYPE)
+    for n in range(shared):
+        number = (gate_set * across + n * gate_channels).to(tl.int64)
+        in_direction = (direction * maps + number) * plane
+        x_n = tl.load(x + number * plane + pixel, inside, 0.0).to(DTYPE)
+        h_n = tl.load(h + in_direction + neighbour, exists, 0.0).to(DTYPE)
+        theta_n = tl.load(theta + in_direction + pixel, inside, 0.0).to(DTYPE)
+        by_gates += theta_n * (h_n - x_n)
+        by_x = tl.sum(share * tl.reshape(theta_n, [4, BLOCK]), 0)
+        tl.store(dx + number * plane + pixel, by_x.to(dx.dtype.element_ty), inside)
     by_gates = tl.where(exists, by_gates, 0.0).to(dg.dtype.element_ty)
-    tl.store(dg + at + pixel, by_gates, inside & (k < 3))
+    image = (gate_set // gate_channels).to(tl.int64)
+    number = ((image * 4 + direction) * 3 + k) * gate_channels + gate_set % gate_channels
+    tl.store(dg + number * plane + pixel, by_gates, inside & (k < 3))

@@ -35,9 +35,9 @@ void run_all(const std::vector<Task>& tasks, int threads, Index scratch, const R
     for (std::thread& thread : started) thread.join();
 }
 
-// Elements of scratch memory that a task needs, forward or backward.
-Index scratch_size(Size size, Index channels_at_once) {
-    return (11 * PANEL + 1 + channels_at_once) * std::max(size.height, size.width);
+// Elements of scratch memory that a task needs, of any kind.
+Index scratch_size(Size size, Index columns) {
+    return (11 * PANEL + 1 + columns) * (std::max(size.height, size.width) + 2);
 }
 
 void expect(const Array& array, std::initializer_list<Index> shape, const Array& like) {
@@ -50,6 +50,13 @@ void expect(const Array& array, std::initializer_list<Index> shape, const Array&
         ++axis;
     }
     if (!fits) throw std::invalid_argument("propagation: shapes, dtypes or layouts do not fit");
+}
+
+bool is_dense(const Array& array) {
+    Index expected = 1;
+    for (std::size_t axis = array.ndim(); axis-- > 0; expected *= array.shape(axis))
+        if (array.shape(axis) > 1 && array.stride(axis) != expected) return false;
+    return true;
 }
 
 Size size_of(const Array& x) {
@@ -75,10 +82,10 @@ Gates<T> gates_of(const Array& a) {
 }
 
 // Every direction and image on its own, and the channels in groups that share what is read of the
-// gates; smaller groups where there would be fewer tasks than threads.
-std::vector<Task> cut(Size size, Index directions, Index group, int threads) {
-    auto groups = [&] { return (size.channels + group - 1) / group; };
-    while (group > 1 && group <= 8 && size.batch * directions * groups() < threads) group /= 2;
+// gates; smaller groups, down to `least`, where there would be fewer tasks than threads.
+std::vector<Task> cut(Size size, Index directions, Index group, Index least, int threads) {
+    auto tasks_of = [&] { return size.batch * directions * ((size.channels + group - 1) / group); };
+    while (group >= 2 * least && tasks_of() < threads) group = group / 2 / least * least;
     std::vector<Task> tasks;
     for (Index image = 0; image < size.batch; ++image)
         for (Index first = 0; first < size.channels; first += group)
@@ -101,11 +108,24 @@ void forward(const Array& x, const Array& gates, const Array& h, Merge merge, in
     Forward<T> problem{size, maps<const T>(x), gates_of<const T>(gates), maps<T>(h), merge};
     Index group = gates.shape(3) > 1 ? 1 : 8;
     // Merged directions meet in the same place, so one thread takes all four.
-    std::vector<Task> tasks = cut(size, merge == Merge::none ? 4 : 1, group, threads);
+    std::vector<Task> tasks = cut(size, merge == Merge::none ? 4 : 1, group, 1, threads);
     run_all<T>(tasks, threads, scratch_size(size, 8), [&](Task task, T* scratch) {
         if (merge == Merge::none) return ROTOLINE_CALL(scan, problem, task, scratch);
         for (task.direction = 0; task.direction < 4; ++task.direction)
             ROTOLINE_CALL(scan, problem, task, scratch);
+    });
+}
+
+template <typename T>
+void forward_lanes(const Array& x, const Array& gates, const Array& result, Merge merge,
+                   int threads) {
+    Size size{Index(x.shape(0)), Index(x.shape(3)), Index(x.shape(1)), Index(x.shape(2))};
+    ChannelsLast<T> problem{size, static_cast<const T*>(x.data()), gates_of<const T>(gates),
+                            static_cast<T*>(result.data()), merge};
+    std::vector<Task> tasks = cut(size, 1, size.channels, LANES, threads);
+    run_all<T>(tasks, threads, scratch_size(size, 2 * size.channels), [&](Task task, T* scratch) {
+        for (task.direction = 0; task.direction < 4; ++task.direction)
+            ROTOLINE_CALL(scan_lanes, problem, task, scratch);
     });
 }
 
@@ -121,11 +141,22 @@ void backward(const Array& gradient, const Array& x, const Array& gates, const A
                         maps<T>(dx),
                         gates_of<T>(dg)};
     // Channels that share gates add to the same place, so one thread takes all of them.
-    Index group = gates.shape(3) > 1 ? 1 : std::max<Index>(size.channels, 9);
-    run_all<T>(cut(size, 4, group, threads), threads, scratch_size(size, size.channels),
+    Index group = gates.shape(3) > 1 ? 1 : size.channels;
+    run_all<T>(cut(size, 4, group, group, threads), threads, scratch_size(size, size.channels),
                [&](Task task, T* scratch) {
                    ROTOLINE_CALL(scan_backward, problem, task, scratch);
                });
+}
+
+template <typename Run>
+void by_dtype(const Array& x, const Run& run) {
+    nb::gil_scoped_release release;
+    if (x.dtype() == nb::dtype<float>())
+        run(float());
+    else if (x.dtype() == nb::dtype<double>())
+        run(double());
+    else
+        throw std::invalid_argument("propagation: dtype must be float32 or float64");
 }
 
 void scan_any(const Array& x, const Array& gates, const Array& h, int merge, int threads) {
@@ -136,13 +167,22 @@ void scan_any(const Array& x, const Array& gates, const Array& h, int merge, int
         expect(h, {4, s.batch, s.channels, s.height, s.width}, x);
     else
         expect(h, {s.batch, s.channels, s.height, s.width}, x);
-    nb::gil_scoped_release release;
-    if (x.dtype() == nb::dtype<float>())
-        forward<float>(x, gates, h, Merge(merge), threads);
-    else if (x.dtype() == nb::dtype<double>())
-        forward<double>(x, gates, h, Merge(merge), threads);
-    else
-        throw std::invalid_argument("propagation: dtype must be float32 or float64");
+    by_dtype(x, [&](auto zero) {
+        forward<decltype(zero)>(x, gates, h, Merge(merge), threads);
+    });
+}
+
+void scan_lanes_any(const Array& x, const Array& gates, const Array& result, int merge,
+                    int threads) {
+    Size s = size_of(x);  // here (batch, height, width, channels)
+    if (!is_dense(x) || !is_dense(result) || s.width % LANES)
+        throw std::invalid_argument("propagation: maps must be dense, of whole groups of channels");
+    expect(x, {s.batch, s.channels, s.height, s.width}, x);
+    expect(result, {s.batch, s.channels, s.height, s.width}, x);
+    expect(gates, {-1, 4, 3, 1, s.channels, s.height}, x);
+    by_dtype(x, [&](auto zero) {
+        forward_lanes<decltype(zero)>(x, gates, result, Merge(merge), threads);
+    });
 }
 
 void scan_backward_any(const Array& gradient, const Array& x, const Array& gates, const Array& h,
@@ -153,13 +193,9 @@ void scan_backward_any(const Array& gradient, const Array& x, const Array& gates
     expect(x, {s.batch, s.channels, s.height, s.width}, x);
     expect(gates, {-1, 4, 3, -1, s.height, s.width}, x);
     expect(dg, {s.batch, 4, 3, Index(gates.shape(3)), s.height, s.width}, x);
-    nb::gil_scoped_release release;
-    if (x.dtype() == nb::dtype<float>())
-        backward<float>(gradient, x, gates, h, dx, dg, threads);
-    else if (x.dtype() == nb::dtype<double>())
-        backward<double>(gradient, x, gates, h, dx, dg, threads);
-    else
-        throw std::invalid_argument("propagation: dtype must be float32 or float64");
+    by_dtype(x, [&](auto zero) {
+        backward<decltype(zero)>(gradient, x, gates, h, dx, dg, threads);
+    });
 }
 
 }  // namespace
@@ -168,5 +204,6 @@ void scan_backward_any(const Array& gradient, const Array& x, const Array& gates
 NB_MODULE(_native, module) {
     module.doc() = "Spatial propagation in C++; called by rotoline.kernels.propagation.native.";
     module.def("scan", &rotoline::scan_any);
+    module.def("scan_channels_last", &rotoline::scan_lanes_any);
     module.def("scan_backward", &rotoline::scan_backward_any);
 }

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 _MERGES = {"none": 0, "max": 1, "mean": 2}
+_LANES = 8
 
 
 @functools.cache
@@ -37,7 +38,18 @@ def scan(x: Tensor, gates: Tensor) -> Tensor:
 
 
 def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
-    """Scan and merge by `max` or `mean`, without writing the four results: `(B, C, H, W)`."""
+    """Scan and merge by `max` or `mean`, without writing the four results: `(B, C, H, W)`.
+
+    Channels-last maps, which networks hold, are worked on as they are: SIMD then runs over their
+    channels, and nothing is transposed.
+    """
+    pixels = x.detach().permute(0, 2, 3, 1)
+    if pixels.is_contiguous() and pixels.shape[3] % _LANES == 0 and gates.shape[3] == 1:
+        result = pixels.new_empty(pixels.shape)
+        _compiled().scan_channels_last(
+            pixels, _readable(gates), result, _MERGES[merge], torch.get_num_threads()
+        )
+        return result.permute(0, 3, 1, 2)
     return _scan(x, gates, merge, x.new_empty(x.shape))
 
 
@@ -48,9 +60,7 @@ def _scan(x: Tensor, gates: Tensor, merge: str, result: Tensor) -> Tensor:
     return result
 
 
-def scan_backward(
-    gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor
-) -> tuple[Tensor, Tensor]:
+def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
     # Threads must not add to the same place: one dx per direction, one dg per image.
     dx = x.new_empty((4, *x.shape))

@@ -48,9 +48,7 @@ def _(x: Tensor, gates: Tensor) -> Tensor:
 
 
 @torch.library.custom_op("rotoline::propagation_backward", mutates_args=())
-def scan_backward(
-    gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor
-) -> tuple[Tensor, Tensor]:
+def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     """Turn the gradient by the scans into those by x and by gates, of the shapes of both."""
     name = choose(candidates(x.device.type))
     if x.numel() == 0:
@@ -69,21 +67,28 @@ def _(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Te
 
 @torch.library.custom_op("rotoline::propagation_merged", mutates_args=())
 def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
-    """Scan and merge by `max` or `mean` in one go, without gradients: `(B, C, H, W)`."""
+    """Scan and merge by `max` or `mean`, without gradients: `(B, C, H, W)`, laid out as x is."""
     name = choose(candidates(x.device.type))
     if x.numel() == 0:
         return torch.zeros_like(x)
     if name == "native":
-        if x.dtype in _HALVES:
-            return native.scan_merged(x.float(), gates.float(), merge).to(x.dtype)
-        return native.scan_merged(x, gates, merge)
-    results = scan(x, gates)
-    return results.amax(0) if merge == "max" else results.mean(0)
+        singles = (x.float(), gates.float()) if x.dtype in _HALVES else (x, gates)
+        merged = native.scan_merged(*singles, merge).to(x.dtype)
+    else:
+        results = scan(x, gates)
+        merged = results.amax(0) if merge == "max" else results.mean(0)
+    return merged.contiguous(memory_format=_layout(x))
 
 
 @scan_merged.register_fake
 def _(x: Tensor, gates: Tensor, merge: str) -> Tensor:
-    return x.new_empty(x.shape)
+    return torch.empty_like(x, memory_format=_layout(x))
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    is_channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    plain = x.is_contiguous() or not is_channels_last
+    return torch.contiguous_format if plain else torch.channels_last
 
 
 def _remember(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:

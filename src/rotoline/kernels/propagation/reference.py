@@ -8,15 +8,11 @@ NEIGHBOURS = (-1, 0, 1)
 
 def scan(x: Tensor, gates: Tensor) -> Tensor:
     """Propagate x `(B, C, H, W)` with gates `(B or 1, 4, 3, C or 1, H, W)`: `(4, B, C, H, W)`."""
-    results = [
-        _to_map(_scan_right(_turned(x, d), _turned(gates[:, d], d)), d) for d in range(4)
-    ]
+    results = [_to_map(_scan_right(_turned(x, d), _turned(gates[:, d], d)), d) for d in range(4)]
     return torch.stack(results).to(x.dtype)
 
 
-def scan_backward(
-    gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor
-) -> tuple[Tensor, Tensor]:
+def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
     dx = torch.zeros(x.shape, dtype=torch.float64)
     dg = torch.zeros(gates.shape, dtype=torch.float64)
@@ -42,7 +38,7 @@ def _to_map(values: Tensor, direction: int) -> Tensor:
 
 
 def _scan_right(x: Tensor, gates: Tensor) -> Tensor:
-    """h of one scan over the last axis: x `(B, C, J, T)`, gates `(B or 1, 3, C or 1, J, T)`."""
+    """One scan over the last axis: x `(B, C, J, T)`, gates `(B or 1, 3, C or 1, J, T)`."""
     batch, channels, rows, columns = x.shape
     gates = gates.expand(batch, 3, channels, rows, columns)
     h = torch.zeros_like(x)

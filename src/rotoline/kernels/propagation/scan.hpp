@@ -12,7 +12,7 @@ namespace rotoline {
 
 using Index = std::ptrdiff_t;
 
-constexpr Index PANEL = 32;  // columns that are worked on together
+constexpr Index PANEL = 16;  // columns that are worked on together: 64 bytes of a float32 row
 
 struct Size {
     Index batch, channels, height, width;
@@ -66,8 +66,22 @@ struct Backward {
     Gates<T> dg;
 };
 
+// Maps (batch, row, column, channel) with channels in groups of eight and gates shared by all.
+constexpr Index LANES = 8;
+
+template <typename T>
+struct ChannelsLast {
+    Size size;
+    const T* x;
+    Gates<const T> gates;
+    T* result;
+    Merge merge;
+};
+
 #define ROTOLINE_ENTRIES(isa)                                             \
     namespace isa {                                                       \
+    void scan_lanes(const ChannelsLast<float>&, Task, float* scratch);    \
+    void scan_lanes(const ChannelsLast<double>&, Task, double* scratch);  \
     void scan(const Forward<float>&, Task, float* scratch);               \
     void scan(const Forward<double>&, Task, double* scratch);             \
     void scan_backward(const Backward<float>&, Task, float* scratch);     \

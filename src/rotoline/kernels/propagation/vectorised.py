@@ -16,9 +16,7 @@ def scan(x: Tensor, gates: Tensor) -> Tensor:
     return torch.cat((_maps(horizontal), _maps(vertical).mT))
 
 
-def scan_backward(
-    gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor
-) -> tuple[Tensor, Tensor]:
+def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
     dx_across, dg_across = _scan_columns_backward(
         _columns(gradient[0], gradient[1]),
