@@ -17,9 +17,9 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-_SECTOR = 32  # bytes, the smallest piece in which the memory of a GPU is read
+_SECTOR = 32  # bytes: the smallest piece in which the memory of a GPU is read
+_TILE = 32 * 1024  # bytes: registers hold the tiles of x, three gates and h
 _PIXELS = 128  # of a program, where nothing is scanned
-_MEMORY = 112 * 1024  # bytes of a program's shared memory, so that two of them fit a large GPU
 
 
 def refusal(device: str) -> str:
@@ -104,36 +104,38 @@ def _sizes(shape: torch.Size, gates: Tensor) -> tuple[int, dict[str, int]]:
 
 
 def _options(source: Tensor, strides: tuple[int, ...], sets: int, shared: int) -> dict[str, int]:
-    """Choose how much a program does at once: by the size of a column and by the GPU.
+    """Choose how much a program does at once, by the length of a column and by the GPU.
 
-    A tile is as many columns as fill a sector, or fewer if they are long. Shared memory holds the
-    next tiles, of the maps and of three gates, and those of h to store. More maps a program save
-    reading gates, as long as every multiprocessor has a program.
+    A tile is as many columns as fill a sector, or half of one; of maps and of three gates, two are
+    in shared memory, one in use and one on its way, and one of each map leaves through it. Columns
+    that are too long for that are loaded when they are needed. With more maps a program gates are
+    read less often, as long as every multiprocessor has a program.
     """
     size = source.element_size()
     rows = [max(32, 1 << (n - 1).bit_length()) for n in source.shape[-2:]]
+    column = max(rows) * size
     processors, memory = _capacity(source.device)
 
     def fits(maps: int, steps: int) -> bool:
-        return (2 * maps + 3) * max(rows) * steps * size <= memory
+        return (2 * (maps + 3) + maps) * steps * column <= memory
 
     def is_busy(maps: int) -> bool:
         return maps <= shared and 4 * sets * -(-shared // maps) >= processors
 
-    steps = next((steps for steps in (_SECTOR // size, 8, 4) if fits(1, steps)), 2)
-    maps = next((maps for maps in (4, 2) if is_busy(maps) and fits(maps, steps)), 1)
-    warps = min(max(max(rows) // 64, 1), 16)
-    # What divides the strides, up to a wide load; going down, where it takes apart no further
-    # than to the lines of a thread, so that h need not move between threads to be stored.
+    half = _SECTOR // size // 2
+    steps = next((steps for steps in (2 * half, half) if fits(1, steps)), None)
+    maps = next((maps for maps in (4, 2) if steps and fits(maps, steps) and is_busy(maps)), 1)
+    warps = min(max(max(rows) * max(maps, 2) // 128, 1), 16)
     unit = math.gcd(16 // size, *strides)
     return {
         "MAPS": maps,
-        "STEPS": steps,
+        "STEPS": steps or max(2, min(half, _TILE // column)),
+        "STAGES": 3 if steps else 1,
         "ROWS_ACROSS": rows[0],
         "ROWS_DOWN": rows[1],
         "UNIT": unit,
+        # Wider than the rows of a thread, loads would place rows so that stores must move them.
         "UNIT_DOWN": min(unit, max(1, maps * rows[1] // (32 * warps))),
-        "STAGES": 2 if fits(maps, steps) else 1,
         "num_warps": warps,
     }
 
@@ -141,10 +143,11 @@ def _options(source: Tensor, strides: tuple[int, ...], sets: int, shared: int) -
 def _capacity(device: torch.device) -> tuple[int, int]:
     """Multiprocessors, and bytes of shared memory for one program."""
     if device.type != "cuda":  # in Triton's interpreter
-        return 1, _MEMORY
+        return 1, 99 * 1024
     properties = torch.cuda.get_device_properties(device)
-    memory = getattr(properties, "shared_memory_per_block_optin", 64 * 1024)  # AMD has 64 KiB
-    return properties.multi_processor_count, min(memory, _MEMORY)
+    # Absent on AMD, which has 64 KiB.
+    memory = getattr(properties, "shared_memory_per_block_optin", 64 * 1024)
+    return properties.multi_processor_count, memory
 
 
 def _readable(gates: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ using Array = nb::ndarray<nb::device::cpu>;
 template <typename T, typename Run>
 void run_all(const std::vector<Task>& tasks, int threads, Index scratch, const Run& run) {
     std::atomic<std::size_t> next{0};
-    std::size_t helpers = std::min<std::size_t>(std::max(threads, 1), tasks.size()) - 1;
+    std::size_t helpers = std::clamp<std::size_t>(threads, 1, tasks.size()) - 1;
     std::vector<T> memory((helpers + 1) * scratch);
     auto work = [&](std::size_t thread) {
         for (std::size_t i; (i = next++) < tasks.size();)
@@ -81,6 +81,12 @@ Gates<T> gates_of(const Array& a) {
             a.stride(4)};
 }
 
+// No more threads than have work for some hundred microseconds, which starting one costs.
+int useful(int threads, Size size) {
+    Index steps = 4 * size.batch * size.channels * size.height * size.width;
+    return int(std::clamp<Index>(steps / 150000, 1, std::max(threads, 1)));
+}
+
 // Every direction and image on its own, and the channels in groups that share what is read of the
 // gates; smaller groups, down to `least`, where there would be fewer tasks than threads.
 std::vector<Task> cut(Size size, Index directions, Index group, Index least, int threads) {
@@ -105,6 +111,7 @@ const bool HAS_AVX2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("
 template <typename T>
 void forward(const Array& x, const Array& gates, const Array& h, Merge merge, int threads) {
     Size size = size_of(x);
+    threads = useful(threads, size);
     Forward<T> problem{size, maps<const T>(x), gates_of<const T>(gates), maps<T>(h), merge};
     Index group = gates.shape(3) > 1 ? 1 : 8;
     // Merged directions meet in the same place, so one thread takes all four.
@@ -120,6 +127,7 @@ template <typename T>
 void forward_lanes(const Array& x, const Array& gates, const Array& result, Merge merge,
                    int threads) {
     Size size{Index(x.shape(0)), Index(x.shape(3)), Index(x.shape(1)), Index(x.shape(2))};
+    threads = useful(threads, size);
     ChannelsLast<T> problem{size, static_cast<const T*>(x.data()), gates_of<const T>(gates),
                             static_cast<T*>(result.data()), merge};
     std::vector<Task> tasks = cut(size, 1, size.channels, LANES, threads);
@@ -133,6 +141,7 @@ template <typename T>
 void backward(const Array& gradient, const Array& x, const Array& gates, const Array& h,
               const Array& dx, const Array& dg, int threads) {
     Size size = size_of(x);
+    threads = useful(threads, size);
     Backward<T> problem{size,
                         maps<const T>(gradient),
                         maps<const T>(x),

@@ -6,8 +6,10 @@ without a compiler lacks the compiled module; then `vectorised` runs, with the s
 
 import functools
 from types import ModuleType
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 _MERGES = {"none": 0, "max": 1, "mean": 2}
@@ -47,7 +49,7 @@ def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
     if pixels.is_contiguous() and pixels.shape[3] % _LANES == 0 and gates.shape[3] == 1:
         result = pixels.new_empty(pixels.shape)
         _compiled().scan_channels_last(
-            pixels, _readable(gates), result, _MERGES[merge], torch.get_num_threads()
+            pixels.numpy(), _readable(gates), result.numpy(), _MERGES[merge], torch.get_num_threads()
         )
         return result.permute(0, 3, 1, 2)
     return _scan(x, gates, merge, x.new_empty(x.shape))
@@ -55,7 +57,7 @@ def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
 
 def _scan(x: Tensor, gates: Tensor, merge: str, result: Tensor) -> Tensor:
     _compiled().scan(
-        _readable(x), _readable(gates), result, _MERGES[merge], torch.get_num_threads()
+        _readable(x), _readable(gates), result.numpy(), _MERGES[merge], torch.get_num_threads()
     )
     return result
 
@@ -66,11 +68,11 @@ def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tupl
     dx = x.new_empty((4, *x.shape))
     dg = gates.new_empty((len(x), *gates.shape[1:]))
     inputs = (_readable(tensor) for tensor in (gradient, x, gates, h))
-    _compiled().scan_backward(*inputs, dx, dg, torch.get_num_threads())
+    _compiled().scan_backward(*inputs, dx.numpy(), dg.numpy(), torch.get_num_threads())
     return dx.sum(0), dg.sum_to_size(gates.shape)
 
 
-def _readable(tensor: Tensor) -> Tensor:
-    """The tensor without its history, copied unless its last axis is contiguous."""
+def _readable(tensor: Tensor) -> NDArray[Any]:
+    """The memory of a tensor, copied unless its last axis is contiguous."""
     tensor = tensor.detach()
-    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
+    return (tensor if tensor.stride(-1) == 1 else tensor.contiguous()).numpy()
