@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rotoline.api import load_model
+from rotoline.beside import one_behind
 from rotoline.clock import Clock
 from rotoline.errors import OutputError, RotolineError
 from rotoline.io.frames import FrameSource, open_frames
@@ -20,6 +21,7 @@ from rotoline.io.overlay import write_overlay
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.pipeline import PipelineConfig
 from rotoline.progress import Progress
+from rotoline.types import FrameResult
 
 
 def segment_to_folder(
@@ -74,14 +76,18 @@ def segment_to_folder(
         "weights": model.record.model_dump(),
     }
     finished: dict[int, dict[int, float]] = {}
+
+    def keep(result: FrameResult) -> None:
+        if not finished:
+            record["seconds_to_first_mask"] = round(time.perf_counter() - began, 3)
+            _make_folder(output)
+        with clock.stage("write"):
+            write_mask(mask_path(output, source, result.index), result.labels)
+        finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
+
     try:
-        for result in model.segment(source, marks, config=config, clock=clock):
-            if not finished:
-                record["seconds_to_first_mask"] = round(time.perf_counter() - began, 3)
-                _make_folder(output)
-            with clock.stage("write"):
-                write_mask(mask_path(output, source, result.index), result.labels)
-            finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
+        results = model.segment(source, marks, config=config, clock=clock)
+        for _ in one_behind(results, keep):
             yield Progress("segmenting", len(finished), source.count)
         if source.problem:
             record["problem"] = source.problem

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from rotoline.beside import one_ahead
 from rotoline.errors import InputError
 from rotoline.types import Frame
 
@@ -29,9 +30,9 @@ class Rereadable(Protocol):
 class FrameStream:
     """Frames of a source, a sequence or any iterable.
 
-    A source or a sequence is read as it is needed. Of a plain iterable, which can be read once,
-    the frames up to the last marked one are held until they have been segmented: one frame in the
-    usual case.
+    A source is read one frame ahead, in a thread; a sequence as it is needed. Of a plain iterable,
+    which can be read once and may mind threads, the frames up to the last marked one are held until
+    they have been segmented: one frame in the usual case.
     """
 
     def __init__(self, frames: Iterable[Frame]):
@@ -69,7 +70,7 @@ class FrameStream:
     def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         """Frames `start - 1`, ..., 0 with their indices."""
         if self._source is not None:
-            pairs = self._source.backwards(start) if start else iter(())
+            pairs = one_ahead(self._source.backwards(start)) if start else iter(())
         else:
             frames = self._held if self._sequence is None else self._sequence
             pairs = ((index, frames[index]) for index in range(start - 1, -1, -1))
@@ -79,7 +80,7 @@ class FrameStream:
     def forwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         """Frames `start`, `start + 1`, ... with their indices."""
         if self._rest is None:
-            frames = iter(self._source if self._source is not None else self._sequence)
+            frames = one_ahead(iter(self._source)) if self._source else iter(self._sequence)
         else:
             self._held[:start] = [None] * start
             frames = self._release()

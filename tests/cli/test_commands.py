@@ -124,7 +124,7 @@ def test_evaluate_refuses_missing_predictions(clip_folder, tmp_path):
 def test_info_names_weights_and_kernels():
     result = call("info")
     assert result.exit_code == 0
-    for word in ("torch", "threads", "licence", "vectorised runs"):
+    for word in ("torch", "threads", "licence", "propagation", "vectorised"):
         assert word in result.output
     sha256 = json.loads(default_weights().with_suffix(".json").read_text())["sha256"]
     assert sha256 in re.sub(r"\s+", "", result.output)
@@ -232,16 +232,17 @@ def test_full_disk_keeps_every_finished_mask(clip_folder, tmp_path, monkeypatch)
 
 
 def test_interruption_keeps_every_finished_mask(clip_folder, tmp_path, monkeypatch):
-    import rotoline.run
+    from rotoline import pipeline
 
-    write = rotoline.run.write_mask
+    fuse, fused = pipeline.fuse, []
 
-    def stop_at_third(path, labels):
-        if path.stem == "f3":
+    def stop_at_third(*args):
+        if len(fused) == 2:
             raise KeyboardInterrupt
-        write(path, labels)
+        fused.append(args)
+        return fuse(*args)
 
-    monkeypatch.setattr(rotoline.run, "write_mask", stop_at_third)
+    monkeypatch.setattr(pipeline, "fuse", stop_at_third)
     result = segment(*clip_folder[:2], tmp_path / "out")
     assert result.exit_code == 130
     assert "2 finished masks" in words_of(result)

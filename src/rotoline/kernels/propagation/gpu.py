@@ -122,7 +122,7 @@ def _options(source: Tensor, strides: tuple[int, ...], sets: int, shared: int) -
     def is_busy(maps: int) -> bool:
         return maps <= shared and 4 * sets * -(-shared // maps) >= processors
 
-    half = _SECTOR // size // 2
+    half = _SECTOR // max(size, 4) // 2  # registers hold float32 or float64
     steps = next((steps for steps in (2 * half, half) if fits(1, steps)), None)
     maps = next((maps for maps in (4, 2) if steps and fits(maps, steps) and is_busy(maps)), 1)
     warps = min(max(max(rows) * max(maps, 2) // 128, 1), 16)

@@ -49,7 +49,11 @@ def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
     if pixels.is_contiguous() and pixels.shape[3] % _LANES == 0 and gates.shape[3] == 1:
         result = pixels.new_empty(pixels.shape)
         _compiled().scan_channels_last(
-            pixels.numpy(), _readable(gates), result.numpy(), _MERGES[merge], torch.get_num_threads()
+            pixels.numpy(),
+            _readable(gates),
+            result.numpy(),
+            _MERGES[merge],
+            torch.get_num_threads(),
         )
         return result.permute(0, 3, 1, 2)
     return _scan(x, gates, merge, x.new_empty(x.shape))
