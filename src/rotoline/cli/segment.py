@@ -56,6 +56,7 @@ def segment(
             done = step.done if step.stage == "segmenting" else done
     except KeyboardInterrupt:
         steps.close()
+        done = len(list((output / "masks").glob("*.png")))
         print_warning(f"stopped; {done} finished masks are in {output / 'masks'}")
         raise typer.Exit(130) from None
     console().print(f"{done} masks in {output / 'masks'}, and {output / 'overlay.mp4'}")
