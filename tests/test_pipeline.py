@@ -10,6 +10,8 @@ import rotoline
 from rotoline import pipeline
 from rotoline.clock import Clock
 from rotoline.io.masks import read_marks
+from rotoline.kernels import dispatch
+from rotoline.kernels.propagation import native
 from rotoline.marks import check_marks
 from rotoline.nets.embedding import Embedding
 
@@ -160,3 +162,15 @@ def test_bundled_clip_starts_right(model):
         same = (results[2].labels == object_id) & (marks[0] == object_id)
         # The boulders look like the bunny and lose a part to it: see docs/results.md.
         assert same.sum() > 0.8 * (marks[0] == object_id).sum()
+
+
+@pytest.mark.skipif(bool(native.refusal("cpu")), reason="the compiled module is missing")
+def test_masks_do_not_depend_on_the_implementation_of_propagation(make_clip, small, monkeypatch):
+    frames, labels = make_clip(frames=8, ids=(1, 2))
+    runs = {}
+    for name in ("vectorised", "native"):
+        monkeypatch.setenv(dispatch.VARIABLE, name)
+        runs[name] = list(rotoline.segment(frames, labels[0], config=small))
+    for one, other in zip(runs["vectorised"], runs["native"], strict=True):
+        torch.testing.assert_close(one.logits, other.logits, rtol=1e-3, atol=1e-3)
+        assert (one.labels != other.labels).mean() < 1e-3

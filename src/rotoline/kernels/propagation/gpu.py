@@ -19,6 +19,7 @@ from torch import Tensor
 
 _SECTOR = 32  # bytes: the smallest piece in which the memory of a GPU is read
 _TILE = 32 * 1024  # bytes: registers hold the tiles of x, three gates and h
+_LINES = 1024  # rows of all maps of a program that fit into registers
 _PIXELS = 128  # of a program, where nothing is scanned
 
 
@@ -124,7 +125,8 @@ def _options(source: Tensor, strides: tuple[int, ...], sets: int, shared: int) -
 
     half = _SECTOR // max(size, 4) // 2  # registers hold float32 or float64
     steps = next((steps for steps in (2 * half, half) if fits(1, steps)), None)
-    maps = next((maps for maps in (4, 2) if steps and fits(maps, steps) and is_busy(maps)), 1)
+    most = _LINES // max(rows) if steps else 1
+    maps = next((m for m in (4, 2) if m <= most and fits(m, steps) and is_busy(m)), 1)
     warps = min(max(max(rows) * max(maps, 2) // 128, 1), 16)
     unit = math.gcd(16 // size, *strides)
     return {

@@ -111,13 +111,13 @@ def _scan(  # noqa: PLR0913
     line = tl.arange(0, MAPS * ROWS)
     row = line % ROWS
     inside = (row < rows) & (line // ROWS < maps)
-    source += line // ROWS * map_stride + row * row_stride
-    result += line // ROWS * map_stride + row * row_stride
+    place = line // ROWS * map_stride + row * row_stride
 
     # The adjoint takes the gates of the rows above and below, where they point here.
     SHIFT: tl.constexpr = 1 if ADJOINT else 0
     j = tl.arange(0, ROWS)
-    same = gates + neighbour_stride + j * row_stride
+    gate_place = j * row_stride
+    same = gates + neighbour_stride
     above = same + (neighbour_stride - row_stride if ADJOINT else -neighbour_stride)
     below = same + (row_stride - neighbour_stride if ADJOINT else neighbour_stride)
     has_above = (j >= SHIFT) & (j < rows)
@@ -131,10 +131,11 @@ def _scan(  # noqa: PLR0913
         # Tiles start at multiples of STEPS in either direction, where rows are aligned.
         start = tl.where(backwards, tiles - 1 - i, i) * STEPS
         t = start + tl.arange(0, STEPS)
-        x_tile = _load(source, t * column_stride, inside, t < columns)
-        above_tile = _load(above, t * column_stride, has_above, t < columns)
-        same_tile = _load(same, t * column_stride, j < rows, t < columns)
-        below_tile = _load(below, t * column_stride, has_below, t < columns)
+        offset = t * column_stride
+        x_tile = _load(source, place[:, None] + offset, inside, t < columns)
+        above_tile = _load(above, gate_place[:, None] + offset, has_above, t < columns)
+        same_tile = _load(same, gate_place[:, None] + offset, j < rows, t < columns)
+        below_tile = _load(below, gate_place[:, None] + offset, has_below, t < columns)
         hs = ()
         for k in tl.static_range(STEPS):
             t = start + tl.where(backwards, STEPS - 1 - k, k)
@@ -156,9 +157,9 @@ def _scan(  # noqa: PLR0913
                 hs += (h.to(result.dtype.element_ty),)
             else:
                 exists = tl.where(t < columns, inside, False)
-                tl.store(result + t * width, h.to(result.dtype.element_ty), exists)
+                tl.store(result + (place + t * width), h.to(result.dtype.element_ty), exists)
         if ACROSS:
-            _store(result, hs, start, inside, columns, backwards)
+            _store(result, place, hs, start, inside, columns, backwards)
 
 
 @triton.jit
@@ -169,17 +170,17 @@ def _gate_offset(gate_set, gate_channels, image_stride, channel_stride):
 
 
 @triton.jit
-def _load(line, offset, has_line, has_column):
-    return _columns(tl.load(line[:, None] + offset, has_line[:, None] & has_column, 0.0))
+def _load(plane, place, has_line, has_column):
+    return _columns(tl.load(plane + place, has_line[:, None] & has_column, 0.0))
 
 
 @triton.jit
-def _store(line, hs, start, has_line, columns, backwards):
+def _store(plane, place, hs, start, has_line, columns, backwards):
     ordered = ()
     for k in tl.static_range(len(hs)):
         ordered += (_pick(hs, k, backwards),)
     t = start + tl.arange(0, len(hs))
-    tl.store(line[:, None] + t, _tile(ordered), has_line[:, None] & (t < columns))
+    tl.store(plane + (place[:, None] + t), _tile(ordered), has_line[:, None] & (t < columns))
 
 
 @triton.jit
