@@ -42,22 +42,23 @@ def gather_evidence(
         rival_share: In [0, 1).
 
     Returns:
-        Evidence of total weight 1 per object, differentiable in both arguments.
+        Evidence of total weight 1 per object, differentiable in the embedding.
     """
     pixels = embedding.flatten(1).T
     pixels = functional.pad(pixels, (0, 1), value=1.0)
     share = masks.flatten(1)
     rest = 1 - share
-    weights = 0.5 * _spread(share)
-    if rivals is None:
-        weights = weights + 0.5 * _spread(rest)
-    else:
-        rival = rivals.flatten(1)
-        part = rival_share * (rival.sum(1, keepdim=True) >= 1)
-        weights = weights + 0.5 * ((1 - part) * _spread(rest) + part * _spread(rival))
-    targets = 2 * share - 1
-    gram = torch.stack([(pixels * weight[:, None]).T @ pixels for weight in weights])
-    return Evidence(gram, (weights * targets) @ pixels)
+    rival = torch.zeros_like(share) if rivals is None else rivals.flatten(1)
+    part = rival_share * (rival.sum(1, keepdim=True) >= 1)
+    weights = 0.5 * (_spread(share) + (1 - part) * _spread(rest) + part * _spread(rival))
+    # Away from all objects a background pixel has one weight, so that those pixels are summed up
+    # once for all objects, and each object adds what is different near the objects.
+    away = 0.5 * (1 - part) / rest.sum(1, keepdim=True).clamp(min=1.0)
+    is_near = (share + rival).amax(0) > 0
+    near, differences = pixels[is_near], (weights - away)[:, is_near]
+    gram = torch.stack([(near * difference[:, None]).T @ near for difference in differences])
+    gram = gram + away[:, :, None] * (pixels.T @ pixels)
+    return Evidence(gram, (weights * (2 * share - 1)) @ pixels)
 
 
 def _spread(share: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rotoline.kernels.propagation import softmax_gates
 from rotoline.nets.mobile import CHANNELS, EfficientNetLite0
 
 WIDTH = 64
@@ -33,7 +34,7 @@ class Features(NamedTuple):
     coarse_guidance: Tensor
     """`(B, 32, h / 2, w / 2)`: the same with wider context."""
     gates: Tensor
-    """`(B, 4, 4, h, w)`: logits of the propagation gates, direction then way."""
+    """`(B, 4, 3, h, w)`: how much each pixel takes from its neighbours, for the propagation."""
 
 
 class _Smooth(nn.Sequential):
@@ -67,7 +68,7 @@ class Embedding(nn.Module):
 
     def forward(self, frames: Tensor) -> Features:
         """Look at frames once, for all objects."""
-        maps = self.backbone((frames - 127.0) / 128.0)
+        maps = self.backbone((frames - 127.0).mul_(1 / 128))
         levels: list[Tensor] = []
         for index in (3, 2, 1, 0):
             level = self.lateral[index](maps[index])
@@ -79,10 +80,10 @@ class Embedding(nn.Module):
         fine, coarse = levels[3], levels[2]
         embedding = self.embed(fine)
         embedding = embedding * (embedding.square().mean(1, keepdim=True) + 1e-6).rsqrt()
-        gates = self.gate(fine)
+        gates = softmax_gates(self.gate(fine).unflatten(1, (4, 4)).contiguous())
         return Features(
             embedding,
             self.guide(fine),
             self.guide_coarse(coarse),
-            gates.unflatten(1, (4, 4)),
+            gates,
         )

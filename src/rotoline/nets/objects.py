@@ -3,7 +3,7 @@
 from torch import Tensor, cat, nn
 from torch.nn import functional
 
-from rotoline.kernels.propagation import propagate, softmax_gates
+from rotoline.kernels.propagation import propagate
 from rotoline.nets.embedding import COARSE_GUIDANCE, GUIDANCE, Features
 
 LIFTED = 8
@@ -64,18 +64,17 @@ class Propagation(nn.Module):
         self.decode = nn.Conv2d(2 * LIFTED, 16, 3, padding=1)
         self.leave = nn.Conv2d(16, 1, 3, padding=1)
 
-    def forward(self, logit: Tensor, gate_logits: Tensor) -> Tensor:
+    def forward(self, logit: Tensor, gates: Tensor) -> Tensor:
         """Sharpen the logits.
 
         Args:
             logit: `(K, 1, h, w)`, one map per object.
-            gate_logits: `(1 or K, 4, 4, h, w)`, `Features.gates`.
+            gates: `(1 or K, 4, 3, h, w)`, `Features.gates`.
 
         Returns:
             `(K, 1, h, w)`: sharpened logits.
         """
         lifted = functional.relu(self.lift(cat((logit.clamp(-8, 8) / 4, logit.sigmoid()), dim=1)))
-        gates = softmax_gates(gate_logits)
         once = propagate(lifted, gates, merge="max")
         twice = propagate(once, gates, merge="max")
         decoded = functional.relu(self.decode(cat((lifted, twice), dim=1)), inplace=True)

@@ -1,13 +1,14 @@
 """Propagation on the GPU in Triton: `gpu_kernels.py`, compiled at the first use.
 
-One launch scans all maps in all directions. A program walks along one direction with the current
-column in registers, of one map or of a few with the same gates, which it then reads once. It
-reads a few columns at a time, ahead of their use, and takes them apart on the chip: memory is read
-in contiguous pieces, although a horizontal scan needs one pixel of every row at each step.
+One launch scans all maps in all directions. A program walks in one direction with the current
+column of one map, or of a few with the same gates, which it then reads only once, in registers.
+It reads a few columns at a time, ahead of their use, and takes them apart on the chip: so memory
+is read in contiguous pieces although a horizontal scan needs one pixel of each row at every step.
 
-Going back takes two launches: the adjoint scan, which leaves theta, the derivative by h, and then
-everything else, pixel by pixel. A single one would have programs add to the same dx and dg, in
-random order or through copies many times as large as dg. Theta is as large as h.
+Going back takes two launches: the adjoint scan, whose result is theta, the derivative by h, and
+then the rest, pixel by pixel. As one, programs would have to add to the same dx and dg, in random
+order or by way of copies many times as large as dg. Theta is as large as h, or float32 if h is
+half as precise.
 """
 
 import importlib.util
@@ -52,7 +53,7 @@ def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tupl
     gradient = gradient.detach()
     if not gradient[0].is_contiguous():  # but one gradient for all directions is not copied
         gradient = gradient.contiguous()
-    theta = x.new_empty(h.shape)
+    theta = x.new_empty(h.shape, dtype=torch.promote_types(x.dtype, torch.float32))
     _scan(gradient, gates, theta, adjoint=True)
     x, h = x.detach().contiguous(), h.detach().contiguous()
     dx, dg = x.new_empty(x.shape), gates.new_empty(gates.shape)
@@ -107,10 +108,10 @@ def _sizes(shape: torch.Size, gates: Tensor) -> tuple[int, dict[str, int]]:
 def _options(source: Tensor, strides: tuple[int, ...], sets: int, shared: int) -> dict[str, int]:
     """Choose how much a program does at once, by the length of a column and by the GPU.
 
-    A tile is as many columns as fill a sector, or half of one; of maps and of three gates, two are
-    in shared memory, one in use and one on its way, and one of each map leaves through it. Columns
-    that are too long for that are loaded when they are needed. With more maps a program gates are
-    read less often, as long as every multiprocessor has a program.
+    The tiles of x and of three gates are loaded one ahead, and h leaves in tiles; all of these are
+    in shared memory. A tile's rows fill a sector, or half of one if columns are long. If they are
+    too long for that, tiles are loaded when needed. More maps a program mean that gates are read
+    less often, and are chosen if every multiprocessor still has a program.
     """
     size = source.element_size()
     rows = [max(32, 1 << (n - 1).bit_length()) for n in source.shape[-2:]]
@@ -123,10 +124,12 @@ def _options(source: Tensor, strides: tuple[int, ...], sets: int, shared: int) -
     def is_busy(maps: int) -> bool:
         return maps <= shared and 4 * sets * -(-shared // maps) >= processors
 
-    half = _SECTOR // max(size, 4) // 2  # registers hold float32 or float64
-    steps = next((steps for steps in (2 * half, half) if fits(1, steps)), None)
-    most = _LINES // max(rows) if steps else 1
-    maps = next((m for m in (4, 2) if m <= most and fits(m, steps) and is_busy(m)), 1)
+    half = _SECTOR // max(size, 4) // 2  # in registers nothing is smaller than float32
+    steps = next((steps for steps in (2 * half, half) if fits(1, steps)), 0)
+    limit = _LINES // max(rows) if steps else 1
+    maps = next(
+        (maps for maps in (4, 2) if maps <= limit and fits(maps, steps) and is_busy(maps)), 1
+    )
     warps = min(max(max(rows) * max(maps, 2) // 128, 1), 16)
     unit = math.gcd(16 // size, *strides)
     return {
@@ -136,7 +139,7 @@ def _options(source: Tensor, strides: tuple[int, ...], sets: int, shared: int) -
         "ROWS_ACROSS": rows[0],
         "ROWS_DOWN": rows[1],
         "UNIT": unit,
-        # Wider than the rows of a thread, loads would place rows so that stores must move them.
+        # Loads wider than the rows of a thread would leave h in places that stores must change.
         "UNIT_DOWN": min(unit, max(1, maps * rows[1] // (32 * warps))),
         "num_warps": warps,
     }

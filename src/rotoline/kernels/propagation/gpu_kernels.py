@@ -113,16 +113,6 @@ def _scan(  # noqa: PLR0913
     inside = (row < rows) & (line // ROWS < maps)
     place = line // ROWS * map_stride + row * row_stride
 
-    # The adjoint takes the gates of the rows above and below, where they point here.
-    SHIFT: tl.constexpr = 1 if ADJOINT else 0
-    j = tl.arange(0, ROWS)
-    gate_place = j * row_stride
-    same = gates + neighbour_stride
-    above = same + (neighbour_stride - row_stride if ADJOINT else -neighbour_stride)
-    below = same + (row_stride - neighbour_stride if ADJOINT else neighbour_stride)
-    has_above = (j >= SHIFT) & (j < rows)
-    has_below = j + SHIFT < rows
-
     DTYPE: tl.constexpr = tl.float64 if source.dtype.element_ty == tl.float64 else tl.float32
     h = tl.zeros([MAPS * ROWS], DTYPE)
     weights = (h, h, h)
@@ -130,36 +120,30 @@ def _scan(  # noqa: PLR0913
     for i in tl.range(tiles, num_stages=STAGES):
         # Tiles start at multiples of STEPS in either direction, where rows are aligned.
         start = tl.where(backwards, tiles - 1 - i, i) * STEPS
-        t = start + tl.arange(0, STEPS)
-        offset = t * column_stride
-        x_tile = _load(source, place[:, None] + offset, inside, t < columns)
-        above_tile = _load(above, gate_place[:, None] + offset, has_above, t < columns)
-        same_tile = _load(same, gate_place[:, None] + offset, j < rows, t < columns)
-        below_tile = _load(below, gate_place[:, None] + offset, has_below, t < columns)
+        offset = (start + tl.arange(0, STEPS)) * column_stride
+        exists = start + tl.arange(0, STEPS) < columns
+        x_tile = _load(source, place[:, None] + offset, inside, exists)
+        gate_tiles = _load_gates(
+            gates, rows, neighbour_stride, row_stride, offset, exists, ADJOINT, ROWS
+        )
         hs = ()
         for k in tl.static_range(STEPS):
             t = start + tl.where(backwards, STEPS - 1 - k, k)
             x = _pick(x_tile, k, backwards).to(DTYPE)
-            g_above = _repeat(_pick(above_tile, k, backwards), MAPS).to(DTYPE)
-            g_same = _repeat(_pick(same_tile, k, backwards), MAPS).to(DTYPE)
-            g_below = _repeat(_pick(below_tile, k, backwards), MAPS).to(DTYPE)
-            if ADJOINT:
-                h = _advance(h, x, weights, ROWS)
-                weights = (g_above, g_same, g_below)
-            else:
-                # Here and not as a mask of the loads, which would then not be vectorised.
-                g_above = tl.where(row > 0, g_above, 0.0)
-                g_below = tl.where(row < rows - 1, g_below, 0.0)
-                share = 1.0 - g_above - g_same - g_below
+            own_gates = _pick_gates(gate_tiles, k, backwards, row, rows, MAPS, DTYPE)
+            if not ADJOINT:
+                weights = own_gates
+                share = 1.0 - weights[0] - weights[1] - weights[2]
                 x *= tl.where(t == tl.where(backwards, columns - 1, 0), 1.0, share)
-                h = _advance(h, x, (g_above, g_same, g_below), ROWS)
+            h = _advance(h, x, weights, ROWS)
+            weights = own_gates
             if ACROSS:
                 hs += (h.to(result.dtype.element_ty),)
             else:
-                exists = tl.where(t < columns, inside, False)
-                tl.store(result + (place + t * width), h.to(result.dtype.element_ty), exists)
+                mask = tl.where(t < columns, inside, False)
+                tl.store(result + (place + t * width), h.to(result.dtype.element_ty), mask)
         if ACROSS:
-            _store(result, place, hs, start, inside, columns, backwards)
+            _store(result, place[:, None] + offset, inside, exists, hs, backwards)
 
 
 @triton.jit
@@ -170,21 +154,47 @@ def _gate_offset(gate_set, gate_channels, image_stride, channel_stride):
 
 
 @triton.jit
-def _load(plane, place, has_line, has_column):
-    return _columns(tl.load(plane + place, has_line[:, None] & has_column, 0.0))
+def _load(plane, place, inside, exists):
+    return _columns(tl.load(plane + place, inside[:, None] & exists, 0.0))
 
 
 @triton.jit
-def _store(plane, place, hs, start, has_line, columns, backwards):
+def _load_gates(  # noqa: PLR0913
+    gates,
+    rows,
+    neighbour_stride,
+    row_stride,
+    offset,
+    exists,
+    ADJOINT: tl.constexpr,
+    ROWS: tl.constexpr,
+):
+    # The adjoint takes the gates of the rows above and below, of which one points here.
+    SHIFT: tl.constexpr = 1 if ADJOINT else 0
+    row = tl.arange(0, ROWS)
+    place = row[:, None] * row_stride + offset
+    same = gates + neighbour_stride
+    above = same + (neighbour_stride - row_stride if ADJOINT else -neighbour_stride)
+    below = same + (row_stride - neighbour_stride if ADJOINT else neighbour_stride)
+    return (
+        _load(above, place, (row >= SHIFT) & (row < rows), exists),
+        _load(same, place, row < rows, exists),
+        _load(below, place, row + SHIFT < rows, exists),
+    )
+
+
+@triton.jit
+def _store(plane, place, inside, exists, hs, backwards):
     ordered = ()
     for k in tl.static_range(len(hs)):
         ordered += (_pick(hs, k, backwards),)
-    t = start + tl.arange(0, len(hs))
-    tl.store(plane + (place[:, None] + t), _tile(ordered), has_line[:, None] & (t < columns))
+    tl.store(plane + place, _tile(ordered), inside[:, None] & exists)
 
 
 @triton.jit
 def _columns(tile):
+    # A tile cannot be indexed: it is split into halves, which costs nothing once its rows are in
+    # one thread each; the compiler sees to that as it reads the tile from shared memory.
     LINES: tl.constexpr = tile.shape[0]
     STEPS: tl.constexpr = tile.shape[1]
     if STEPS == 2:
@@ -200,6 +210,7 @@ def _columns(tile):
 
 @triton.jit
 def _tile(columns):
+    # The reverse.
     if len(columns) == 2:
         tile = tl.join(columns[0], columns[1])
     else:
@@ -214,6 +225,17 @@ def _pick(columns, k: tl.constexpr, backwards):
 
 
 @triton.jit
+def _pick_gates(  # noqa: PLR0913
+    tiles, k: tl.constexpr, backwards, row, rows, MAPS: tl.constexpr, DTYPE: tl.constexpr
+):
+    above = _repeat(_pick(tiles[0], k, backwards), MAPS).to(DTYPE)
+    same = _repeat(_pick(tiles[1], k, backwards), MAPS).to(DTYPE)
+    below = _repeat(_pick(tiles[2], k, backwards), MAPS).to(DTYPE)
+    # Outside the map there is nothing. As masks these would keep loads from being vectorised.
+    return tl.where(row > 0, above, 0.0), same, tl.where(row < rows - 1, below, 0.0)
+
+
+@triton.jit
 def _repeat(column, MAPS: tl.constexpr):
     ROWS: tl.constexpr = column.shape[0]
     return tl.reshape(tl.broadcast_to(column[None, :], [MAPS, ROWS]), [MAPS * ROWS])
@@ -221,7 +243,8 @@ def _repeat(column, MAPS: tl.constexpr):
 
 @triton.jit
 def _advance(h, x, weights, ROWS: tl.constexpr):
-    # Both neighbours in one gather: one exchange through shared memory instead of two.
+    # Both neighbours in one gather: one exchange through shared memory a step instead of two.
+    # Where there is none the weight is 0.
     LINES: tl.constexpr = h.shape[0]
     place = tl.arange(0, 2 * LINES)
     row = place // 2 % ROWS
