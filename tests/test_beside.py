@@ -1,11 +1,9 @@
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import torch
 
-from rotoline.beside import Crew, one_ahead, one_behind
+from rotoline.beside import one_ahead, one_behind
 
 
 def test_one_ahead_fetches_the_next_item_in_a_thread_and_no_more():
@@ -80,22 +78,3 @@ def test_one_behind_stops_at_a_failure_to_finish():
     with pytest.raises(OSError, match="disk full"):
         next(working)
     assert tried == [0, 1]
-
-
-def test_a_crew_shares_the_cores_and_leaves_the_setting_alone():
-    cores = torch.get_num_threads()
-    torch.set_num_threads(4)
-    try:
-        crew = Crew(most=2)
-
-        def work(a, b):
-            assert torch.is_inference_mode_enabled()
-            return a + b, torch.get_num_threads()
-
-        assert crew.map(work, [1, 2, 3], [10, 20, 30]) == [(11, 2), (22, 2), (33, 2)]
-        assert torch.get_num_threads() == 4
-        with ThreadPoolExecutor(1) as later:
-            assert later.submit(torch.get_num_threads).result() == 4
-        assert Crew(most=1).map(work, [1], [2]) == [(3, 4)]
-    finally:
-        torch.set_num_threads(cores)

@@ -1,11 +1,8 @@
-"""Work in threads: frames read and masks written beside the computation, objects side by side."""
+"""Reading and writing in threads, beside the computation."""
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
-
-import torch
+from typing import TypeVar
 
 Item = TypeVar("Item")
 
@@ -43,38 +40,3 @@ def one_behind(items: Iterable[Item], finish: Callable[[Item], None]) -> Iterato
         if last is not None:
             last[0].result()
             yield last[1]
-
-
-class Crew:
-    """Threads that work on objects side by side, each with its share of the cores.
-
-    Convolutions on small maps use two cores badly: the threads of one convolution spend much of
-    their time waiting for each other. Two objects at once, a core each, wait for nobody.
-    """
-
-    def __init__(self, most: int):
-        """Start `most` threads or as many as PyTorch may use; they end with the crew."""
-        cores = torch.get_num_threads()
-        count = min(most, cores)
-        self._pool: ThreadPoolExecutor | None = None
-        if count > 1:
-            self._pool = ThreadPoolExecutor(
-                count, "crew", initializer=_use_cores, initargs=(cores // count,)
-            )
-            all_here = threading.Barrier(count)
-            list(self._pool.map(lambda _: all_here.wait(), range(count)))
-            torch.set_num_threads(cores)  # what they set would also hold for threads yet to come
-
-    def map(self, function: Callable[..., Item], *columns: Iterable[Any]) -> list[Item]:
-        """Call `function` on the items of all columns, without gradients; results in order."""
-
-        def call(*items: Any) -> Item:
-            with torch.inference_mode():
-                return function(*items)
-
-        return list((self._pool.map if self._pool else map)(call, *columns))
-
-
-def _use_cores(count: int) -> None:
-    torch.get_num_threads()  # or else the first operation of a thread takes the global setting
-    torch.set_num_threads(count)

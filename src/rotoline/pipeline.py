@@ -15,7 +15,6 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from rotoline.beside import Crew
 from rotoline.clock import Clock
 from rotoline.marks import Marks, by_index, check_marks
 from rotoline.nets.fast import FastNet
@@ -116,7 +115,6 @@ class Track:
         self.hidden = np.zeros(shape[0], dtype=int)
         """For how many frames each object has not been visible."""
         self.steps = 0
-        self.crew = Crew(shape[0])
 
     @torch.inference_mode()
     def step(self, frame: Frame, active: np.ndarray) -> Tensor:
@@ -132,12 +130,11 @@ class Track:
             features = look(net.embedding, frame, self.size)
         with stage("score"):
             priors = with_union(self.scores)
-            rules = self.rules.rules
-            scored = score_objects(net, rules, features, priors, config.score, self.crew)
+            scored = score_objects(net, self.rules.rules, features, priors, config.score)
         with stage("foreground"):
             logits = limit_to_foreground(scored[: len(active)], scored[-1:], config.foreground)
         with stage("propagate"):
-            logits = sharpen(net.propagation, logits, features, config.propagate, self.crew)[:, 0]
+            logits = sharpen(net.propagation, logits, features, config.propagate)[:, 0]
         with stage("regions"):
             logits[torch.from_numpy(~active)] = -CERTAIN
             logits = remove_regions(logits, self.last_seen, self.hidden, config.regions)

@@ -6,11 +6,9 @@ The gates say between which neighbouring pixels scores may flow. They depend on 
 are computed once for all objects. See docs/method.md#propagate and nets/objects.py.
 """
 
-import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from rotoline.beside import Crew
 from rotoline.nets.embedding import Features
 from rotoline.nets.objects import Propagation
 
@@ -25,9 +23,9 @@ class PropagateConfig(BaseModel):
 
 
 def sharpen(
-    net: Propagation, logits: Tensor, features: Features, config: PropagateConfig, crew: Crew
+    net: Propagation, logits: Tensor, features: Features, config: PropagateConfig
 ) -> Tensor:
     """Sharpen logits `(K, 1, h, w)` under the guidance of the frame."""
     if not config.enabled or len(logits) == 0:
         return logits
-    return torch.cat(crew.map(lambda logit: net(logit[None], features.gates), logits))
+    return net(logits, features.gates)

@@ -10,7 +10,6 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from rotoline.beside import Crew
 from rotoline.learning.ridge import apply_rules
 from rotoline.nets.embedding import Features
 from rotoline.nets.fast import FastNet
@@ -26,12 +25,7 @@ class ScoreConfig(BaseModel):
 
 
 def score_objects(
-    net: FastNet,
-    rules: Tensor,
-    features: Features,
-    priors: Tensor,
-    config: ScoreConfig,
-    crew: Crew,
+    net: FastNet, rules: Tensor, features: Features, priors: Tensor, config: ScoreConfig
 ) -> Tensor:
     """Score every rule on one frame.
 
@@ -41,7 +35,6 @@ def score_objects(
         features: Of the frame.
         priors: `(R, h, w)` in [0, 1], each object's score map one frame earlier.
         config: Whether to use them.
-        crew: Works on the objects.
 
     Returns:
         `(R, 1, h, w)`: logits.
@@ -50,10 +43,11 @@ def score_objects(
     logits = (net.scale * raw + net.shift)[:, None]
     if not config.prior:
         return logits
-
     # One object at a time keeps the maps small enough for the cache, and memory independent of
     # the number of objects.
-    def fuse_prior(logit: Tensor, prior: Tensor) -> Tensor:
-        return net.fusion(logit[None], prior[None, None], features)
-
-    return torch.cat(crew.map(fuse_prior, logits, priors))
+    return torch.cat(
+        [
+            net.fusion(logit[None], prior[None, None], features)
+            for logit, prior in zip(logits, priors, strict=True)
+        ]
+    )

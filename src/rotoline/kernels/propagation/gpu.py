@@ -7,8 +7,7 @@ is read in contiguous pieces although a horizontal scan needs one pixel of each 
 
 Going back takes two launches: the adjoint scan, whose result is theta, the derivative by h, and
 then the rest, pixel by pixel. As one, programs would have to add to the same dx and dg, in random
-order or by way of copies many times as large as dg. Theta is as large as h, or float32 if h is
-half as precise.
+order or by way of copies many times as large as dg. Theta is as large as h, at least in float32.
 """
 
 import importlib.util
