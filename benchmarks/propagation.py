@@ -152,7 +152,7 @@ def main():
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     keep_freed_memory()
-    budget = 0.0 if options.quick else 1.0
+    budget = 0.0 if options.quick else 0.4
     lines = []
     for case in list_cases(quick=options.quick, device=options.device):
         for threads in (1,) if options.device == "cuda" else (1, 2):

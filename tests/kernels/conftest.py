@@ -1,6 +1,7 @@
 """Implementations of propagation and inputs for them."""
 
 import importlib.util
+import os
 from types import ModuleType
 
 import pytest
@@ -14,6 +15,10 @@ from rotoline.kernels.propagation import (
     softmax_gates,
     vectorised,
 )
+
+if not torch.cuda.is_available():
+    # Read by Triton when it is imported: its kernels then run on the CPU, slowly.
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 IMPLEMENTATIONS = {
     "reference": reference,

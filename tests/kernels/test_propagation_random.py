@@ -31,23 +31,27 @@ def agree(implementation, expected, x, gates):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
 
-@given(
-    case=cases,
-    shape=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 7), st.integers(1, 7)),
-)
+small = st.tuples(*(st.integers(1, most) for most in (3, 3, 7, 7)))
+large = st.tuples(*(st.integers(1, most) for most in (3, 10, 70, 70)))
+medium = st.tuples(*(st.integers(1, most) for most in (2, 3, 20, 40)))
+
+
+@pytest.mark.parametrize("implementation", ["vectorised", "native"], indirect=True)
+@given(case=cases, shape=small)
 @settings(SETTINGS, max_examples=25)
 def test_small_maps_agree_with_the_reference(implementation, draw, case, shape):
     agree(implementation, reference, *draw(shape, **case))
 
 
-@given(
-    case=cases,
-    shape=st.tuples(st.integers(1, 3), st.integers(1, 10), st.integers(1, 70), st.integers(1, 70)),
-)
-@settings(SETTINGS, max_examples=40)
+@pytest.mark.parametrize("implementation", ["native"], indirect=True)
+@given(case=cases, shape=large)
+@settings(SETTINGS, max_examples=60)
 def test_larger_maps_agree_with_the_vectorised_implementation(implementation, draw, case, shape):
-    if implementation is vectorised:
-        pytest.skip("this is the one that the others are held against")
-    if "gpu" in implementation.__name__:
-        shape = (*shape[:2], shape[2] % 20 + 1, shape[3] % 40 + 1)  # interpreted, so slow
+    agree(implementation, vectorised, *draw(shape, **case))
+
+
+@pytest.mark.parametrize("implementation", ["gpu"], indirect=True)
+@given(case=cases, shape=medium)
+@settings(SETTINGS, max_examples=8)  # interpreted on the CPU, so slow
+def test_gpu_kernels_agree_with_the_vectorised_implementation(implementation, draw, case, shape):
     agree(implementation, vectorised, *draw(shape, **case))

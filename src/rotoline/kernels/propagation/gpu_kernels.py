@@ -9,8 +9,7 @@ over columns, and the places in a column are its rows, also where columns are ro
 import triton
 import triton.language as tl
 
-# Left alone, Triton compiles again where one of these is 1 or a multiple of 16. All that helps is
-# to know how rows are aligned, which UNIT says.
+# Left alone, Triton compiles again for sizes of 1 and for multiples of 16. UNIT says all it needs.
 _SIZES = [
     "height",
     "width",
@@ -123,9 +122,8 @@ def _scan(  # noqa: PLR0913
         offset = (start + tl.arange(0, STEPS)) * column_stride
         exists = start + tl.arange(0, STEPS) < columns
         x_tile = _load(source, place[:, None] + offset, inside, exists)
-        gate_tiles = _load_gates(
-            gates, rows, neighbour_stride, row_stride, offset, exists, ADJOINT, ROWS
-        )
+        gate_strides = (neighbour_stride, row_stride)
+        gate_tiles = _load_gates(gates, rows, gate_strides, offset, exists, ADJOINT, ROWS)
         hs = ()
         for k in tl.static_range(STEPS):
             t = start + tl.where(backwards, STEPS - 1 - k, k)
@@ -160,15 +158,9 @@ def _load(plane, place, inside, exists):
 
 @triton.jit
 def _load_gates(  # noqa: PLR0913
-    gates,
-    rows,
-    neighbour_stride,
-    row_stride,
-    offset,
-    exists,
-    ADJOINT: tl.constexpr,
-    ROWS: tl.constexpr,
+    gates, rows, strides, offset, exists, ADJOINT: tl.constexpr, ROWS: tl.constexpr
 ):
+    neighbour_stride, row_stride = strides
     # The adjoint takes the gates of the rows above and below, of which one points here.
     SHIFT: tl.constexpr = 1 if ADJOINT else 0
     row = tl.arange(0, ROWS)
@@ -304,6 +296,6 @@ def differentiate(  # noqa: PLR0913
         by_x = tl.sum(share * tl.reshape(theta_n, [4, BLOCK]), 0)
         tl.store(dx + number * plane + pixel, by_x.to(dx.dtype.element_ty), inside)
     by_gates = tl.where(exists, by_gates, 0.0).to(dg.dtype.element_ty)
-    image = (gate_set // gate_channels).to(tl.int64)
-    number = ((image * 4 + direction) * 3 + k) * gate_channels + gate_set % gate_channels
-    tl.store(dg + number * plane + pixel, by_gates, inside & (k < 3))
+    number = (gate_set // gate_channels * 12 + direction * 3 + k) * gate_channels
+    at = (number + gate_set % gate_channels).to(tl.int64) * plane
+    tl.store(dg + at + pixel, by_gates, inside & (k < 3))
