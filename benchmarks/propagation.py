@@ -10,6 +10,10 @@ that cases with much arithmetic a byte stay low. `copy_gb_s` is what `Tensor.cop
 the same run and with the same threads, reads and writes counted.
 
 One JSON line per case goes to standard output, and with --label to benchmarks/results/NAME.jsonl.
+
+    python benchmarks/propagation.py --table benchmarks/results/NAME.jsonl
+
+prints such a file as the table of docs/kernels.md.
 """
 
 import argparse
@@ -144,13 +148,33 @@ def measure(case, threads, device, budget):
         }
 
 
+def make_table(path):
+    """Results as a Markdown table: a row per case and threads, tasks side by side."""
+    rows = {}
+    for line in map(json.loads, path.read_text().splitlines()):
+        batch, channels, height, width = line["shape"]
+        gates = "channels last" if line["layout"] == "last" else line["gates"]
+        case = f"{batch}x{channels}x{height}x{width} | {gates} | {line['threads']}"
+        cell = f"{line['milliseconds']:.2f} ms, {line['ratio']:.0f}x, {line['share_of_copy']:.0%}"
+        rows.setdefault(case, {})[line["task"]] = cell
+    tasks = ("forward", "merged", "backward")
+    head = ["map | gates | threads", *tasks]
+    lines = [head, ["---|---|---", *("---" for _ in tasks)]]
+    lines += [[case, *(cells[task] for task in tasks)] for case, cells in rows.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def main():
-    """Run all cases."""
+    """Run all cases, or print the results of a run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="tiny maps, to see that it runs")
     parser.add_argument("--label", help="also write benchmarks/results/LABEL.jsonl")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--table", type=Path, help="only print these results as a table")
     options = parser.parse_args()
+    if options.table:
+        print(make_table(options.table))
+        return
     keep_freed_memory()
     budget = 0.0 if options.quick else 0.4
     lines = []
