@@ -21,7 +21,12 @@ from rotoline.kernels.propagation import (
 )
 
 SIZES = [(1, 1, 1, 1), (1, 2, 1, 6), (2, 1, 5, 1), (2, 3, 4, 5), (1, 2, 3, 19), (1, 1, 18, 3)]
-OWN = {"shared": (False, False), "per image": (True, False), "per channel": (True, True)}
+OWN = {
+    "shared": (False, False),
+    "per image": (True, False),
+    "per channel": (False, True),
+    "per map": (True, True),
+}
 
 
 def channels_last(x):

@@ -185,8 +185,8 @@ def _store(plane, place, inside, exists, hs, backwards):
 
 @triton.jit
 def _columns(tile):
-    # A tile cannot be indexed: it is split into halves, which costs nothing once its rows are in
-    # one thread each; the compiler sees to that as it reads the tile from shared memory.
+    # A tile cannot be indexed. Splitting it costs nothing once a thread holds all of a row, which
+    # the compiler sees to when it reads the tile from shared memory.
     LINES: tl.constexpr = tile.shape[0]
     STEPS: tl.constexpr = tile.shape[1]
     if STEPS == 2:
@@ -202,7 +202,7 @@ def _columns(tile):
 
 @triton.jit
 def _tile(columns):
-    # The reverse.
+    # The opposite of _columns.
     if len(columns) == 2:
         tile = tl.join(columns[0], columns[1])
     else:
@@ -235,8 +235,7 @@ def _repeat(column, MAPS: tl.constexpr):
 
 @triton.jit
 def _advance(h, x, weights, ROWS: tl.constexpr):
-    # Both neighbours in one gather: one exchange through shared memory a step instead of two.
-    # Where there is none the weight is 0.
+    # One gather for both neighbours: one exchange a step. Where there is none the weight is 0.
     LINES: tl.constexpr = h.shape[0]
     place = tl.arange(0, 2 * LINES)
     row = place // 2 % ROWS

@@ -108,18 +108,29 @@ const bool HAS_AVX2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("
 #define ROTOLINE_CALL(function, ...) baseline::function(__VA_ARGS__)
 #endif
 
+// Where channels have gates of their own and images share them, the two trade places: gates are
+// read once for several images, and what images add to their gradient stays in one thread.
+bool are_traded(const Array& gates) { return gates.shape(0) == 1 && gates.shape(3) > 1; }
+
+template <typename... Tensors>
+void trade(Size& size, Tensors&... tensors) {
+    std::swap(size.batch, size.channels);
+    (std::swap(tensors.image, tensors.channel), ...);
+}
+
 template <typename T>
 void forward(const Array& x, const Array& gates, const Array& h, Merge merge, int threads) {
     Size size = size_of(x);
     threads = useful(threads, size);
-    Forward<T> problem{size, maps<const T>(x), gates_of<const T>(gates), maps<T>(h), merge};
-    Index group = gates.shape(3) > 1 ? 1 : 8;
+    Forward<T> p{size, maps<const T>(x), gates_of<const T>(gates), maps<T>(h), merge};
+    if (are_traded(gates)) trade(p.size, p.x, p.gates, p.h);
+    Index group = p.gates.channel ? 1 : 8;
     // Merged directions meet in the same place, so one thread takes all four.
-    std::vector<Task> tasks = cut(size, merge == Merge::none ? 4 : 1, group, 1, threads);
+    std::vector<Task> tasks = cut(p.size, merge == Merge::none ? 4 : 1, group, 1, threads);
     run_all<T>(tasks, threads, scratch_size(size, 8), [&](Task task, T* scratch) {
-        if (merge == Merge::none) return ROTOLINE_CALL(scan, problem, task, scratch);
+        if (merge == Merge::none) return ROTOLINE_CALL(scan, p, task, scratch);
         for (task.direction = 0; task.direction < 4; ++task.direction)
-            ROTOLINE_CALL(scan, problem, task, scratch);
+            ROTOLINE_CALL(scan, p, task, scratch);
     });
 }
 
@@ -128,12 +139,12 @@ void forward_lanes(const Array& x, const Array& gates, const Array& result, Merg
                    int threads) {
     Size size{Index(x.shape(0)), Index(x.shape(3)), Index(x.shape(1)), Index(x.shape(2))};
     threads = useful(threads, size);
-    ChannelsLast<T> problem{size, static_cast<const T*>(x.data()), gates_of<const T>(gates),
-                            static_cast<T*>(result.data()), merge};
+    ChannelsLast<T> p{size, static_cast<const T*>(x.data()), gates_of<const T>(gates),
+                      static_cast<T*>(result.data()), merge};
     std::vector<Task> tasks = cut(size, 1, size.channels, LANES, threads);
     run_all<T>(tasks, threads, scratch_size(size, 2 * size.channels), [&](Task task, T* scratch) {
         for (task.direction = 0; task.direction < 4; ++task.direction)
-            ROTOLINE_CALL(scan_lanes, problem, task, scratch);
+            ROTOLINE_CALL(scan_lanes, p, task, scratch);
     });
 }
 
@@ -142,19 +153,20 @@ void backward(const Array& gradient, const Array& x, const Array& gates, const A
               const Array& dx, const Array& dg, int threads) {
     Size size = size_of(x);
     threads = useful(threads, size);
-    Backward<T> problem{size,
-                        maps<const T>(gradient),
-                        maps<const T>(x),
-                        gates_of<const T>(gates),
-                        maps<const T>(h),
-                        maps<T>(dx),
-                        gates_of<T>(dg)};
+    Backward<T> p{size,
+                  maps<const T>(gradient),
+                  maps<const T>(x),
+                  gates_of<const T>(gates),
+                  maps<const T>(h),
+                  maps<T>(dx),
+                  gates_of<T>(dg)};
+    if (are_traded(gates)) trade(p.size, p.gradient, p.x, p.gates, p.h, p.dx, p.dg);
     // Channels that share gates add to the same place, so one thread takes all of them.
-    Index group = gates.shape(3) > 1 ? 1 : size.channels;
-    run_all<T>(cut(size, 4, group, group, threads), threads, scratch_size(size, size.channels),
-               [&](Task task, T* scratch) {
-                   ROTOLINE_CALL(scan_backward, problem, task, scratch);
-               });
+    Index group = p.gates.channel ? 1 : p.size.channels;
+    std::vector<Task> tasks = cut(p.size, 4, group, group, threads);
+    run_all<T>(tasks, threads, scratch_size(size, group), [&](Task task, T* scratch) {
+        ROTOLINE_CALL(scan_backward, p, task, scratch);
+    });
 }
 
 template <typename Run>
@@ -201,7 +213,8 @@ void scan_backward_any(const Array& gradient, const Array& x, const Array& gates
         expect(*maps, {4, s.batch, s.channels, s.height, s.width}, x);
     expect(x, {s.batch, s.channels, s.height, s.width}, x);
     expect(gates, {-1, 4, 3, -1, s.height, s.width}, x);
-    expect(dg, {s.batch, 4, 3, Index(gates.shape(3)), s.height, s.width}, x);
+    Index images = are_traded(gates) ? 1 : s.batch;
+    expect(dg, {images, 4, 3, Index(gates.shape(3)), s.height, s.width}, x);
     by_dtype(x, [&](auto zero) {
         backward<decltype(zero)>(gradient, x, gates, h, dx, dg, threads);
     });

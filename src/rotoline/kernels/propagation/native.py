@@ -68,9 +68,10 @@ def _scan(x: Tensor, gates: Tensor, merge: str, result: Tensor) -> Tensor:
 
 def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
-    # Threads must not add to the same place: one dx per direction, one dg per image.
+    # Threads must not add to the same place: one dx per direction, and one dg per image unless
+    # channels have gates of their own, so that there is enough to do without.
     dx = x.new_empty((4, *x.shape))
-    dg = gates.new_empty((len(x), *gates.shape[1:]))
+    dg = gates.new_empty((len(gates) if gates.shape[3] > 1 else len(x), *gates.shape[1:]))
     inputs = (_readable(tensor) for tensor in (gradient, x, gates, h))
     _compiled().scan_backward(*inputs, dx.numpy(), dg.numpy(), torch.get_num_threads())
     return dx.sum(0), dg.sum_to_size(gates.shape)
