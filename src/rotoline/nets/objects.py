@@ -38,15 +38,15 @@ class PriorFusion(nn.Module):
         Returns:
             `(K, 1, h, w)`: corrected logits.
         """
-        joined = self.enter(cat((logit.clamp(-8, 8) / 4, prior), dim=1)) + features.guidance
-        fine = functional.relu(joined, inplace=True)
+        joined = self.enter(cat((logit.clamp(-8, 8) / 4, prior), dim=1))
+        fine = functional.relu(joined.add_(features.guidance), inplace=True)
         coarse = functional.relu(self.down(fine) + features.coarse_guidance, inplace=True)
-        coarse = coarse + functional.relu(self.middle(coarse))
-        coarse = coarse + functional.relu(self.wide(coarse))
+        coarse = coarse + functional.relu(self.middle(coarse), inplace=True)
+        coarse = coarse + functional.relu(self.wide(coarse), inplace=True)
         back = functional.interpolate(
             self.up(coarse), size=fine.shape[-2:], mode="bilinear", align_corners=False
         )
-        return logit + self.leave(functional.relu(fine + back, inplace=True))
+        return logit + self.leave(functional.relu(back.add_(fine), inplace=True))
 
 
 class Propagation(nn.Module):
