@@ -175,13 +175,16 @@ def test_gradients(monkeypatch, draw, name, own):
     assert torch.autograd.gradcheck(propagate, inputs)
 
 
-def test_operator_registration(draw):
+@pytest.mark.parametrize("name", ["vectorised", "native"])
+def test_operator_registration(monkeypatch, draw, name):
+    if name == "native" and native.refusal("cpu"):
+        pytest.skip(native.refusal("cpu"))
+    monkeypatch.setenv(dispatch.VARIABLE, name)
     x, gates = draw((1, 8, 3, 4), "signed", dtype=torch.float32)
+    h = operator.scan(x, gates)
     for sample in (x, channels_last(x), x.clone().requires_grad_()):
         torch.library.opcheck(operator.scan, (sample, gates))
-    torch.library.opcheck(
-        operator.scan_backward, (operator.scan(x, gates), x, gates, operator.scan(x, gates))
-    )
+    torch.library.opcheck(operator.scan_backward, (h, channels_last(x), gates, h))
     for sample in (x, channels_last(x), x.mT.contiguous().mT):
         torch.library.opcheck(operator.scan_merged, (sample, gates, "max"))
 

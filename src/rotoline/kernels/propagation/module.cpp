@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -30,7 +31,11 @@ void run_all(const std::vector<Task>& tasks, int threads, Index scratch, const R
             run(tasks[i], memory.data() + thread * scratch);
     };
     std::vector<std::thread> started;
-    for (std::size_t i = 0; i < helpers; ++i) started.emplace_back(work, i + 1);
+    try {
+        for (std::size_t i = 0; i < helpers; ++i) started.emplace_back(work, i + 1);
+    } catch (const std::system_error&) {
+        // The system gives no more threads: fewer do the same work.
+    }
     work(0);
     for (std::thread& thread : started) thread.join();
 }

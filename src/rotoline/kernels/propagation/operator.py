@@ -54,8 +54,8 @@ def scan(x: Tensor, gates: Tensor) -> Tensor:
     if x.numel() == 0:
         return x.new_zeros((4, *x.shape))
     if x.dtype in _HALVES and name != "gpu":  # which accumulates in float32 by itself
-        return _IMPLEMENTATIONS[name].scan(x.float(), gates.float()).to(x.dtype)
-    return _IMPLEMENTATIONS[name].scan(x, gates)
+        return _IMPLEMENTATIONS[name].scan(x.float(), gates.float()).to(x.dtype).contiguous()
+    return _IMPLEMENTATIONS[name].scan(x, gates).contiguous()
 
 
 @torch.library.register_fake("rotoline::propagation")
@@ -71,12 +71,12 @@ def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tupl
     """Turn the gradient by the scans into those by x and by gates, of the shapes of both."""
     name = choose(candidates(x.device.type))
     if x.numel() == 0:
-        return torch.zeros_like(x), torch.zeros_like(gates)
+        return x.new_zeros(x.shape), gates.new_zeros(gates.shape)
+    inputs = (gradient, x, gates, h)
     if x.dtype in _HALVES and name != "gpu":
-        singles = (gradient.float(), x.float(), gates.float(), h.float())
-        dx, dg = _IMPLEMENTATIONS[name].scan_backward(*singles)
-        return dx.to(x.dtype), dg.to(x.dtype)
-    return _IMPLEMENTATIONS[name].scan_backward(gradient, x, gates, h)
+        inputs = tuple(part.float() for part in inputs)
+    dx, dg = _IMPLEMENTATIONS[name].scan_backward(*inputs)
+    return dx.to(x.dtype).contiguous(), dg.to(x.dtype).contiguous()
 
 
 @torch.library.register_fake("rotoline::propagation_backward")
@@ -89,7 +89,7 @@ def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
     """Scan and merge by `max` or `mean`, without gradients: `(B, C, H, W)`, laid out as x is."""
     name = choose(candidates(x.device.type))
     if x.numel() == 0:
-        return torch.zeros_like(x)
+        return torch.empty_like(x, memory_format=_layout(x))
     if name == "native":
         singles = (x.float(), gates.float()) if x.dtype in _HALVES else (x, gates)
         merged = native.scan_merged(*singles, merge).to(x.dtype)

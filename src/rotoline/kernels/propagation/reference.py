@@ -9,7 +9,7 @@ NEIGHBOURS = (-1, 0, 1)
 def scan(x: Tensor, gates: Tensor) -> Tensor:
     """Propagate x `(B, C, H, W)` with gates `(B or 1, 4, 3, C or 1, H, W)`: `(4, B, C, H, W)`."""
     results = [_to_map(_scan_right(_turned(x, d), _turned(gates[:, d], d)), d) for d in range(4)]
-    return torch.stack(results).to(x.dtype)
+    return torch.stack(results).to(x)
 
 
 def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -21,7 +21,7 @@ def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tupl
         by_x, by_gates = _scan_right_backward(*turned)
         dx += _to_map(by_x, d)
         dg[:, d] = _to_map(by_gates, d).sum_to_size(gates[:, d].shape)
-    return dx.to(x.dtype), dg.to(gates.dtype)
+    return dx.to(x), dg.to(gates)
 
 
 def _turned(values: Tensor, direction: int) -> Tensor:
