@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rotoline.api import load_model
+from rotoline.api import Model, load_model
 from rotoline.beside import one_behind
 from rotoline.clock import Clock
 from rotoline.errors import OutputError, RotolineError
@@ -64,16 +64,12 @@ def segment_to_folder(
         model = load_model(weights)
     yield Progress("learning", 0, source.count)
 
-    record: dict[str, Any] = {
+    record = {
         "status": "interrupted",
         "command": list(command),
         "input": {"video": str(video), "masks": str(masks), "size": list(source.size)},
         "marked_frames": [source.name(index) for index in marks],
-        "config": config.model_dump(mode="json"),
-        "seed": config.seed,
-        "versions": versions(),
-        "device": device(),
-        "weights": model.record.model_dump(),
+        **_circumstances(model, config),
     }
     finished: dict[int, dict[int, float]] = {}
 
@@ -107,6 +103,16 @@ def segment_to_folder(
             with suppress(OutputError):
                 write_run_record(output / "run.json", record)
     yield Progress("done", len(finished), len(finished))
+
+
+def _circumstances(model: Model, config: PipelineConfig) -> dict[str, Any]:
+    return {
+        "config": config.model_dump(mode="json"),
+        "seed": config.seed,
+        "versions": versions(),
+        "device": device(),
+        "weights": model.record.model_dump(),
+    }
 
 
 def mask_path(output: Path, source: FrameSource, index: int) -> Path:

@@ -80,7 +80,7 @@ class FrameStream:
     def forwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         """Frames `start`, `start + 1`, ... with their indices."""
         if self._rest is None:
-            frames = one_ahead(iter(self._source)) if self._source else iter(self._sequence)
+            frames = self._sequence if self._source is None else one_ahead(self._source)
         else:
             self._held[:start] = [None] * start
             frames = self._release()
