@@ -29,7 +29,7 @@ from rotoline.stages.foreground import (
 from rotoline.stages.fuse import confidences, fuse
 from rotoline.stages.propagate import PropagateConfig, sharpen
 from rotoline.stages.regions import RegionsConfig, remove_regions
-from rotoline.stages.score import ScoreConfig, score_objects
+from rotoline.stages.score import Past, ScoreConfig, score_objects
 from rotoline.stream import FrameStream
 from rotoline.types import Frame, FrameResult, LabelMap
 
@@ -95,7 +95,7 @@ def learn(
 ) -> ObjectRules:
     """Stage 2 on all marked frames."""
     size = working_size(marks.size, config.foreground.pixels)
-    views = [(to_tensor(frame, size), marks.masks_at(i, size)) for i, frame in marked.items()]
+    views = {i: (to_tensor(frame, size), marks.masks_at(i, size)) for i, frame in marked.items()}
     return adapt_to_objects(net, views, config.adapt)
 
 
@@ -110,6 +110,8 @@ class Track:
         shape = (len(marks.object_ids), self.size[0] // 4, self.size[1] // 4)
         self.scores = torch.zeros(shape)
         """Score maps of the frame before: the priors of the next."""
+        self.keys = next(iter(rules.keys.values()))
+        """`Features.keys` of the frame before."""
         self.last_seen = np.zeros(shape, dtype=bool)
         """Each object's last visible mask."""
         self.hidden = np.zeros(shape[0], dtype=int)
@@ -129,8 +131,9 @@ class Track:
         with stage("foreground"):
             features = look(net.embedding, frame, self.size)
         with stage("score"):
-            priors = with_union(self.scores)
-            scored = score_objects(net, self.rules.rules, features, priors, config.score)
+            past = Past(with_union(self.scores), self.keys, self.rules.memory)
+            scored = score_objects(net, self.rules.rules, features, past, config.score)
+            self.keys = features.keys
         with stage("foreground"):
             logits = limit_to_foreground(scored[: len(active)], scored[-1:], config.foreground)
         with stage("propagate"):
@@ -177,6 +180,7 @@ class Track:
             is_shown = torch.from_numpy(shown)[:, None, None]
             logits = torch.where(is_shown, CERTAIN * (2 * share - 1), logits)
             self._keep_state(logits, shown)
+            self.keys = self.rules.keys[index]
         return logits
 
     def _keep_state(self, logits: Tensor, which: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from rotoline.cli import demo, evaluate, info, segment, train
+from rotoline.cli import demo, evaluate, experiment, info, segment, train
 from rotoline.cli.terminal import print_error
 from rotoline.errors import RotolineError
 
@@ -35,6 +35,10 @@ app.command("info")(info.info)
 training = typer.Typer(no_args_is_help=True, help="Train what ships with rotoline.")
 training.command("embedding")(train.embedding)
 app.add_typer(training, name="train")
+experiments = typer.Typer(no_args_is_help=True, help="Measure accuracy on the development clips.")
+experiments.command("dev")(experiment.dev)
+experiments.command("ablation")(experiment.ablation)
+app.add_typer(experiments, name="experiment")
 
 
 @training.callback()

@@ -12,6 +12,10 @@ LeaveOut = Annotated[
     str,
     typer.Option(help="Sequences not to learn from, by commas; 'development' for that split."),
 ]
+Start = Annotated[
+    Path | None,
+    typer.Option(help="Weights to go on from; ImageNet weights of the backbone otherwise."),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="One setting, such as steps=6000 or seed=1; may be repeated."),
@@ -22,6 +26,7 @@ def embedding(
     data: Data,
     output: Output,
     leave_out: LeaveOut = "",
+    start: Start = None,
     settings: Settings = None,
 ) -> None:
     """Train the networks of the fast preset; run it again to resume.
@@ -38,7 +43,9 @@ def embedding(
     config = read_config(EmbeddingTraining(), None, settings or [])
     command = " ".join(["rotoline", *sys.argv[1:]])
     out = console()
-    for record in train_to_folder(data, output, config, leave_out=left_out, command=command):
+    for record in train_to_folder(
+        data, output, config, leave_out=left_out, start=start, command=command
+    ):
         if record["step"] % 50 == 0:
             losses = ", ".join(f"{k} {record[k]:.3f}" for k in ("rule", "fused", "propagated"))
             out.print(f"step {record['step']}/{config.steps}: {losses}, {record['seconds']:.2f} s")

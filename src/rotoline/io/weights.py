@@ -11,6 +11,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
 
 from rotoline.errors import WeightsError
 from rotoline.io.atomic import replacing, write_text
@@ -66,8 +67,7 @@ def load_weights(path: Path) -> tuple[FastNet, WeightsRecord]:
     Raises:
         WeightsError: The file or its record is missing, damaged, or of something else.
     """
-    record, data = _read_verified(path)
-    state = {name: value.float() for name, value in safetensors.torch.load(data).items()}
+    record, state = read_weights(path)
     with torch.device("meta"):
         net = FastNet()
     try:
@@ -78,6 +78,16 @@ def load_weights(path: Path) -> tuple[FastNet, WeightsRecord]:
             "use weights that were trained with this version"
         ) from error
     return net.fold(), record
+
+
+def read_weights(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:
+    """Read the tensors of a weights file, float32, whichever network they are of.
+
+    Raises:
+        WeightsError: The file or its record is missing or damaged.
+    """
+    record, data = _read_verified(path)
+    return record, {name: value.float() for name, value in safetensors.torch.load(data).items()}
 
 
 def _read_verified(path: Path) -> tuple[WeightsRecord, bytes]:

@@ -14,6 +14,14 @@ GUIDANCE = 24
 """Channels of the fine guidance, which joins every object's first layer."""
 COARSE_GUIDANCE = 32
 """Channels of the coarse guidance at stride 8."""
+KEYS = 32
+"""Channels of the keys at stride 8, which say what moved where since the frame before."""
+FAR_KEYS = 64
+"""Channels of the keys at stride 16, by which marked frames are searched."""
+LIFTED = 8
+"""Channels that a score map is lifted to for propagation (the published code has 32)."""
+DECODED = 16
+"""Channels between the propagated map and the sharpened score."""
 
 STRIDE = 32
 """Frames come in multiples of it, so that all levels line up."""
@@ -35,6 +43,12 @@ class Features(NamedTuple):
     """`(B, 32, h / 2, w / 2)`: the same with wider context."""
     gates: Tensor
     """`(B, 4, 3, h, w)`: how much each pixel takes from its neighbours, for the propagation."""
+    edges: Tensor
+    """`(B, 24, h, w)`: what the frame adds before (8) and after (16) the propagation."""
+    keys: Tensor
+    """`(B, 32, h / 2, w / 2)`, unit vectors, alike where two neighbouring frames show the same."""
+    far_keys: Tensor
+    """`(B, 64, h / 4, w / 4)`, unit vectors, alike where any two frames show the same object."""
 
 
 class _Smooth(nn.Sequential):
@@ -65,6 +79,9 @@ class Embedding(nn.Module):
         self.gate = nn.Sequential(
             nn.Conv2d(WIDTH, 32, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(32, 16, 1)
         )
+        self.edges = nn.Conv2d(WIDTH, LIFTED + DECODED, 1)
+        self.key = nn.Conv2d(WIDTH, KEYS, 1)
+        self.far_key = nn.Conv2d(WIDTH, FAR_KEYS, 1)
 
     def forward(self, frames: Tensor) -> Features:
         """Look at frames once, for all objects."""
@@ -77,7 +94,7 @@ class Embedding(nn.Module):
                     levels[-1], size=level.shape[-2:], mode="bilinear", align_corners=False
                 )
             levels.append(self.smooth[index](level))
-        fine, coarse = levels[3], levels[2]
+        far, coarse, fine = levels[1:]
         embedding = self.embed(fine)
         embedding = embedding * (embedding.square().mean(1, keepdim=True) + 1e-6).rsqrt()
         gates = softmax_gates(self.gate(fine).unflatten(1, (4, 4)).contiguous())
@@ -86,4 +103,7 @@ class Embedding(nn.Module):
             self.guide(fine),
             self.guide_coarse(coarse),
             gates,
+            self.edges(fine),
+            functional.normalize(self.key(coarse), dim=1),
+            functional.normalize(self.far_key(far), dim=1),
         )

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rotoline.nets.embedding import Embedding
 from rotoline.nets.objects import PriorFusion, Propagation
+from rotoline.nets.recall import Recall
 
 
 class FastNet(nn.Module):
@@ -15,6 +16,7 @@ class FastNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.embedding = Embedding()
+        self.recall = Recall()
         self.fusion = PriorFusion()
         self.propagation = Propagation()
         self.scale = nn.Parameter(torch.tensor(4.0))

