@@ -28,7 +28,7 @@ from rotoline.stages.foreground import (
 )
 from rotoline.stages.fuse import confidences, fuse
 from rotoline.stages.propagate import PropagateConfig, sharpen
-from rotoline.stages.regions import RegionsConfig, remove_regions
+from rotoline.stages.regions import RegionsConfig, Seen, remove_regions
 from rotoline.stages.score import Past, ScoreConfig, score_objects
 from rotoline.stream import FrameStream
 from rotoline.types import Frame, FrameResult, LabelMap
@@ -114,6 +114,8 @@ class Track:
         """`Features.keys` of the frame before."""
         self.last_seen = np.zeros(shape, dtype=bool)
         """Each object's last visible mask."""
+        self.largest = np.zeros(shape[0], dtype=int)
+        """How many pixels each object has covered at most."""
         self.hidden = np.zeros(shape[0], dtype=int)
         """For how many frames each object has not been visible."""
         self.steps = 0
@@ -140,13 +142,14 @@ class Track:
             logits = sharpen(net.propagation, logits, features, config.propagate)[:, 0]
         with stage("regions"):
             logits[torch.from_numpy(~active)] = -CERTAIN
-            logits = remove_regions(logits, self.last_seen, self.hidden, config.regions)
+            seen = Seen(self.last_seen, self.largest, self.hidden)
+            logits = remove_regions(logits, seen, config.regions)
         with stage("adapt"):
             self._keep_state(logits, active)
             self.steps += 1
             if config.adapt.update_every and self.steps % config.adapt.update_every == 0:
-                masks = wins(logits).float()
-                self.rules.update(features.embedding[0], masks, is_whole=bool(active.all()))
+                masks, is_whole = wins(logits).float(), bool(active.all())
+                self.rules.update(features.embedding[0], logits, masks, is_whole=is_whole)
         return logits
 
     def result(self, index: int, logits: Tensor) -> FrameResult:
@@ -189,6 +192,7 @@ class Track:
         visible = wins(logits).numpy()
         seen = visible.any((1, 2)) & which
         self.last_seen[seen] = visible[seen]
+        self.largest[seen] = np.maximum(self.largest, visible.sum((1, 2)))[seen]
         self.hidden[which] += 1
         self.hidden[seen] = 0
 

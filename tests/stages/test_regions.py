@@ -2,9 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from rotoline.stages.regions import REMOVED, RegionsConfig, choose_regions, remove_regions
+from rotoline.stages.regions import REMOVED, RegionsConfig, Seen, choose_regions, remove_regions
 
 CONFIG = RegionsConfig()
+
+
+def seen(last, *hidden, largest=100):
+    """Objects that were last seen there and never covered more than `largest` pixels."""
+    return Seen(last, np.full(len(hidden), largest), np.array(hidden))
 
 
 def test_look_alike_far_away_goes_and_the_object_stays():
@@ -42,12 +47,22 @@ def test_object_hidden_for_long_may_come_back_elsewhere():
     last_seen = np.zeros((1, 6, 6), bool)
     last_seen[0, 5, 5] = True
     for frames, stays in ((CONFIG.return_after - 1, False), (CONFIG.return_after, True)):
-        kept = remove_regions(logits, last_seen, np.array([frames]), CONFIG).sigmoid()[0]
+        kept = remove_regions(logits, seen(last_seen, frames), CONFIG).sigmoid()[0]
         assert bool(kept[0, 0] > 0.9) is stays
         assert kept[2].max() < 0.1
     uncertain = logits.clamp(max=1.0)
-    kept = remove_regions(uncertain, last_seen, np.array([50]), CONFIG)
+    kept = remove_regions(uncertain, seen(last_seen, 50), CONFIG)
     assert kept.max() < 0
+
+
+def test_object_does_not_come_back_as_something_far_larger():
+    logits = torch.full((1, 6, 6), -5.0)
+    logits[0, :3] = 5.0  # 18 pixels
+    last_seen = np.zeros((1, 6, 6), bool)
+    last_seen[0, 5, 5] = True
+    for largest, stays in ((9, True), (8, False)):
+        kept = remove_regions(logits, seen(last_seen, 50, largest=largest), CONFIG)
+        assert bool(kept.max() > 0) is stays
 
 
 def test_object_does_not_come_back_as_another_object():
@@ -57,7 +72,7 @@ def test_object_does_not_come_back_as_another_object():
     last_seen = np.zeros((2, 4, 4), bool)
     last_seen[0, 3, 3] = True
     last_seen[1, 0] = True
-    kept = remove_regions(logits, last_seen, np.array([50, 0]), CONFIG)
+    kept = remove_regions(logits, seen(last_seen, 50, 0), CONFIG)
     assert kept[0].max() < 0
     assert kept[1, 0].min() == 6.0
 
@@ -79,11 +94,10 @@ def test_equal_overlap_goes_to_the_larger_region():
 def test_kept_pixels_keep_their_logits():
     logits = torch.tensor([[[3.0, 2.0, -1.0, 1.5]]])
     last_seen = np.array([[[True, True, False, False]]])
-    visible = np.zeros(1, int)
-    result = remove_regions(logits, last_seen, visible, CONFIG)
+    result = remove_regions(logits, seen(last_seen, 0), CONFIG)
     assert result.tolist() == [[[3.0, 2.0, -1.0, REMOVED]]]
     off = CONFIG.model_copy(update={"enabled": False})
-    assert remove_regions(logits, last_seen, visible, off) is logits
+    assert remove_regions(logits, seen(last_seen, 0), off) is logits
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -2])

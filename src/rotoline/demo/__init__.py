@@ -19,7 +19,7 @@ VIDEO = CLIP / "bigbuckbunny.mp4"
 MASKS = CLIP / "masks"
 TRUTH = CLIP / "truth"
 NAMES = {1: "bunny", 2: "boulders", 3: "slab"}
-SHOWN = (0, 20, 44, 68, 92, 124)
+SHOWN = (0, 20, 44, 56, 68, 92, 108, 124)
 """Frames on the contact sheet: the marked ones, 0 and 44, and those with a hand-made truth."""
 
 
@@ -31,7 +31,7 @@ def run_demo(output: Path, command: Sequence[str]) -> Iterator[Progress]:
         draw_overlay(frame, read_labels(mask_path(output, frames, index)))
         for index, frame in sorted(frames.read(SHOWN).items())
     ]
-    write_picture(output / "contact-sheet.png", contact_sheet(pictures, columns=3, width=1440))
+    write_picture(output / "contact-sheet.png", contact_sheet(pictures, columns=4, width=1600))
     scores = evaluate_folders(output / "masks", TRUTH, every_frame=True)
     record = json.loads((output / "run.json").read_text())
     write_text(output / "report.md", make_report(scores, record))

@@ -25,7 +25,11 @@ class Evidence(NamedTuple):
 
 
 def gather_evidence(
-    embedding: Tensor, masks: Tensor, rivals: Tensor | None = None, rival_share: float = 0.0
+    embedding: Tensor,
+    masks: Tensor,
+    rivals: Tensor | None = None,
+    rival_share: float = 0.0,
+    trust: Tensor | None = None,
 ) -> Evidence:
     """Sum up what one view says about each object.
 
@@ -40,6 +44,7 @@ def gather_evidence(
         masks: `(K, h, w)` in [0, 1]: the share of each pixel that the object covers.
         rivals: `(K, h, w)` in [0, 1]: the share that other objects cover.
         rival_share: In [0, 1).
+        trust: `(K, h, w)` in [0, 1]: how far each pixel is believed; all are, by default.
 
     Returns:
         Evidence of total weight 1 per object, differentiable in the embedding.
@@ -47,14 +52,15 @@ def gather_evidence(
     pixels = embedding.flatten(1).T
     pixels = functional.pad(pixels, (0, 1), value=1.0)
     share = masks.flatten(1)
-    rest = 1 - share
-    rival = torch.zeros_like(share) if rivals is None else rivals.flatten(1)
+    believed = torch.ones_like(share) if trust is None else trust.flatten(1)
+    rest = (1 - share) * believed
+    rival = torch.zeros_like(share) if rivals is None else rivals.flatten(1) * believed
     part = rival_share * (rival.sum(1, keepdim=True) >= 1)
-    weights = 0.5 * (_spread(share) + (1 - part) * _spread(rest) + part * _spread(rival))
+    weights = 0.5 * (_spread(share * believed) + (1 - part) * _spread(rest) + part * _spread(rival))
     # Away from all objects a background pixel has one weight, so that those pixels are summed up
     # once for all objects, and each object adds what is different near the objects.
     away = 0.5 * (1 - part) / rest.sum(1, keepdim=True).clamp(min=1.0)
-    is_near = (share + rival).amax(0) > 0
+    is_near = (share + rival + 1 - believed).amax(0) > 0
     near, differences = pixels[is_near], (weights - away)[:, is_near]
     gram = torch.stack([(near * difference[:, None]).T @ near for difference in differences])
     gram = gram + away[:, :, None] * (pixels.T @ pixels)

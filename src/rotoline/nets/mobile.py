@@ -90,7 +90,7 @@ class _Block(nn.Module):
 class EfficientNetLite0(nn.Module):
     """Images `(B, 3, H, W)`, normalised, to four maps at strides 4, 8, 16 and 32.
 
-    Batch statistics are frozen: `train()` leaves them as they are, because an episode of three
+    Batch statistics are frozen: `train()` leaves them as they are, because an episode of a few
     frames is too small a batch to measure any.
     """
 

@@ -38,6 +38,9 @@ class AdaptConfig(BaseModel):
     """How many updates are remembered; older ones are forgotten, marked frames never."""
     memory_weight: float = Field(0.15, ge=0, le=1)
     """Weight of one update, where a marked frame has weight 1."""
+    trust: float = Field(0.5, ge=0.5, lt=1)
+    """Score from which a pixel of a result is believed to be the object, and below 1 minus it not
+    to be; what lies between teaches nothing."""
     recalled: int = Field(4, ge=1)
     """How many marked frames are searched pixel by pixel; more only where an object needs it."""
 
@@ -70,15 +73,18 @@ class ObjectRules:
         """The same teaching, with nothing remembered: for a pass in the other direction."""
         return ObjectRules(self.taught, self.memory, self.keys, self.config, self.damping)
 
-    def update(self, embedding: Tensor, masks: Tensor, *, is_whole: bool) -> None:
+    def update(self, embedding: Tensor, logits: Tensor, masks: Tensor, *, is_whole: bool) -> None:
         """Learn from a result.
 
         Args:
             embedding: `(D, h, w)` of the frame.
-            masks: `(K, h, w)` in [0, 1], filtered; an object that is not visible teaches nothing.
+            logits: `(K, h, w)`, filtered: they say which pixels are believed.
+            masks: `(K, h, w)`, 0 or 1: where each object is visible; an object that is not visible
+                teaches nothing.
             is_whole: Whether all objects were looked for, so that the union is known.
         """
-        evidence = _gather(embedding, masks, self.config)
+        believed = ((2 * logits.sigmoid() - 1).abs() >= 2 * self.config.trust - 1).float()
+        evidence = _gather(embedding, masks, self.config, believed)
         masks = with_union(masks)
         weight = self.config.memory_weight * (masks.flatten(1).sum(1) >= 1).float()
         if len(masks) > 1 and not is_whole:
@@ -188,9 +194,13 @@ def make_views(
     return views
 
 
-def _gather(embedding: Tensor, masks: Tensor, config: AdaptConfig) -> Evidence:
+def _gather(
+    embedding: Tensor, masks: Tensor, config: AdaptConfig, trust: Tensor | None = None
+) -> Evidence:
     """Evidence on the objects and their union, which has no rivals."""
     objects = with_union(masks)
     rivals = torch.zeros_like(objects)
     rivals[: len(masks)] = (masks.sum(0) - masks).clamp(0, 1)
-    return gather_evidence(embedding, objects, rivals, config.rival_share)
+    if trust is not None and len(masks) > 1:  # of the union only what is sure of all of them
+        trust = torch.cat((trust, trust.amin(0, keepdim=True)))
+    return gather_evidence(embedding, objects, rivals, config.rival_share, trust)

@@ -9,6 +9,8 @@ with is the object's last visible mask, however long ago, so that hidden objects
 See docs/method.md#regions.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,21 +36,40 @@ class RegionsConfig(BaseModel):
     """Frames an object must have been hidden before it may come back at another place."""
     return_score: float = Field(0.9, gt=0, le=1)
     """Mean score a region needs for that; 1 never lets an object come back elsewhere."""
+    return_area: float = Field(2.0, gt=0)
+    """How large it may be, in areas that the object has covered at most so far."""
 
 
 REMOVED = -8.0
 """Logit of removed pixels."""
 
 
-def remove_regions(
-    logits: Tensor, last_seen: np.ndarray, hidden: np.ndarray, config: RegionsConfig
-) -> Tensor:
+class Seen(NamedTuple):
+    """What is remembered of K objects."""
+
+    last: np.ndarray
+    """bool `(K, h, w)`, each object's last visible mask."""
+    largest: np.ndarray
+    """int `(K,)`, how many pixels each has covered at most."""
+    hidden: np.ndarray
+    """int `(K,)`, for how many frames each has not been visible."""
+
+
+class Elsewhere(NamedTuple):
+    """What a region must hold against where its object was never seen."""
+
+    best: np.ndarray
+    """float `(h, w)`, the highest score of all objects."""
+    most: float
+    """How many pixels the region may have."""
+
+
+def remove_regions(logits: Tensor, seen: Seen, config: RegionsConfig) -> Tensor:
     """Hide every region that its object cannot have moved to.
 
     Args:
         logits: `(K, h, w)`.
-        last_seen: bool `(K, h, w)`, each object's last visible mask.
-        hidden: int `(K,)`, for how many frames each object has not been visible.
+        seen: What is remembered of the objects.
         config: Thresholds.
 
     Returns:
@@ -58,15 +79,19 @@ def remove_regions(
         return logits
     scores = logits.sigmoid().numpy()
     best = scores.max(0)
-    removed = [
-        choose_regions(score, seen, config, best if frames >= config.return_after else None)
-        for score, seen, frames in zip(scores, last_seen, hidden, strict=True)
-    ]
+    removed = []
+    for score, last, largest, hidden in zip(scores, *seen, strict=True):
+        may_return = hidden >= config.return_after
+        elsewhere = Elsewhere(best, config.return_area * largest) if may_return else None
+        removed.append(choose_regions(score, last, config, elsewhere))
     return logits.masked_fill(torch.from_numpy(np.stack(removed)), REMOVED)
 
 
 def choose_regions(
-    score: np.ndarray, last_seen: np.ndarray, config: RegionsConfig, best: np.ndarray | None = None
+    score: np.ndarray,
+    last_seen: np.ndarray,
+    config: RegionsConfig,
+    elsewhere: Elsewhere | None = None,
 ) -> np.ndarray:
     """Find the pixels to remove.
 
@@ -74,15 +99,15 @@ def choose_regions(
     intersection over union with `last_seen` stays (of equals the largest), and so does every
     region that lies mostly inside it: parts of one object need not touch. An object that has been
     hidden for a while may also come back elsewhere: as the region with the highest mean score, if
-    that is high enough. Pixels at which another object scores higher count 0 there, so that it
-    cannot come back as a look-alike that is marked itself.
+    that is high enough and the region not much larger than the object ever was. Pixels at which
+    another object scores higher count 0 there, so that it cannot come back as a look-alike that is
+    marked itself.
 
     Args:
         score: float `(h, w)` in [0, 1].
         last_seen: bool `(h, w)`, the object's last visible mask.
         config: Thresholds.
-        best: float `(h, w)`, the highest score of all objects, if this one was hidden long enough
-            to come back at another place.
+        elsewhere: Given if the object was hidden long enough to come back at another place.
 
     Returns:
         bool `(h, w)`: pixels of implausible regions. Pixels below the threshold are never in it.
@@ -111,9 +136,10 @@ def choose_regions(
     stays = shared > config.inside * area
     closest = np.lexsort((area, overlap))[-1]
     stays[closest] = stays[closest] or overlap[closest] >= config.least_overlap
-    if best is not None and not stays.any():
-        own = np.where(score >= best, score, 0.0)
+    if elsewhere is not None and not stays.any():
+        own = np.where(score >= elsewhere.best, score, 0.0)
         means = np.bincount(regions.ravel(), own.ravel(), minlength=count + 1) / area
+        means[area > elsewhere.most] = 0.0
         means[0] = 0.0
         stays[means.argmax()] = means.max() >= config.return_score
     stays[0] = True

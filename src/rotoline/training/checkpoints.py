@@ -65,7 +65,12 @@ def load_checkpoint(folder: Path, parts: Checkpointed, config: dict) -> int:
             for key, value in tensors.items()
             if key.startswith(prefix)
         }
-        net.load_state_dict(weights)
+        try:
+            net.load_state_dict(weights)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"{path} is of another network; use another output folder, or delete it"
+            ) from error
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):

@@ -26,7 +26,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rotoline.allocator import keep_freed_memory
 from rotoline.beside import one_ahead
-from rotoline.errors import ConfigError
+from rotoline.errors import ConfigError, WeightsError
 from rotoline.io.run_record import current_commit
 from rotoline.io.weights import read_weights, save_weights
 from rotoline.learning.losses import mask_loss
@@ -114,9 +114,7 @@ def train_to_folder(
         if start is None:
             load_imagenet_weights(net.embedding.backbone)
         else:
-            record, state = read_weights(start)
-            net.load_state_dict(state, strict=False)
-            origin = f"weights {record.sha256[:16]} ({record.steps} steps on {record.data})"
+            origin = _go_on_from(net, start)
         clips = load_clips(data, leave_out)
         yield from train_embedding(net, clips, config, folder)
         if process_rank() == 0:
@@ -133,6 +131,20 @@ def train_to_folder(
             save_weights(folder / "fast.safetensors", net, about)
     finally:
         stop_processes()
+
+
+def _go_on_from(net: FastNet, path: Path) -> str:
+    """Take over every part that weights hold, and say which weights they are."""
+    record, state = read_weights(path)
+    ours = net.state_dict()
+    foreign = [k for k, v in state.items() if k not in ours or ours[k].shape != v.shape]
+    if foreign:
+        raise WeightsError(
+            f"{path} holds {foreign[0]}, which does not fit this version of rotoline; "
+            "go on from weights of this version or of an earlier one"
+        )
+    net.load_state_dict(state, strict=False)
+    return f"weights {record.sha256[:16]} ({record.steps} steps on {record.data})"
 
 
 def train_embedding(

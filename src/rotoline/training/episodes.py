@@ -44,7 +44,7 @@ class EpisodeMaker:
     clips: list[Clip]
     seed: int
     size: tuple[int, int]
-    """Height and width, multiples of 32."""
+    """Height and width, multiples of 16."""
 
     def make(self, number: int, progress: float) -> Episode:
         """Make episode `number`; targets lie further away as `progress` goes from 0 to 1."""

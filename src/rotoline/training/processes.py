@@ -32,10 +32,18 @@ def process_count() -> int:
 
 
 def average_gradients(net: nn.Module) -> None:
-    """Replace each gradient by its mean over the processes."""
+    """Replace each gradient by its mean over the processes.
+
+    A parameter that this process did not use (an episode with one object has no rivals) counts as
+    a gradient of 0, because another process may have used it.
+    """
     if process_count() == 1:
         return
-    gradients = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    gradients = [parameter.grad for parameter in trained]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     torch.distributed.all_reduce(flat)
     flat /= process_count()

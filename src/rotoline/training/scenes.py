@@ -87,13 +87,14 @@ def fill_hole(picture: Tensor, inside: Tensor) -> Tensor:
         inside: `(1, H, W)`, 1 where to fill.
 
     Returns:
-        `(3, H, W)`: outside as it was; inside weighted means of the surroundings, finest first.
+        `(3, H, W)`: more than two pixels outside as it was; elsewhere weighted means of the
+        surroundings, finest first; black where there are none.
     """
     size = picture.shape[1:]
     share = 1 - functional.max_pool2d(inside[None], 5, stride=1, padding=2)
     mean = picture[None]
     filled, covered = mean * share, share
-    while bool((covered == 0).any()) and min(mean.shape[-2:]) > 1:
+    while bool((covered == 0).any()) and max(mean.shape[-2:]) > 1:
         total, share = (functional.avg_pool2d(x, 2, ceil_mode=True) for x in (mean * share, share))
         mean, share = total / share.clamp(min=1e-4), (share > 0).float()
         up, up_share = (
