@@ -14,6 +14,8 @@ from rotoline.kernels import dispatch
 from rotoline.kernels.propagation import native
 from rotoline.marks import check_marks
 from rotoline.nets.embedding import Embedding
+from rotoline.nets.recall import Recall
+from rotoline.stages.foreground import look, working_size
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,26 @@ def test_frames_before_the_marked_one_are_segmented_backwards(model, make_clip, 
         assert overlap(results[index].labels, labels[index], 1) > 0.85
 
 
+def test_each_direction_starts_from_the_keys_of_the_marked_frame(
+    model, make_clip, small, monkeypatch
+):
+    pictures, labels = make_clip(frames=5, speed=8)
+    size = working_size(labels[0].shape, small.foreground.pixels)
+    with torch.inference_mode():
+        keys = [look(model.net.embedding, picture, size).keys for picture in pictures]
+    asked, near = [], Recall.near
+    monkeypatch.setattr(
+        Recall, "near", lambda net, *inputs: asked.append(inputs[:2]) or near(net, *inputs)
+    )
+
+    def frame_of(found):
+        return min(range(5), key=lambda index: float((keys[index] - found).abs().max()))
+
+    list(model.segment(pictures, {2: labels[2]}, config=small))
+    steps = [(frame_of(now), frame_of(before)) for now, before in asked]
+    assert steps == [(1, 2), (0, 1), (3, 2), (4, 3)]
+
+
 def test_object_marked_late_is_found_in_all_frames_before(model, make_clip, small, overlap):
     """Object 1 is marked in frame 0, object 2 in frame 4: both are in every frame."""
     pictures, labels = make_clip(frames=6, ids=(1, 2))
@@ -77,7 +99,7 @@ def test_mark_of_one_object_leaves_the_others_where_they_are(model, make_clip, s
     pictures, labels = make_clip(frames=2, ids=(1, 2))
     masks = {0: labels[0], 1: np.where(labels[1] == 2, 2, 0)}
     marks = check_marks(masks, dict(enumerate(pictures)))
-    rules = pipeline.learn({0: pictures[0]}, marks, model.net, small)
+    rules = pipeline.learn(dict(enumerate(pictures)), marks, model.net, small)
     track = pipeline.Track(marks, rules, model.net, small, Clock())
     track.place_marks(0)
     logits = track.step(pictures[1], active=~marks.shows(1))

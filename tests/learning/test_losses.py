@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from rotoline.learning.losses import mask_loss
+from rotoline.learning.losses import mask_loss, near_border
 
 
 def test_matches_hand_worked_case():
@@ -17,3 +17,29 @@ def test_matches_hand_worked_case():
 def test_absent_object_with_nothing_predicted_costs_nothing():
     loss = mask_loss(torch.full((1, 8, 8), -20.0), torch.zeros(1, 8, 8))
     assert float(loss) < 1e-5
+
+
+def test_border_is_the_blocks_on_both_sides_of_it():
+    mask = torch.zeros(3, 20, 20)
+    mask[0, :, :8] = 1  # between two columns of blocks
+    mask[1, 5, 5] = 1  # inside one block
+    mask[2] = 1
+    expected = torch.zeros(3, 20, 20)
+    expected[0, :, 4:12] = 1
+    expected[1, :12, :12] = 1
+    assert torch.equal(near_border(mask), expected)
+
+
+def test_pixels_near_the_border_count_four_times():
+    mask = torch.zeros(1, 8, 16)
+    mask[:, :, :8] = 1  # half of the pixels are within a block of its border
+    # Entropy of one half is log 2, times (4 + 1) / 2; 32 of 64 shared, either = 64 + 64 - 32.
+    expected = 2 * 2.5 * math.log(2) + 1 - (32 + 16) / (96 + 16)
+    torch.testing.assert_close(mask_loss(torch.zeros(1, 8, 16), mask), torch.tensor(expected))
+    # A wrong column, once far from the border and once near it: 20 for each of its pixels, one
+    # pixel in sixteen, and the overlap is the same.
+    far, near = (20 * (2 * mask - 1) for _ in range(2))
+    far[:, :, 15] *= -1
+    near[:, :, 8] *= -1
+    more = mask_loss(near, mask) - mask_loss(far, mask)
+    torch.testing.assert_close(more, torch.tensor(2 * (4 - 1) * 20 / 16))

@@ -7,27 +7,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from rotoline.errors import ConfigError, InputError, WeightsError
-from rotoline.io.weights import load_weights
+from rotoline.io.weights import load_weights, read_weights, save_weights
 from rotoline.nets.fast import FastNet
-from rotoline.training import embedding, episodes, imagenet
-from rotoline.training.clips import Clip, load_clips
+from rotoline.training import embedding, imagenet
+from rotoline.training.checkpoints import NAME
+from rotoline.training.clips import load_clips
 from rotoline.training.embedding import EmbeddingTraining, one_cycle, train_embedding
 from rotoline.training.episodes import EpisodeMaker
 
-QUICK = {"height": 64, "width": 96, "save_every": 2}
-
-
-@pytest.fixture
-def clips(make_clip):
-    """Two short clips as the training holds them."""
-    made = []
-    for name, ids in (("a", (1,)), ("b", (1, 1))):
-        pictures, labels = make_clip(frames=5, ids=ids)
-        frames = [torch.from_numpy(p).permute(2, 0, 1).contiguous() for p in pictures]
-        made.append(Clip(name, frames, [torch.from_numpy(label) for label in labels]))
-    return made
+QUICK = {"height": 32, "width": 64, "save_every": 2}
 
 
 def fresh_net():
@@ -35,56 +26,142 @@ def fresh_net():
     return FastNet()
 
 
-def test_episodes_follow_from_seed_and_number(clips):
-    maker = EpisodeMaker(clips, 7, (64, 96))
-    first, again, other = maker.make(3, 0.5), maker.make(3, 0.5), maker.make(4, 0.5)
-    assert torch.equal(first.frames, again.frames)
-    assert torch.equal(first.priors, again.priors)
-    assert not torch.equal(first.frames, other.frames)
+def copied(net):
+    return {name: value.clone() for name, value in net.state_dict().items()}
 
 
-def test_frame_and_mask_are_warped_together(clips, monkeypatch):
-    """The object is far more colourful than its background, before and after."""
-    monkeypatch.setattr(episodes, "PASTE_SHARE", 0.0)
-    still = [Clip("still", clips[0].frames[:1], clips[0].labels[:1])]
-    maker = EpisodeMaker(still, 0, (64, 96))
-    for number in range(8):
-        episode = maker.make(number, 1.0)
-        contrast = episode.frames.amax(1) - episode.frames.amin(1)
-        inside = episode.masks > 0.5
-        if inside[0].any():
-            assert contrast[inside].mean() > 2 * contrast[~inside].mean()
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    assert [name for name, value in one.items() if not torch.equal(value, other[name])] == []
+
+
+def visible_episodes(maker, objects):
+    """Episodes with that many objects, all visible, and with everything switched on."""
+    for number in range(200):
+        episode = maker.make(number, 0.0)
+        visible = episode.masks.flatten(2).sum(2).min() > 30
+        if len(episode.masks) == objects and visible and episode.recalls:
+            yield episode
 
 
 def test_gradients_reach_every_part_through_the_solver(clips):
     net = fresh_net().train()
-    episode = EpisodeMaker(clips, 0, (64, 96)).make(0, 0.0)
-    sum(embedding.episode_losses(net, episode, own_prior=True).values()).backward()
+    episode = next(visible_episodes(EpisodeMaker(clips, 0, (64, 96)), 2))
+    losses = embedding.episode_losses(net, episode, rival_share=0.2)
+    assert all(loss > 0 for loss in losses.values())
+    sum(losses.values()).backward()
     without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
 
 
+def test_objects_compete_only_where_there_are_two(clips):
+    episode = next(visible_episodes(EpisodeMaker(clips, 0, (32, 64)), 1))
+    losses = embedding.episode_losses(fresh_net(), episode, rival_share=0.2)
+    assert losses["competing"] == 0
+    assert all(losses[name] > 0 for name in ("rule", "fused", "propagated"))
+
+
 def test_training_lowers_the_loss(clips, tmp_path):
-    config = EmbeddingTraining(steps=25, **QUICK)
-    log = list(train_embedding(fresh_net(), clips, config, tmp_path))
-    total = [record["rule"] + record["fused"] + record["propagated"] for record in log]
-    assert np.mean(total[-5:]) < 0.9 * np.mean(total[:5])
+    config = EmbeddingTraining(steps=12, frozen_blocks=0, average=0.0, **QUICK)
+    net, episodes = fresh_net(), EpisodeMaker(clips, 1, (32, 64))
+    unseen = [next(visible_episodes(episodes, objects)) for objects in (1, 2)]
+
+    @torch.no_grad()
+    def total():
+        return sum(sum(embedding.episode_losses(net, e, 0.2).values()).item() for e in unseen)
+
+    before = total()
+    list(train_embedding(net, clips, config, tmp_path))
+    assert total() < 0.9 * before
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == list(range(25))
+    assert [json.loads(line)["step"] for line in lines] == list(range(12))
 
 
 def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path):
-    config = EmbeddingTraining(steps=4, **QUICK)
+    """Bit for bit: the result, and with it the running mean, and all that a checkpoint holds."""
+    config = EmbeddingTraining(steps=4, average=0.5, **QUICK)
     whole, parts = fresh_net(), fresh_net()
     list(train_embedding(whole, clips, config, tmp_path / "whole"))
     stopped = train_embedding(parts, clips, config, tmp_path / "parts")
     for _ in range(3):  # stopped in step 3, after the checkpoint of step 2
         next(stopped)
-    resumed = fresh_net()
+    resumed = FastNet()
     records = list(train_embedding(resumed, clips, config, tmp_path / "parts"))
     assert [record["step"] for record in records] == [2, 3]
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name]), name
+    assert_same(whole.state_dict(), resumed.state_dict())
+    assert_same(*(load_file(tmp_path / run / NAME) for run in ("whole", "parts")))
+    # Once finished, there is nothing left to do, and the result is the same.
+    finished = FastNet()
+    assert list(train_embedding(finished, clips, config, tmp_path / "parts")) == []
+    assert_same(whole.state_dict(), finished.state_dict())
+
+
+def test_running_mean_is_what_is_left_and_saved(clips, tmp_path, monkeypatch):
+    config = EmbeddingTraining(steps=3, average=0.75, **QUICK)
+    torch.manual_seed(config.seed)
+    net = FastNet()
+    steps = [copied(net) for _ in train_embedding(net, clips, config, tmp_path / "a")]
+    first, second, third = steps
+    for name, value in net.state_dict().items():
+        mean = 0.75 * (0.75 * first[name] + 0.25 * second[name]) + 0.25 * third[name]
+        torch.testing.assert_close(value, mean.to(value.dtype), rtol=1e-5, atol=1e-7)
+    assert not torch.equal(net.scale, third["scale"])
+
+    monkeypatch.setattr(embedding, "load_imagenet_weights", lambda backbone: None)
+    monkeypatch.setattr(embedding, "load_clips", lambda data, leave_out: clips)
+    train(tmp_path / "b", config)
+    _, saved = read_weights(tmp_path / "b" / "fast.safetensors")
+    assert_same(saved, {name: value.half().float() for name, value in net.state_dict().items()})
+
+
+def train(folder, config, start=None):
+    """Train on what `load_clips` gives."""
+    settings = {"leave_out": (), "start": start, "command": "rotoline train embedding"}
+    return list(embedding.train_to_folder(folder, folder, config, **settings))
+
+
+@pytest.mark.parametrize("frozen", [0, 2])
+def test_frozen_blocks_stay_as_they_were(clips, tmp_path, frozen):
+    net = fresh_net()
+    before = copied(net)
+    list(
+        train_embedding(
+            net, clips, EmbeddingTraining(steps=1, frozen_blocks=frozen, **QUICK), tmp_path
+        )
+    )
+    after = net.state_dict()
+    weights = [name for name, _ in net.named_parameters() if ".backbone." in name]
+    stayed = {name for name in weights if torch.equal(before[name], after[name])}
+    first = ("_conv_stem.", "_bn0.", "_blocks.0.", "_blocks.1.")
+    prefixes = tuple(f"embedding.backbone.{part}" for part in first) if frozen else ()
+    assert stayed == {name for name in weights if prefixes and name.startswith(prefixes)}
+
+
+def test_training_goes_on_from_weights_with_fewer_parts(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding, "load_clips", lambda data, leave_out: clips)
+    old = fresh_net()
+    del old.recall, old.fusion.enter_rivals
+    start = tmp_path / "old.safetensors"
+    about = {"licence": "", "data": "four frames", "command": "", "commit": "", "seed": 0}
+    written = save_weights(start, old, {**about, "steps": 7})
+    still = EmbeddingTraining(steps=1, rate=1e-12, backbone_rate=1e-12, seed=3, **QUICK)
+    train(tmp_path / "new", still, start)
+    net, record = load_weights(tmp_path / "new" / "fast.safetensors")
+    assert net.recall.log_near.isfinite()
+    _, kept = read_weights(start)
+    _, found = read_weights(tmp_path / "new" / "fast.safetensors")
+    assert_same(kept, {name: found[name] for name in kept})
+    assert f"weights {written.sha256[:16]} (7 steps on four frames)" in record.data
+
+
+def test_training_does_not_go_on_from_foreign_weights(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding, "load_clips", lambda data, leave_out: clips)
+    about = {"licence": "", "data": "", "command": "", "commit": "", "seed": 0, "steps": 0}
+    other = FastNet()
+    other.recall = torch.nn.Linear(2, 2)
+    save_weights(tmp_path / "other.safetensors", other, about)
+    with pytest.raises(WeightsError, match=r"recall\.weight, which does not fit"):
+        train(tmp_path, EmbeddingTraining(steps=1, **QUICK), tmp_path / "other.safetensors")
 
 
 def test_checkpoint_of_other_settings_is_refused(clips, tmp_path):
@@ -97,6 +174,14 @@ def test_damaged_checkpoint_is_refused(clips, tmp_path):
     (tmp_path / "checkpoint.safetensors").write_bytes(b"broken")
     with pytest.raises(WeightsError, match="damaged"):
         next(train_embedding(fresh_net(), clips, EmbeddingTraining(**QUICK), tmp_path))
+
+
+def test_checkpoint_of_another_network_is_refused(clips, tmp_path):
+    config, other = EmbeddingTraining(steps=1, **QUICK), fresh_net()
+    list(train_embedding(other, clips, config, tmp_path))
+    other.recall.extra = torch.nn.Parameter(torch.zeros(1))
+    with pytest.raises(WeightsError, match="another network"):
+        next(train_embedding(other, clips, config, tmp_path))
 
 
 def test_rate_rises_and_falls_once():
@@ -137,7 +222,7 @@ def test_command_trains_and_writes_weights_that_load(clips, tmp_path, monkeypatc
     from rotoline.cli import app
 
     arguments = ["train", "embedding", "--data", tmp_path, "--output", tmp_path / "out"]
-    for setting in ("steps=2", "height=64", "width=96", "seed=5"):
+    for setting in ("steps=2", "height=32", "width=64", "seed=5"):
         arguments += ["--set", setting]
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
@@ -173,7 +258,7 @@ data, out = map(Path, sys.argv[1:])
 start_processes()
 torch.manual_seed(0)
 net = FastNet()
-config = EmbeddingTraining(steps=2, height=64, width=96)
+config = EmbeddingTraining(steps=2, height=32, width=64)
 list(train_embedding(net, load_clips(data, ()), config, out))
 total = float(sum(p.double().sum() for p in net.parameters()))
 (out / f"{process_rank()}.txt").write_text(str(total))

@@ -29,7 +29,9 @@ class RegionsConfig(BaseModel):
     threshold: float = Field(0.3, gt=0, lt=1)
     """Score from which a pixel belongs to a region."""
     inside: float = Field(0.5, ge=0, le=1)
-    """Share of a region that must lie in the last visible mask for it to stay beside the best."""
+    """Share of a region that must lie near the last visible mask for it to stay beside the best."""
+    reach: int = Field(4, ge=0)
+    """What is near: this many pixels of the working map (stride 4) around the last visible mask."""
     least_overlap: float = Field(0.01, ge=0, le=1)
     """Intersection over union that the best region needs; below it the object is hidden."""
     return_after: int = Field(3, ge=1)
@@ -133,7 +135,8 @@ def choose_regions(
     shared = np.bincount(regions[last_seen], minlength=count + 1)
     overlap = shared / (area + last_seen.sum() - shared)
     overlap[0] = -1.0
-    stays = shared > config.inside * area
+    near = ndimage.maximum_filter(last_seen, size=2 * config.reach + 1)
+    stays = np.bincount(regions[near], minlength=count + 1) > config.inside * area
     closest = np.lexsort((area, overlap))[-1]
     stays[closest] = stays[closest] or overlap[closest] >= config.least_overlap
     if elsewhere is not None and not stays.any():

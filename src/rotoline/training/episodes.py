@@ -52,16 +52,21 @@ class EpisodeMaker:
         max_gap = int(10 + 50 * min(1.0, progress * 1.5))
         clip = _draw_clip(self.clips, draw)
         stack = draw_scene(clip, self.size, TARGETS, max_gap, draw)
-        masks = stack[None, :, 3]
+        masks, others = stack[None, :, 3], torch.zeros_like(stack[None, :, 3])
         if draw.chance(PASTE_SHARE):
             # Of the same clip: a look-alike, moving on its own.
-            other_clip = clip if draw.chance(0.25) else _draw_clip(self.clips, draw)
+            other_clip = clip if draw.chance(0.3) else _draw_clip(self.clips, draw)
             other = draw_scene(other_clip, self.size, TARGETS, max_gap, draw)
-            stack, masks = _paste(stack, other, draw)
+            stack, masks, others = _paste(stack, other, draw)
         return Episode(
             frames=spoil_frames(stack[:, :3], draw),
             masks=masks,
-            priors=torch.stack([spoil_prior(mask[1], draw) for mask in masks]),
+            priors=torch.stack(
+                [
+                    spoil_prior(mask[1], other[1], draw)
+                    for mask, other in zip(masks, others, strict=True)
+                ]
+            ),
             recalls=draw.chance(0.9),
             coarseness=draw.one_of([2, 4, 8]) if draw.chance(0.25) else 1,
         )
@@ -76,24 +81,31 @@ def _draw_clip(clips: list[Clip], draw: Draw) -> Clip:
     return draw.one_of(draw.one_of(kinds))
 
 
-def _paste(stack: Tensor, other: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+def _paste(stack: Tensor, other: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
     """Lay the object of `other` over `stack`: as a distractor, as the object, or as a second one.
 
     Returns:
-        Frames `(N, 3, H, W)`, and masks `(K, N, H, W)`.
+        Frames `(N, 3, H, W)`, masks `(K, N, H, W)`, and for each of these what it may be taken for.
     """
     if draw.chance(0.5):  # elsewhere, so that it does not always hide the object
         height, width = stack.shape[-2:]
         shift = (draw.integer(-height // 3, height // 3), draw.integer(-width // 3, width // 3))
         other = _shifted(other, shift)
+    kind = draw.one_of(["distractor", "distractor", "object", "both", "both"])
+    if kind == "distractor" and draw.chance(0.5):
+        # A newcomer: the rule could not learn that it is not the object.
+        other = other.clone()
+        other[0, 3] = 0
     # A soft border hides the seam, which would give the pasted object away.
     alpha = functional.avg_pool2d(other[:, 3:], 3, stride=1, padding=1)
     pixels = other[:, :3] * alpha + stack[:, :3] * (1 - alpha)
     front = other[None, :, 3]
     behind = stack[None, :, 3] * (1 - front)
-    kind = draw.one_of(["distractor", "distractor", "object", "both", "both"])
-    masks = {"distractor": behind, "object": front, "both": torch.cat((behind, front))}[kind]
-    return pixels, masks
+    if kind == "distractor":
+        return pixels, behind, front
+    if kind == "object":
+        return pixels, front, behind
+    return pixels, torch.cat((behind, front)), torch.cat((front, behind))
 
 
 def _shifted(stack: Tensor, shift: tuple[int, int]) -> Tensor:

@@ -50,8 +50,14 @@ def _compress(frame: Tensor, quality: int) -> Tensor:
             return torch.from_numpy(np.array(image)).permute(2, 0, 1).float()
 
 
-def spoil_prior(mask: Tensor, draw: Draw) -> Tensor:
-    """A mask `(H, W)` as a tracker would have left it: shifted, grown, shrunk, torn, or lost."""
+def spoil_prior(mask: Tensor, other: Tensor, draw: Draw) -> Tensor:
+    """A mask as a tracker would have left it: shifted, grown, shrunk, torn, leaking, or lost.
+
+    Args:
+        mask: `(H, W)`, 0 or 1: the truth.
+        other: `(H, W)`, 0 or 1: what it may leak to.
+        draw: Decides everything.
+    """
     if draw.chance(0.1):
         return torch.zeros_like(mask)
     reach = 6
@@ -62,9 +68,21 @@ def spoil_prior(mask: Tensor, draw: Draw) -> Tensor:
         pooled = functional.max_pool2d(sign * mask[None, None], size, stride=1, padding=size // 2)
         mask = sign * pooled[0, 0]
     height, width = mask.shape
-    for value, share in ((0.0, 0.2), (1.0, 0.12)):  # a part is missing; something else is in it
-        if draw.chance(share):
-            top, left = draw.integer(0, height - 1), draw.integer(0, width - 1)
-            mask = mask.clone()
-            mask[top : top + height // 4, left : left + width // 5] = value
+    if draw.chance(0.2):  # a part is missing
+        top, left = draw.integer(0, height - 1), draw.integer(0, width - 1)
+        mask = mask.clone()
+        mask[top : top + height // 4, left : left + width // 4] = 0
+    # Leaks: onto the other object, and as blobs where the mask is near.
+    blobs = _blobs((height, width), draw)
+    if draw.chance(0.35):
+        mask = torch.maximum(mask, other * (blobs > draw.uniform(-1, 0.5)))
+    if draw.chance(0.35):
+        near = functional.avg_pool2d(mask[None, None], 41, stride=1, padding=20)[0, 0] > 0.02
+        mask = torch.maximum(mask, (near & (blobs > 0.6)).float())
     return mask
+
+
+def _blobs(size: tuple[int, int], draw: Draw) -> Tensor:
+    """Smooth noise `(H, W)` of about unit variance, with blobs of some 40 pixels."""
+    coarse = draw.noise(1, 1, max(2, size[0] // 24), max(2, size[1] // 24))
+    return functional.interpolate(coarse, size=size, mode="bicubic", align_corners=False)[0, 0]
