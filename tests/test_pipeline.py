@@ -67,7 +67,8 @@ def test_frames_before_the_marked_one_are_segmented_backwards(model, make_clip, 
 def test_each_direction_starts_from_the_keys_of_the_marked_frame(
     model, make_clip, small, monkeypatch
 ):
-    pictures, labels = make_clip(frames=5, speed=8)
+    """Object 1 is marked in frame 1, object 2 in frame 3."""
+    pictures, labels = make_clip(frames=5, ids=(1, 2), speed=8)
     size = working_size(labels[0].shape, small.foreground.pixels)
     with torch.inference_mode():
         keys = [look(model.net.embedding, picture, size).keys for picture in pictures]
@@ -79,9 +80,11 @@ def test_each_direction_starts_from_the_keys_of_the_marked_frame(
     def frame_of(found):
         return min(range(5), key=lambda index: float((keys[index] - found).abs().max()))
 
-    list(model.segment(pictures, {2: labels[2]}, config=small))
+    masks = {1: np.where(labels[1] == 1, 1, 0), 3: np.where(labels[3] == 2, 2, 0)}
+    results = run(model, pictures, masks, small)
+    assert sorted(results) == list(range(5))
     steps = [(frame_of(now), frame_of(before)) for now, before in asked]
-    assert steps == [(1, 2), (0, 1), (3, 2), (4, 3)]
+    assert steps == [(2, 3), (1, 2), (0, 1), (2, 1), (3, 2), (4, 3)]
 
 
 def test_object_marked_late_is_found_in_all_frames_before(model, make_clip, small, overlap):

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -62,19 +63,23 @@ def test_objects_compete_only_where_there_are_two(clips):
 
 
 def test_training_lowers_the_loss(clips, tmp_path):
-    config = EmbeddingTraining(steps=12, frozen_blocks=0, average=0.0, **QUICK)
+    """On episodes that it was not trained on."""
+    config = EmbeddingTraining(steps=10, rate=1.5e-2, average=0.0, **QUICK)
     net, episodes = fresh_net(), EpisodeMaker(clips, 1, (32, 64))
-    unseen = [next(visible_episodes(episodes, objects)) for objects in (1, 2)]
+    unseen = [
+        episode for count in (1, 2) for episode in islice(visible_episodes(episodes, count), 2)
+    ]
 
     @torch.no_grad()
     def total():
-        return sum(sum(embedding.episode_losses(net, e, 0.2).values()).item() for e in unseen)
+        losses = [embedding.episode_losses(net, episode, 0.2) for episode in unseen]
+        return sum(float(sum(parts.values())) for parts in losses)
 
     before = total()
     list(train_embedding(net, clips, config, tmp_path))
-    assert total() < 0.9 * before
+    assert total() < 0.95 * before
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == list(range(12))
+    assert [json.loads(line)["step"] for line in lines] == list(range(10))
 
 
 def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path):
@@ -124,17 +129,21 @@ def train(folder, config, start=None):
 def test_frozen_blocks_stay_as_they_were(clips, tmp_path, frozen):
     net = fresh_net()
     before = copied(net)
-    list(
-        train_embedding(
-            net, clips, EmbeddingTraining(steps=1, frozen_blocks=frozen, **QUICK), tmp_path
-        )
-    )
-    after = net.state_dict()
-    weights = [name for name, _ in net.named_parameters() if ".backbone." in name]
-    stayed = {name for name in weights if torch.equal(before[name], after[name])}
-    first = ("_conv_stem.", "_bn0.", "_blocks.0.", "_blocks.1.")
-    prefixes = tuple(f"embedding.backbone.{part}" for part in first) if frozen else ()
-    assert stayed == {name for name in weights if prefixes and name.startswith(prefixes)}
+    config = EmbeddingTraining(steps=1, frozen_blocks=frozen, **QUICK)
+    list(train_embedding(net, clips, config, tmp_path))
+    weights = dict(net.embedding.backbone.named_parameters())
+    first = [
+        name
+        for name in weights
+        if name.startswith(("_conv_stem", "_bn0", "_blocks.0.", "_blocks.1."))
+    ]
+    changed = {
+        name
+        for name, value in weights.items()
+        if not torch.equal(value, before[f"embedding.backbone.{name}"])
+    }
+    assert changed.isdisjoint(first) is bool(frozen)
+    assert any(name.startswith("_blocks.2.") for name in changed)
 
 
 def test_training_goes_on_from_weights_with_fewer_parts(clips, tmp_path, monkeypatch):
@@ -160,7 +169,7 @@ def test_training_does_not_go_on_from_foreign_weights(clips, tmp_path, monkeypat
     other = FastNet()
     other.recall = torch.nn.Linear(2, 2)
     save_weights(tmp_path / "other.safetensors", other, about)
-    with pytest.raises(WeightsError, match=r"recall\.weight, which does not fit"):
+    with pytest.raises(WeightsError, match=r"holds recall\.\w+, which does not fit"):
         train(tmp_path, EmbeddingTraining(steps=1, **QUICK), tmp_path / "other.safetensors")
 
 

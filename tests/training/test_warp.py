@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch.nn import functional
@@ -45,7 +47,7 @@ def test_layers_are_bent_together(draw_from, seed):
 def test_frames_in_a_row_bend_smoothly(draw_from):
     """The bend of each frame continues that of the one before; the reference stands alone."""
     _, *row = draw_bends(SIZE, 4.0, 4, draw_from(0))
-    changes = [second - first for first, second in zip(row, row[1:], strict=False)]
+    changes = [second - first for first, second in pairwise(row)]
     assert changes[0].abs().max() > 0.1
     for change in changes[1:]:
         torch.testing.assert_close(change, changes[0], rtol=1e-3, atol=1e-3)
