@@ -18,7 +18,13 @@ from torch import Tensor
 from rotoline.clock import Clock
 from rotoline.marks import Marks, by_index, check_marks
 from rotoline.nets.fast import FastNet
-from rotoline.stages.adapt import AdaptConfig, ObjectRules, adapt_to_objects, with_union
+from rotoline.stages.adapt import (
+    AdaptConfig,
+    ObjectRules,
+    adapt_to_objects,
+    is_due,
+    with_union,
+)
 from rotoline.stages.foreground import (
     ForegroundConfig,
     limit_to_foreground,
@@ -147,7 +153,7 @@ class Track:
         with stage("adapt"):
             self._keep_state(logits, active)
             self.steps += 1
-            if config.adapt.update_every and self.steps % config.adapt.update_every == 0:
+            if is_due(config.adapt, self.steps, len(active)):
                 masks, is_whole = wins(logits).float(), bool(active.all())
                 self.rules.update(features.embedding[0], logits, masks, is_whole=is_whole)
         return logits

@@ -4,7 +4,8 @@ import torch
 
 from rotoline.stages.regions import REMOVED, RegionsConfig, Seen, choose_regions, remove_regions
 
-CONFIG = RegionsConfig()
+CONFIG = RegionsConfig(reach=0)
+"""Everything is near on maps as small as these; one test is about being near."""
 
 
 def seen(last, *hidden, largest=100):
@@ -29,6 +30,20 @@ def test_part_inside_the_last_mask_stays_beside_the_best_region():
     score[:, 5] = 0.1
     removed = choose_regions(score, np.ones((6, 9), bool), CONFIG)
     assert not removed.any()
+
+
+def test_part_that_comes_out_behind_a_pole_stays_if_it_is_sure():
+    last_seen = np.zeros((12, 30), bool)
+    last_seen[:, :8] = True
+    score = np.where(last_seen, 0.9, 0.0)
+    score[:, 10:12] = 0.85  # beside the pole, columns 8 and 9
+    score[:, 25:] = 0.95
+    config = RegionsConfig(reach=4, near_score=0.8)
+    removed = choose_regions(score, last_seen, config)
+    assert not removed[:, 10:12].any()
+    assert removed[:, 25:].all()
+    score[:, 10:12] = 0.75
+    assert choose_regions(score, last_seen, config)[:, 10:12].all()
 
 
 def test_hidden_object_loses_every_region():

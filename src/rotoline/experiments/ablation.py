@@ -35,10 +35,12 @@ VARIANTS = (
     ("no-regions", "regions.enabled=false"),
     ("no-propagate", "propagate.enabled=false"),
     ("no-prior", "score.prior=false"),
+    ("no-recall", "score.recall=false"),
     ("no-updates", "adapt.update_every=0"),
+    ("lone-updates", "adapt.update_lone=true"),
     ("no-foreground", "foreground.limit=false"),
 )
-"""Name of the variant, and the setting that leaves the thing out."""
+"""Name of the variant, and the setting that leaves the thing out, or puts in what is left out."""
 
 
 def measure_variants(

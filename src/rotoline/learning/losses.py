@@ -29,7 +29,7 @@ def mask_loss(logit: Tensor, mask: Tensor) -> Tensor:
 
 
 def near_border(mask: Tensor) -> Tensor:
-    """1 in the blocks of 4x4 pixels that hold a border of `(B, H, W)` or touch such a block."""
+    """1 in the blocks of 4x4 pixels of `(B, H, W)` beside one with another share of the mask."""
     share = functional.avg_pool2d(mask[:, None], 4)
     high, low = (
         sign * functional.max_pool2d(sign * share, 3, stride=1, padding=1) for sign in (1.0, -1.0)

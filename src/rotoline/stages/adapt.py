@@ -34,15 +34,24 @@ class AdaptConfig(BaseModel):
     """Further share of the background's weight for the other objects, however small they are."""
     update_every: int = Field(5, ge=0)
     """Frames between two updates from the results; 0 for none."""
+    update_lone: bool = False
+    """Whether an object with no other beside it is updated too. Its results teach it little but its
+    own drift; between objects that compete they teach the difference."""
     memory: int = Field(8, ge=1)
     """How many updates are remembered; older ones are forgotten, marked frames never."""
     memory_weight: float = Field(0.15, ge=0, le=1)
     """Weight of one update, where a marked frame has weight 1."""
-    trust: float = Field(0.5, ge=0.5, lt=1)
+    trust: float = Field(0.9, ge=0.5, lt=1)
     """Score from which a pixel of a result is believed to be the object, and below 1 minus it not
     to be; what lies between teaches nothing."""
     recalled: int = Field(4, ge=1)
     """How many marked frames are searched pixel by pixel; more only where an object needs it."""
+
+
+def is_due(config: AdaptConfig, steps: int, objects: int) -> bool:
+    """Whether the rules of so many objects are updated after so many frames."""
+    every = config.update_every
+    return every > 0 and steps % every == 0 and (objects > 1 or config.update_lone)
 
 
 @dataclass

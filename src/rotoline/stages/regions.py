@@ -29,14 +29,17 @@ class RegionsConfig(BaseModel):
     threshold: float = Field(0.3, gt=0, lt=1)
     """Score from which a pixel belongs to a region."""
     inside: float = Field(0.5, ge=0, le=1)
-    """Share of a region that must lie near the last visible mask for it to stay beside the best."""
+    """Share of a region that must lie in the last visible mask for it to stay beside the best."""
     reach: int = Field(4, ge=0)
-    """What is near: this many pixels of the working map (stride 4) around the last visible mask."""
+    """A region also stays that lies by the same share within so many pixels of the working map
+    (stride 4) around that mask, such as a part that comes out behind a pole..."""
+    near_score: float = Field(0.8, ge=0, le=1)
+    """... if this is its mean score."""
     least_overlap: float = Field(0.01, ge=0, le=1)
     """Intersection over union that the best region needs; below it the object is hidden."""
     return_after: int = Field(3, ge=1)
     """Frames an object must have been hidden before it may come back at another place."""
-    return_score: float = Field(0.9, gt=0, le=1)
+    return_score: float = Field(0.8, gt=0, le=1)
     """Mean score a region needs for that; 1 never lets an object come back elsewhere."""
     return_area: float = Field(2.0, gt=0)
     """How large it may be, in areas that the object has covered at most so far."""
@@ -135,8 +138,10 @@ def choose_regions(
     shared = np.bincount(regions[last_seen], minlength=count + 1)
     overlap = shared / (area + last_seen.sum() - shared)
     overlap[0] = -1.0
-    near = ndimage.maximum_filter(last_seen, size=2 * config.reach + 1)
-    stays = np.bincount(regions[near], minlength=count + 1) > config.inside * area
+    means = np.bincount(regions.ravel(), score.ravel(), minlength=count + 1) / area
+    around = ndimage.maximum_filter(last_seen, size=2 * config.reach + 1)
+    near = np.bincount(regions[around], minlength=count + 1) > config.inside * area
+    stays = (shared > config.inside * area) | (near & (means >= config.near_score))
     closest = np.lexsort((area, overlap))[-1]
     stays[closest] = stays[closest] or overlap[closest] >= config.least_overlap
     if elsewhere is not None and not stays.any():
