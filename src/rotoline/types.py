@@ -32,7 +32,7 @@ class FrameResult:
     labels: LabelMap
     """uint8 `(H, W)`: the object id of every pixel, at the size of the frame."""
     confidence: dict[ObjectId, float]
-    """Per object, the mean score of its pixels, in [0, 1]; 0 where the object is not visible."""
+    """Per object, the J that its mask is expected to have, in [0, 1]; 0 where it is not visible."""
     logits: Tensor
     """`(K, h, w)`: the objects' maps before fusion, at the working resolution, on the CPU."""
 

@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from rotoline.stages.fuse import confidences, fuse
+from rotoline.stages.fuse import BIAS, SLOPE, confidences, fuse
 
 
 def test_highest_object_wins_and_background_below_one_half():
@@ -17,6 +18,12 @@ def test_labels_come_at_the_size_of_the_frame():
     assert labels[5:].max() == 0
 
 
-def test_confidence_is_the_mean_score_inside_and_zero_when_hidden():
-    logits = torch.tensor([[[0.0, 100.0, 100.0]], [[-1.0, -2.0, -3.0]]])
-    assert confidences(logits, [1, 2]) == {1: 1.0, 2: 0.0}
+def test_confidence_is_the_expected_overlap_and_zero_when_hidden():
+    sure = torch.tensor([[[-100.0, 100.0, 100.0]], [[-1.0, -2.0, -3.0]]])
+    found = confidences(sure, [1, 2])
+    assert found[1] > 0.99
+    assert found[2] == 0.0
+    # Inside .75 and .75, outside .5 in the other's mask: e = 1.5 / (2 + .5) = .6
+    logits = torch.tensor([[[0.75, 0.75, 0.5]], [[0.1, 0.1, 0.9]]]).logit()
+    expected = (SLOPE * torch.tensor(0.6).logit() + BIAS).sigmoid()
+    assert confidences(logits, [1, 2])[1] == pytest.approx(float(expected), abs=1e-5)

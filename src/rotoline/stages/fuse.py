@@ -30,10 +30,31 @@ def fuse(logits: Tensor, object_ids: list[ObjectId], size: tuple[int, int]) -> n
     return torch.where(best > 0, ids[channel], 0).numpy()
 
 
+SLOPE, BIAS = 0.9, -0.33
+"""From the logit of the expected overlap to that of J. Fitted on the development split and the
+multi-object clip with weights that had not seen them; with each clip left out in turn the
+calibration error is .047 and the AUROC .907 (docs/results.md)."""
+
+
 def confidences(logits: Tensor, object_ids: list[ObjectId]) -> dict[ObjectId, float]:
-    """Per object the mean score of the pixels above one half; 0 where there are none."""
+    """How well each object's mask is expected to fit, in [0, 1]; 0 where it is not visible.
+
+    The expected intersection over union of the mask with a truth that holds every pixel with the
+    probability of its score: over pixels p with scores s, and those inside the mask,
+
+        e = sum_inside s / (number inside + sum_outside s)
+
+    mapped by two fitted numbers, since scores are too sure of themselves. So a confidence of .8
+    says that J is .8 on the average.
+
+    Args:
+        logits: `(K, h, w)`.
+        object_ids: The id of each channel.
+    """
+    inside = (logits > 0) & (logits == logits.amax(0, keepdim=True))
     scores = logits.sigmoid()
-    inside = (scores > 0.5).float()
-    sums = (scores * inside).flatten(1).sum(1)
-    means = sums / inside.flatten(1).sum(1).clamp(min=1)
-    return dict(zip(object_ids, means.tolist(), strict=True))
+    within = (scores * inside).flatten(1).sum(1)
+    size = inside.flatten(1).sum(1)
+    expected = within / (size + scores.flatten(1).sum(1) - within).clamp(min=1e-3)
+    fitted = (SLOPE * expected.logit(eps=1e-4) + BIAS).sigmoid() * (size > 0)
+    return dict(zip(object_ids, fitted.tolist(), strict=True))
