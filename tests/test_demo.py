@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -22,8 +23,9 @@ def test_demo_leaves_masks_overlay_sheet_and_report(tmp_path):
         assert last.size == (1280, 720)
         assert set(np.unique(last)) <= {0, 1, 2, 3}
     scores = evaluate_folders(out / "masks", TRUTH, every_frame=True)
-    # What the shipped weights reach, less a little for other processors.
-    assert scores.j_and_f > 0.88
+    # What the shipped weights reach, give or take a little for other processors.
+    assert len(scores.objects[0].frames) == 6
+    assert scores.j_and_f == pytest.approx(0.884, abs=0.02)
     assert f"{scores.j_and_f:.3f}" in (out / "report.md").read_text()
     record = json.loads((out / "run.json").read_text())
     assert record["status"] == "complete"

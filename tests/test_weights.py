@@ -19,6 +19,8 @@ def test_shipped_weights_are_small_and_say_what_they_are():
     assert "NC" in record.licence
     assert record.command.startswith("rotoline train embedding")
     assert record.commit
+    # Other weights reach another J&F on the bundled clip: change both, and what is said of them.
+    assert record.sha256 == ("f05f38ffeb6fa4d9f46660954d9847d4e01d05ad367b5dba2aaed8efcc822f2a")
 
 
 def test_folded_network_computes_what_the_trained_one_does(tmp_path):

@@ -34,10 +34,10 @@ def test_frame_becomes_a_tensor_without_losing_its_values():
     assert torch.equal(to_tensor(frame, (64, 96)), tensor)
 
 
-def test_no_object_scores_above_the_foreground():
+def test_no_object_scores_far_above_the_foreground():
     logits = torch.tensor([3.0, -1.0]).view(2, 1, 1, 1)
     foreground = torch.tensor(1.0).view(1, 1, 1, 1)
-    limited = limit_to_foreground(logits, foreground, ForegroundConfig())
-    assert limited.flatten().tolist() == [1.0, -1.0]
+    limited = limit_to_foreground(logits, foreground, ForegroundConfig(margin=0.5))
+    assert limited.flatten().tolist() == [1.5, -1.0]
     free = limit_to_foreground(logits, foreground, ForegroundConfig(limit=False))
     assert free.flatten().tolist() == [3.0, -1.0]

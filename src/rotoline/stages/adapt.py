@@ -41,7 +41,7 @@ class AdaptConfig(BaseModel):
     """How many updates are remembered; older ones are forgotten, marked frames never."""
     memory_weight: float = Field(0.15, ge=0, le=1)
     """Weight of one update, where a marked frame has weight 1."""
-    trust: float = Field(0.9, ge=0.5, lt=1)
+    trust: float = Field(0.7, ge=0.5, lt=1)
     """Score from which a pixel of a result is believed to be the object, and below 1 minus it not
     to be; what lies between teaches nothing."""
     recalled: int = Field(4, ge=1)

@@ -6,7 +6,7 @@ The paper has a generic foreground network, fine-tuned on the union of the marke
 every score map to 0 outside of it. Here the generic part is the shared embedding, computed once a
 frame. The foreground itself is the union of the objects: one more closed-form rule beside theirs,
 learned together with them (stage 2) and scored like them (stage 3). It limits the objects' maps
-softly: no object may be more certain than the foreground is. See docs/method.md#foreground.
+softly: no object may be much more certain than the foreground is. See docs/method.md#foreground.
 """
 
 import math
@@ -28,7 +28,9 @@ class ForegroundConfig(BaseModel):
     pixels: int = Field(480 * 864, ge=32 * 32)
     """About how many pixels a frame is worked on with, whatever its shape."""
     limit: bool = True
-    """Whether no object may score higher than the foreground."""
+    """Whether the foreground limits the objects."""
+    margin: float = Field(1.0, ge=0)
+    """By how much an object's logit may exceed the foreground's."""
 
 
 def working_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
@@ -56,7 +58,7 @@ def look(embedding: Embedding, frame: np.ndarray, size: tuple[int, int]) -> Feat
 
 
 def limit_to_foreground(logits: Tensor, foreground: Tensor, config: ForegroundConfig) -> Tensor:
-    """Let no object be more certain than the foreground.
+    """Let no object be much more certain than the foreground.
 
     Args:
         logits: `(K, 1, h, w)`, the objects.
@@ -65,6 +67,7 @@ def limit_to_foreground(logits: Tensor, foreground: Tensor, config: ForegroundCo
 
     Source:
         Paper, section on the pipeline: scores are set to 0 outside the binary foreground mask.
-        Deviation: the smaller logit of the two, which needs no threshold and leaves soft borders.
+        Deviation: the smaller logit of the two, which needs no threshold and leaves soft borders,
+        with a margin: a doubt of the foreground alone makes no hole (docs/results.md).
     """
-    return torch.minimum(logits, foreground) if config.limit else logits
+    return torch.minimum(logits, foreground + config.margin) if config.limit else logits
