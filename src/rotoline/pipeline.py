@@ -32,7 +32,7 @@ from rotoline.stages.foreground import (
     to_tensor,
     working_size,
 )
-from rotoline.stages.fuse import confidences, fuse
+from rotoline.stages.fuse import confidences, fuse, wins
 from rotoline.stages.propagate import PropagateConfig, sharpen
 from rotoline.stages.regions import RegionsConfig, Seen, remove_regions
 from rotoline.stages.score import Past, ScoreConfig, score_objects
@@ -201,11 +201,6 @@ class Track:
         self.largest[seen] = np.maximum(self.largest, visible.sum((1, 2)))[seen]
         self.hidden[which] += 1
         self.hidden[seen] = 0
-
-
-def wins(logits: Tensor) -> Tensor:
-    """Where each object `(K, h, w)` is visible: at least one half, and no other scores higher."""
-    return (logits > 0) & (logits == logits.amax(0, keepdim=True))
 
 
 def _pack(logits: Tensor) -> bytes:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rotoline.cli.segment import Settings, Weights
 from rotoline.progress import Progress
 
 Data = Annotated[
@@ -14,13 +15,8 @@ Data = Annotated[
     typer.Option(help="The data, laid out as in docs/training.md.", show_default=False),
 ]
 Output = Annotated[Path, typer.Option(help="A new folder for the results.", show_default=False)]
-Weights = Annotated[Path | None, typer.Option(help="Your own weights; the shipped ones otherwise.")]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or results.json of a run to repeat.")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="One setting, such as regions.threshold=0.4; may be repeated."),
 ]
 Only = Annotated[
     list[str] | None, typer.Option(help="One clip by name, for a quick look; may be repeated.")

@@ -30,6 +30,11 @@ def fuse(logits: Tensor, object_ids: list[ObjectId], size: tuple[int, int]) -> n
     return torch.where(best > 0, ids[channel], 0).numpy()
 
 
+def wins(logits: Tensor) -> Tensor:
+    """Where each object `(K, h, w)` is visible: at least one half, and no other scores higher."""
+    return (logits > 0) & (logits == logits.amax(0, keepdim=True))
+
+
 SLOPE, BIAS = 0.9, -0.33
 """From the logit of the expected overlap to that of J. Fitted on the development split and the
 multi-object clip with weights that had not seen them; with each clip left out in turn the
@@ -51,7 +56,7 @@ def confidences(logits: Tensor, object_ids: list[ObjectId]) -> dict[ObjectId, fl
         logits: `(K, h, w)`.
         object_ids: The id of each channel.
     """
-    inside = (logits > 0) & (logits == logits.amax(0, keepdim=True))
+    inside = wins(logits)
     scores = logits.sigmoid()
     within = (scores * inside).flatten(1).sum(1)
     size = inside.flatten(1).sum(1)

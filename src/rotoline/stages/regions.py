@@ -102,7 +102,8 @@ def choose_regions(
 
     A region is an 8-connected set of pixels scoring above `threshold`. The region with the best
     intersection over union with `last_seen` stays (of equals the largest), and so does every
-    region that lies mostly inside it: parts of one object need not touch. An object that has been
+    region that lies mostly inside it: parts of one object need not touch. A region that lies mostly
+    near it stays if its mean score is high: a part that comes out. An object that has been
     hidden for a while may also come back elsewhere: as the region with the highest mean score, if
     that is high enough and the region not much larger than the object ever was. Pixels at which
     another object scores higher count 0 there, so that it cannot come back as a look-alike that is

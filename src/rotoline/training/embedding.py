@@ -34,7 +34,7 @@ from rotoline.learning.ridge import apply_rules, gather_evidence, solve
 from rotoline.nets.embedding import Features
 from rotoline.nets.fast import FastNet
 from rotoline.nets.recall import Memory
-from rotoline.stages.score import find_rivals
+from rotoline.stages.score import Past, find_rivals
 from rotoline.training.checkpoints import Checkpointed, load_checkpoint, save_checkpoint
 from rotoline.training.clips import Clip, load_clips
 from rotoline.training.episodes import Episode, EpisodeMaker
@@ -229,10 +229,10 @@ def episode_losses(net: FastNet, episode: Episode, rival_share: float) -> dict[s
     rules = solve(evidence, net.damping)
     known = functional.avg_pool2d(episode.masks[:, 0], 16).flatten(1)
     memory = Memory(reference.far_keys[0].flatten(1), known, torch.ones_like(known))
-    scores, keys = functional.avg_pool2d(episode.priors, 4), before.keys
+    past = Past(functional.avg_pool2d(episode.priors, 4), before.keys, memory)
     losses = dict.fromkeys(("rule", "fused", "propagated", "competing"), torch.zeros(()))
     for index, view in enumerate(targets, start=2):
-        maps = _answer(net, rules, view, (scores, keys, memory), episode)
+        maps = _answer(net, rules, view, past, episode)
         truth = episode.masks[:, index]
         for name, logits, weight in maps:
             loss = weight / len(targets) * mask_loss(_enlarge(logits), truth)
@@ -243,26 +243,21 @@ def episode_losses(net: FastNet, episode: Episode, rival_share: float) -> dict[s
             classes = (truth * torch.tensor([1, 2])[:, None, None]).amax(0).long()
             entropy = functional.cross_entropy(everything[None], classes[None])
             losses["competing"] = losses["competing"] + entropy / len(targets)
-        scores, keys = propagated[:, 0].detach().sigmoid(), view.keys
+        past = Past(propagated[:, 0].detach().sigmoid(), view.keys, memory)
     return losses
 
 
 def _answer(
-    net: FastNet,
-    rules: Tensor,
-    view: Features,
-    past: tuple[Tensor, Tensor, Memory],
-    episode: Episode,
+    net: FastNet, rules: Tensor, view: Features, past: Past, episode: Episode
 ) -> tuple[_Map, _Map, _Map]:
     """All objects in one frame, stages 3 and 4 as the pipeline runs them."""
-    scores, keys, memory = past
     rule = (net.scale * apply_rules(rules, view.embedding[0]) + net.shift)[:, None]
     recalled = None
     if episode.recalls:
-        near = net.recall.near(view.keys, keys, scores)
-        recalled = torch.stack((near, net.recall.far(view, memory)), dim=1)
-    rivals = find_rivals(rule[:, 0], scores) if len(rule) > 1 else None
-    fused = net.fusion(rule, scores[:, None], recalled, rivals, view)
+        near = net.recall.near(view.keys, past.keys, past.scores)
+        recalled = torch.stack((near, net.recall.far(view, past.memory)), dim=1)
+    rivals = find_rivals(rule[:, 0], past.scores) if len(rule) > 1 else None
+    fused = net.fusion(rule, past.scores[:, None], recalled, rivals, view)
     coarse = fused
     if episode.coarseness > 1:
         coarse = functional.avg_pool2d(fused, episode.coarseness, ceil_mode=True)
