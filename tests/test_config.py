@@ -32,7 +32,7 @@ def test_run_record_repeats_its_run(tmp_path):
     ("setting", "words"),
     [
         ("regions.treshold=1", "did you mean regions.threshold"),
-        ("colour=1", "colour is unknown; there are foreground"),
+        ("colour=1", "colour is unknown; there are preset, foreground"),
         ("regions.threshold=7", "regions.threshold is 7"),
         ("regions.enabled=maybe", "regions.enabled is 'maybe'"),
         ("regions=1", "regions is a group"),

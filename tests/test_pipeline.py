@@ -15,6 +15,7 @@ from rotoline.kernels.propagation import native
 from rotoline.marks import check_marks
 from rotoline.nets.embedding import Embedding
 from rotoline.nets.recall import Recall
+from rotoline.progress import ignore
 from rotoline.stages.foreground import look, working_size
 
 
@@ -102,8 +103,8 @@ def test_mark_of_one_object_leaves_the_others_where_they_are(model, make_clip, s
     pictures, labels = make_clip(frames=2, ids=(1, 2))
     masks = {0: labels[0], 1: np.where(labels[1] == 2, 2, 0)}
     marks = check_marks(masks, dict(enumerate(pictures)))
-    rules = pipeline.learn(dict(enumerate(pictures)), marks, model.net, small)
-    track = pipeline.Track(marks, rules, model.net, small, Clock())
+    parts = model.learn(model.net, dict(enumerate(pictures)), marks, small, ignore)
+    track = pipeline.Track(marks, parts, small, Clock())
     track.place_marks(0)
     logits = track.step(pictures[1], active=~marks.shows(1))
     before = track.scores.clone()

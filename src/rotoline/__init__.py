@@ -10,9 +10,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "FAST": "rotoline.presets",
+    "FastConfig": "rotoline.parts.fast",
     "FrameResult": "rotoline.types",
     "InputError": "rotoline.errors",
     "Model": "rotoline.api",
+    "PAPER": "rotoline.presets",
+    "PaperConfig": "rotoline.parts.paper",
     "PipelineConfig": "rotoline.pipeline",
     "RotolineError": "rotoline.errors",
     "load_model": "rotoline.api",

@@ -27,7 +27,14 @@ def read_config(start: Settings, file: Path | None, settings: Sequence[str]) -> 
     """
     values = start.model_dump(mode="json")
     if file is not None:
-        _merge(values, _read_file(file), "")
+        given = _read_file(file)
+        preset = given.get("preset", values.get("preset"))
+        if preset != values.get("preset"):
+            raise ConfigError(
+                f"{file} holds settings of the preset {preset}, not of {values.get('preset')}; "
+                f"add --preset {preset}, or give another file"
+            )
+        _merge(values, given, "")
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name:

@@ -3,12 +3,13 @@
     frames ─► foreground ─► adapt ─► score ─► propagate ─► regions ─► fuse ─► labels
 
 `Track.step` is the picture. Everything that depends on a frame alone (features, gates) is computed
-once, however many objects there are. Another preset brings other nets and another learner to the
-same stages.
+once, however many objects there are. A preset brings its nets and its learner to the same stages:
+`rotoline.parts`.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,25 +18,10 @@ from torch import Tensor
 
 from rotoline.clock import Clock
 from rotoline.marks import Marks, by_index, check_marks
-from rotoline.nets.fast import FastNet
-from rotoline.stages.adapt import (
-    AdaptConfig,
-    ObjectRules,
-    adapt_to_objects,
-    is_due,
-    with_union,
-)
-from rotoline.stages.foreground import (
-    ForegroundConfig,
-    limit_to_foreground,
-    look,
-    to_tensor,
-    working_size,
-)
-from rotoline.stages.fuse import confidences, fuse, wins
-from rotoline.stages.propagate import PropagateConfig, sharpen
+from rotoline.stages.foreground import ForegroundConfig, limit_to_foreground, working_size
+from rotoline.stages.fuse import FuseConfig, confidences, fuse, wins
+from rotoline.stages.propagate import PropagateConfig
 from rotoline.stages.regions import RegionsConfig, Seen, remove_regions
-from rotoline.stages.score import Past, ScoreConfig, score_objects
 from rotoline.stream import FrameStream
 from rotoline.types import Frame, FrameResult, LabelMap
 
@@ -44,23 +30,63 @@ CERTAIN = 8.0
 
 
 class PipelineConfig(BaseModel):
-    """The settings of all stages; each is defined beside the stage it belongs to."""
+    """The settings that every preset has; each is defined beside the stage it belongs to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    preset: str
+    """Whose settings these are."""
     foreground: ForegroundConfig = ForegroundConfig()
-    adapt: AdaptConfig = AdaptConfig()
-    score: ScoreConfig = ScoreConfig()
     propagate: PropagateConfig = PropagateConfig()
     regions: RegionsConfig = RegionsConfig()
+    fuse: FuseConfig = FuseConfig()
     seed: int = Field(0, ge=0)
-    """Decides whatever is random. Nothing in the closed-form learner is."""
+    """Decides whatever is random: the augmented views that networks are fine-tuned on. Nothing in
+    the closed-form learner is."""
+
+
+class Parts(Protocol):
+    """What a preset puts into the boxes, after it has learned K objects (`rotoline.parts`)."""
+
+    stride: int
+    """Pixels of the working frame for a pixel of the maps: h, w = H / stride, W / stride."""
+
+    def fresh(self) -> "Parts":
+        """The same, with nothing remembered: for a pass in the other direction."""
+        ...
+
+    def look(self, frame: Frame) -> Any:
+        """Everything about a frame that is computed once for all objects."""
+        ...
+
+    def score(self, view: Any, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the objects `(K, 1, h, w)` and of the foreground `(1, 1, h, w)`.
+
+        `scores`, `(K, h, w)` in [0, 1], are the objects' maps of the frame before.
+        """
+        ...
+
+    def sharpen(self, logits: Tensor, view: Any) -> Tensor:
+        """Logits `(K, 1, h, w)`, propagated."""
+        ...
+
+    def update(self, view: Any, logits: Tensor, active: np.ndarray) -> None:
+        """Learn from a result, filtered logits `(K, h, w)`; or do not."""
+        ...
+
+    def stand_at(self, index: int) -> None:
+        """Go on from a marked frame."""
+        ...
+
+
+Learn = Callable[[Mapping[int, Frame], Marks], Parts]
+"""Stage 2: learns all objects from the marked frames by index."""
 
 
 def segment(
     frames: Iterable[Frame],
     masks: LabelMap | Mapping[int, LabelMap],
-    net: FastNet,
+    learn: Learn,
     config: PipelineConfig,
     clock: Clock,
 ) -> Iterator[FrameResult]:
@@ -69,12 +95,12 @@ def segment(
     marked = stream.read(by_index(masks))
     marks = check_marks(masks, marked)
     with clock.stage("adapt"):
-        rules = learn(marked, marks, net, config)
+        parts = learn(marked, marks)
     first, last = int(marks.starts.min()), int(marks.starts.max())
 
     # Backwards from where the last object starts. Where others run forwards, its maps wait.
     waiting: dict[int, bytes] = {}
-    track = Track(marks, rules, net, config, clock)
+    track = Track(marks, parts, config, clock)
     track.place_marks(last)
     for index, frame in stream.backwards(last):
         logits = track.step(frame, active=marks.starts > index)
@@ -84,7 +110,7 @@ def segment(
             waiting[index] = _pack(logits)
             track.place_marks(index, logits)
 
-    track = Track(marks, rules.fresh(), net, config, clock)
+    track = Track(marks, parts.fresh(), config, clock)
     for index, frame in stream.forwards(first):
         is_late = marks.starts > index
         logits = track.step(frame, active=~is_late & ~marks.shows(index))
@@ -95,36 +121,25 @@ def segment(
         yield track.result(index, logits)
 
 
-@torch.inference_mode()
-def learn(
-    marked: Mapping[int, Frame], marks: Marks, net: FastNet, config: PipelineConfig
-) -> ObjectRules:
-    """Stage 2 on all marked frames."""
-    size = working_size(marks.size, config.foreground.pixels)
-    views = {i: (to_tensor(frame, size), marks.masks_at(i, size)) for i, frame in marked.items()}
-    return adapt_to_objects(net, views, config.adapt)
-
-
 class Track:
     """All objects on their way through the frames in one direction."""
 
-    def __init__(
-        self, marks: Marks, rules: ObjectRules, net: FastNet, config: PipelineConfig, clock: Clock
-    ):
-        self.marks, self.rules, self.net, self.config, self.clock = marks, rules, net, config, clock
-        self.size = working_size(marks.size, config.foreground.pixels)
-        shape = (len(marks.object_ids), self.size[0] // 4, self.size[1] // 4)
+    def __init__(self, marks: Marks, parts: Parts, config: PipelineConfig, clock: Clock):
+        self.marks, self.parts, self.config, self.clock = marks, parts, config, clock
+        size = working_size(marks.size, config.foreground.pixels)
+        shape = (len(marks.object_ids), size[0] // parts.stride, size[1] // parts.stride)
         self.scores = torch.zeros(shape)
         """Score maps of the frame before: the priors of the next."""
-        self.keys = next(iter(rules.keys.values()))
-        """`Features.keys` of the frame before."""
+        self.previous = np.zeros(shape, dtype=bool)
+        """Each object's mask in the frame before."""
         self.last_seen = np.zeros(shape, dtype=bool)
         """Each object's last visible mask."""
         self.largest = np.zeros(shape[0], dtype=int)
         """How many pixels each object has covered at most."""
         self.hidden = np.zeros(shape[0], dtype=int)
         """For how many frames each object has not been visible."""
-        self.steps = 0
+        self.background = config.fuse.background if config.propagate.enabled else 0.5
+        """Score below which a pixel is no object's."""
 
     @torch.inference_mode()
     def step(self, frame: Frame, active: np.ndarray) -> Tensor:
@@ -135,41 +150,38 @@ class Track:
         """
         if not active.any():
             return torch.full_like(self.scores, -CERTAIN)
-        net, config, stage = self.net, self.config, self.clock.stage
+        parts, config, stage = self.parts, self.config, self.clock.stage
         with stage("foreground"):
-            features = look(net.embedding, frame, self.size)
+            view = parts.look(frame)
         with stage("score"):
-            past = Past(with_union(self.scores), self.keys, self.rules.memory)
-            scored = score_objects(net, self.rules.rules, features, past, config.score)
-            self.keys = features.keys
+            logits, foreground = parts.score(view, self.scores)
         with stage("foreground"):
-            logits = limit_to_foreground(scored[: len(active)], scored[-1:], config.foreground)
+            logits = limit_to_foreground(logits, foreground, config.foreground)
         with stage("propagate"):
-            logits = sharpen(net.propagation, logits, features, config.propagate)[:, 0]
+            logits = parts.sharpen(logits, view)[:, 0]
         with stage("regions"):
             logits[torch.from_numpy(~active)] = -CERTAIN
-            seen = Seen(self.last_seen, self.largest, self.hidden)
-            logits = remove_regions(logits, seen, config.regions)
+            is_foreground = foreground[0, 0].numpy() > 0 if config.foreground.limit else None
+            past = (self.last_seen, self.largest, self.hidden, self.previous)
+            logits = remove_regions(logits, Seen(*past, is_foreground), config.regions)
+            if config.foreground.rule == "mask":  # propagation may have left it
+                logits = limit_to_foreground(logits[:, None], foreground, config.foreground)[:, 0]
         with stage("adapt"):
             self._keep_state(logits, active)
-            self.steps += 1
-            if is_due(config.adapt, self.steps, len(active)):
-                masks, is_whole = wins(logits).float(), bool(active.all())
-                self.rules.update(features.embedding[0], logits, masks, is_whole=is_whole)
+            parts.update(view, logits, active)
         return logits
 
     def result(self, index: int, logits: Tensor) -> FrameResult:
         """Stage 6, and the user's own pixels where there are any."""
         ids = self.marks.object_ids
         with self.clock.stage("fuse"):
-            labels = fuse(logits, ids, self.marks.size)
+            labels = fuse(logits, ids, self.marks.size, self.background)
             given = self.marks.labels.get(index)
             if given is not None:
                 labels[np.isin(labels, given)] = 0
                 labels = np.where(given > 0, given, labels)
-        return FrameResult(
-            index=index, labels=labels, confidence=confidences(logits, ids), logits=logits
-        )
+        confidence = confidences(logits, ids, self.background)
+        return FrameResult(index=index, labels=labels, confidence=confidence, logits=logits)
 
     @torch.inference_mode()
     def place_marks(self, index: int, logits: Tensor | None = None) -> Tensor:
@@ -189,13 +201,14 @@ class Track:
             is_shown = torch.from_numpy(shown)[:, None, None]
             logits = torch.where(is_shown, CERTAIN * (2 * share - 1), logits)
             self._keep_state(logits, shown)
-            self.keys = self.rules.keys[index]
+            self.parts.stand_at(index)
         return logits
 
     def _keep_state(self, logits: Tensor, which: np.ndarray) -> None:
         """Remember where the objects `which`, bool `(K,)`, are now."""
         self.scores[torch.from_numpy(which)] = logits[torch.from_numpy(which)].sigmoid()
-        visible = wins(logits).numpy()
+        visible = wins(logits, self.background).numpy()
+        self.previous[which] = visible[which]
         seen = visible.any((1, 2)) & which
         self.last_seen[seen] = visible[seen]
         self.largest[seen] = np.maximum(self.largest, visible.sum((1, 2)))[seen]

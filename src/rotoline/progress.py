@@ -1,5 +1,6 @@
 """What a run tells while it runs: plain values, shown by whoever asked for the run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -15,3 +16,12 @@ class Progress:
     """Frames in all, where the source knows."""
     warning: str = ""
     """Something the user must know, once."""
+
+
+Report = Callable[[int, int], None]
+"""Called while something long goes on, with the steps done and the steps in all."""
+
+
+def ignore(done: int, total: int) -> None:
+    """A report that nobody reads."""
+    del done, total

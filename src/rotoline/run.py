@@ -20,11 +20,11 @@ from rotoline.io.masks import read_labels, read_marks, write_mask
 from rotoline.io.overlay import write_overlay
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.pipeline import PipelineConfig
-from rotoline.progress import Progress
+from rotoline.progress import Progress, Report, ignore
 from rotoline.types import FrameResult
 
 
-def segment_to_folder(
+def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     video: Path,
     masks: Path,
     output: Path,
@@ -32,6 +32,7 @@ def segment_to_folder(
     weights: Path | None,
     config: PipelineConfig,
     command: Sequence[str],
+    report: Report = ignore,
 ) -> Iterator[Progress]:
     """Segment `video` with the marks in `masks` into the new folder `output`.
 
@@ -44,8 +45,9 @@ def segment_to_folder(
         masks: A mask file for the first frame, or a folder of masks named after their frames.
         output: Must not exist, or be empty.
         weights: A weights file, or None for the one that ships.
-        config: Settings of the stages.
+        config: Settings of the stages; they say which preset runs.
         command: What the user typed, for the record.
+        report: Is told of the steps of learning, where that takes long.
 
     Yields:
         Progress, at least once a frame.
@@ -61,7 +63,7 @@ def segment_to_folder(
         source = open_frames(video)
         marks = read_marks(masks, source)
     with clock.stage("load"):
-        model = load_model(weights)
+        model = load_model(weights, config.preset)
     yield Progress("learning", 0, source.count)
 
     record = {
@@ -82,7 +84,7 @@ def segment_to_folder(
         finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
 
     try:
-        results = model.segment(source, marks, config=config, clock=clock)
+        results = model.segment(source, marks, config=config, clock=clock, report=report)
         for _ in one_behind(results, keep):
             yield Progress("segmenting", len(finished), source.count)
         if source.problem:

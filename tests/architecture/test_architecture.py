@@ -34,7 +34,7 @@ def test_public_names_exist():
         assert getattr(rotoline, name).__doc__ is not None
 
 
-def test_nothing_is_unpickled_but_the_start_weights():
+def test_only_one_module_unpickles():
     users = []
     for path in MODULES:
         text = path.read_text()
@@ -43,7 +43,14 @@ def test_nothing_is_unpickled_but_the_start_weights():
         if re.search(r"(?<!safetensors\.)torch\.load\(", text):
             users.append(path.name)
             assert "weights_only=True" in text
-    assert users == ["imagenet.py"]
+    assert users == ["published.py"]
+
+
+def test_only_io_and_cli_touch_the_network():
+    network = r"^\s*(import|from) (urllib\.request|http|socket|ssl|requests|httpx)\b"
+    for path in MODULES:
+        if path.relative_to(SOURCE).parts[0] not in ("io", "cli"):
+            assert not re.search(network, path.read_text(), re.MULTILINE), path
 
 
 def test_modules_and_functions_stay_short():

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from rotoline.learning.losses import mask_loss, near_border
+from rotoline.learning.losses import class_balanced_loss, mask_loss, near_border
 
 
 def test_matches_hand_worked_case():
@@ -43,3 +43,33 @@ def test_pixels_near_the_border_count_four_times():
     near[:, :, 8] *= -1
     more = mask_loss(near, mask) - mask_loss(far, mask)
     torch.testing.assert_close(more, torch.tensor(2 * (4 - 1) * 20 / 16))
+
+
+def test_class_balance_matches_hand_worked_case():
+    # Two images of four pixels; one has the object in one pixel, the other in two.
+    mask = torch.tensor([[[1, 0], [0, 0]], [[1, 1], [0, 0]]])
+    logits = torch.zeros(2, 2, 2, 2)
+    logits[0, 1, 0, 0] = math.log(3)  # p_foreground = 3 / 4 where the object is
+    logits[1, 0] = math.log(4)  # p_background = 4 / 5 everywhere
+    one = (0.75 * math.log(4 / 3) + 3 * 0.25 * math.log(2)) / 4
+    two = (2 * 0.5 * math.log(5) + 2 * 0.5 * math.log(5 / 4)) / 4
+    expected = torch.tensor((one + two) / 2)
+    torch.testing.assert_close(class_balanced_loss(logits, mask), expected)
+    torch.testing.assert_close(class_balanced_loss(logits, mask.float()), expected)
+
+
+def test_class_balance_without_the_object_costs_nothing():
+    logits = torch.full((1, 2, 4, 4), 3.0, requires_grad=True)
+    loss = class_balanced_loss(logits, torch.zeros(1, 4, 4))
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()
+
+
+def test_class_balance_is_summed_in_single_precision():
+    mask = torch.zeros(1, 64, 64)
+    mask[:, 0, 0] = 1
+    loss = class_balanced_loss(torch.zeros(1, 2, 64, 64, dtype=torch.bfloat16), mask)
+    share = 1 / 4096
+    expected = torch.tensor(2 * share * (1 - share) * math.log(2))
+    torch.testing.assert_close(loss, expected)

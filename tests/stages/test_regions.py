@@ -2,56 +2,20 @@ import numpy as np
 import pytest
 import torch
 
-from rotoline.stages.regions import REMOVED, RegionsConfig, Seen, choose_regions, remove_regions
+from rotoline.filters import paper, script
+from rotoline.stages.regions import CERTAIN, REMOVED, RegionsConfig, Seen, remove_regions
 
 CONFIG = RegionsConfig(reach=0)
-"""Everything is near on maps as small as these; one test is about being near."""
+"""Everything is near on maps as small as these."""
 
 
-def seen(last, *hidden, largest=100):
+def with_rule(rule):
+    return CONFIG.model_copy(update={"rule": rule})
+
+
+def seen(last, *hidden, largest=100, **more):
     """Objects that were last seen there and never covered more than `largest` pixels."""
-    return Seen(last, np.full(len(hidden), largest), np.array(hidden))
-
-
-def test_look_alike_far_away_goes_and_the_object_stays():
-    score = np.zeros((8, 12))
-    score[2:5, 1:4] = 0.9
-    score[2:6, 8:12] = 0.95
-    last_seen = np.zeros((8, 12), bool)
-    last_seen[2:5, 2:5] = True
-    removed = choose_regions(score, last_seen, CONFIG)
-    assert removed[2:6, 8:12].all()
-    assert removed.sum() == 16
-
-
-def test_part_inside_the_last_mask_stays_beside_the_best_region():
-    """A thin occluder cuts the object in two; both parts were inside it a frame ago."""
-    score = np.full((6, 9), 0.8)
-    score[:, 5] = 0.1
-    removed = choose_regions(score, np.ones((6, 9), bool), CONFIG)
-    assert not removed.any()
-
-
-def test_part_that_comes_out_behind_a_pole_stays_if_it_is_sure():
-    last_seen = np.zeros((12, 30), bool)
-    last_seen[:, :8] = True
-    score = np.where(last_seen, 0.9, 0.0)
-    score[:, 10:12] = 0.85  # beside the pole, columns 8 and 9
-    score[:, 25:] = 0.95
-    config = RegionsConfig(reach=4, near_score=0.8)
-    removed = choose_regions(score, last_seen, config)
-    assert not removed[:, 10:12].any()
-    assert removed[:, 25:].all()
-    score[:, 10:12] = 0.75
-    assert choose_regions(score, last_seen, config)[:, 10:12].all()
-
-
-def test_hidden_object_loses_every_region():
-    score = np.zeros((6, 6))
-    score[0, 0] = 0.9
-    last_seen = np.zeros((6, 6), bool)
-    last_seen[4:, 4:] = True
-    assert choose_regions(score, last_seen, CONFIG)[0, 0]
+    return Seen(last, np.full(len(hidden), largest), np.array(hidden), **more)
 
 
 def test_object_hidden_for_long_may_come_back_elsewhere():
@@ -92,20 +56,6 @@ def test_object_does_not_come_back_as_another_object():
     assert kept[1, 0].min() == 6.0
 
 
-def test_diagonal_neighbours_are_one_region():
-    score = np.array([[0.9, 0.0], [0.0, 0.9]])
-    last_seen = np.array([[True, False], [False, False]])
-    assert not choose_regions(score, last_seen, CONFIG).any()
-
-
-def test_equal_overlap_goes_to_the_larger_region():
-    score = np.array([[0.9, 0.9, 0.0, 0.9]])
-    removed = choose_regions(
-        score, np.zeros((1, 4), bool), CONFIG.model_copy(update={"least_overlap": 0.0})
-    )
-    assert removed.tolist() == [[False, False, False, True]]
-
-
 def test_kept_pixels_keep_their_logits():
     logits = torch.tensor([[[3.0, 2.0, -1.0, 1.5]]])
     last_seen = np.array([[[True, True, False, False]]])
@@ -115,7 +65,78 @@ def test_kept_pixels_keep_their_logits():
     assert remove_regions(logits, seen(last_seen, 0), off) is logits
 
 
+def test_rule_selects_the_filter():
+    """Two parts of one object, the smaller of which agrees better with the mask before."""
+    logits = torch.full((1, 1, 14), -5.0)
+    logits[0, 0, :2] = 2.0
+    logits[0, 0, 3:13] = 1.0
+    last = np.zeros((1, 1, 14), bool)
+    last[0, 0, :13] = True
+    previous = np.zeros((1, 1, 14), bool)
+    previous[0, 0, [0, 1, 3]] = True
+    past = seen(last, 0, previous=previous)
+    # Both lie in the last visible mask.
+    assert remove_regions(logits, past, with_rule("memory")).tolist() == logits.tolist()
+    # Against the mask before: 2 / 3, but 2 / 10 of the largest; then 1 / 12. So the larger one,
+    # and what was below REMOVED is not raised.
+    below = logits.clone()
+    below[0, 0, 13] = -9.0
+    expected = [REMOVED, REMOVED, REMOVED, *[1.0] * 10, -9.0]
+    assert remove_regions(below, past, with_rule("paper")).tolist() == [[expected]]
+    # The small one is certain; pixels of no region stay.
+    expected = [CERTAIN, CERTAIN, -5.0, *[1.0] * 10, -5.0]
+    assert remove_regions(logits, past, with_rule("script")).tolist() == [[expected]]
+
+
+def test_last_visible_mask_stands_in_for_the_previous_one():
+    logits = torch.tensor([[[3.0, -9.0, 3.0]]])
+    past = seen(np.array([[[True, False, False]]]), 0)
+    for rule in ("paper", "script"):
+        kept = remove_regions(logits, past, with_rule(rule))
+        assert kept.tolist() == [[[3.0, -9.0, REMOVED]]]
+        lost = remove_regions(
+            logits, past._replace(previous=np.zeros((1, 1, 3), bool)), with_rule(rule)
+        )
+        assert lost.tolist() == [[[REMOVED, -9.0, REMOVED]]]
+
+
+def test_script_removes_what_is_outside_of_the_foreground():
+    logits = torch.tensor([[[3.0, 2.0]]])
+    mask = np.array([[[True, True]]])
+    past = seen(mask, 0, foreground=np.array([[True, False]]))
+    assert remove_regions(logits, past, with_rule("script")).tolist() == [[[3.0, REMOVED]]]
+
+
+def test_region_given_to_an_object_brings_its_logits():
+    logits = torch.tensor([[[-6.0, -6.0, -6.0, -6.0]], [[2.0, 9.0, -6.0, -6.0]]])
+    previous = np.array([[[True, True, True, False]], [[False] * 4]])
+    kept = remove_regions(logits, seen(previous, 0, 9), with_rule("paper"))
+    assert kept[1].tolist() == [[REMOVED] * 4]
+    assert kept[0, 0, 0] == pytest.approx(2.0, abs=1e-5)
+    assert kept[0, 0, 1:].tolist() == [CERTAIN, REMOVED, REMOVED]
+
+
+def test_settings_of_the_rules_are_used():
+    logits = torch.tensor([[[3.0, -6.0, 3.0, 3.0]]])
+    past = seen(np.array([[[True, False, False, False]]]), 0)
+    strict = CONFIG.model_copy(update={"rule": "paper", "paper": paper.PaperRegions(alpha=0.6)})
+    # 1 / 2 of the largest is not enough; step 3 takes it as free, by 1 / 1.
+    assert remove_regions(logits, past, strict)[0, 0, 0] == 3.0
+    stricter = paper.PaperRegions(alpha=0.6, gamma=0.0)
+    strict = strict.model_copy(update={"paper": stricter})
+    assert (remove_regions(logits, past, strict) <= REMOVED).all()
+    strict = CONFIG.model_copy(
+        update={"rule": "script", "script": script.ScriptRegions(large=0.6, rescue_below=0.0)}
+    )
+    assert (remove_regions(logits, past, strict) <= REMOVED).all()
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0, -2])
 def test_refuses_thresholds_out_of_range(value):
     with pytest.raises(ValueError, match="threshold"):
         RegionsConfig(threshold=value)
+
+
+def test_refuses_rules_that_are_not_there():
+    with pytest.raises(ValueError, match="rule"):
+        RegionsConfig(rule="craf")

@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from rotoline.cli import demo, evaluate, experiment, info, segment, train
+from rotoline.cli import demo, evaluate, experiment, info, segment, train, weights
 from rotoline.cli.terminal import print_error
 from rotoline.errors import RotolineError
 
@@ -34,16 +34,17 @@ app.command("demo")(demo.demo)
 app.command("info")(info.info)
 training = typer.Typer(no_args_is_help=True, help="Train what ships with rotoline.")
 training.command("embedding")(train.embedding)
+training.command("foreground")(train.foreground)
+training.command("propagation")(train.propagation)
 app.add_typer(training, name="train")
 experiments = typer.Typer(no_args_is_help=True, help="Measure accuracy on the development clips.")
 experiments.command("dev")(experiment.dev)
 experiments.command("ablation")(experiment.ablation)
 app.add_typer(experiments, name="experiment")
-
-
-@training.callback()
-def _keep_subcommands() -> None:
-    """Keep `train` a group while it has one command."""
+published = typer.Typer(no_args_is_help=True, help="Weights that others published.")
+published.command("fetch")(weights.fetch)
+published.command("list")(weights.list_)
+app.add_typer(published, name="weights")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from rotoline.progress import Progress
+from rotoline.progress import Progress, Report
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -38,6 +38,22 @@ def print_warning(message: str) -> None:
     Console(stderr=True, highlight=False).print(
         f"[bold yellow]warning:[/] {escape(message)}", soft_wrap=True
     )
+
+
+def report_learning() -> Report:
+    """A report of the steps of learning: a line every few seconds."""
+    out, began = Console(stderr=True, highlight=False), time.perf_counter()
+    last = began
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        if now - last > SECONDS_BETWEEN_LINES:
+            last = now
+            left = (now - began) * (total - done) / done
+            out.print(f"learning: {done}/{total} steps, at most {left:.0f} s left")
+
+    return report
 
 
 def show_progress(steps: Iterable[Progress]) -> Iterator[Progress]:

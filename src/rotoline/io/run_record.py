@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from rotoline.device import choose_device
 from rotoline.io.atomic import write_text
 
 PACKAGES = ("rotoline", "torch", "numpy", "scipy", "av", "pillow", "safetensors")
@@ -22,8 +23,9 @@ def versions() -> dict[str, str]:
 
 def device() -> dict[str, str | int]:
     """What the network runs on."""
+    found = choose_device()
     return {
-        "device": "cpu",
+        "device": torch.cuda.get_device_name(found) if found.type == "cuda" else "cpu",
         "machine": platform.machine(),
         "system": platform.system(),
         "threads": torch.get_num_threads(),

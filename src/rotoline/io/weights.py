@@ -11,11 +11,12 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from rotoline.errors import WeightsError
 from rotoline.io.atomic import replacing, write_text
 from rotoline.nets.fast import FastNet
+from rotoline.nets.paper import PaperNet
 
 
 class WeightsRecord(BaseModel):
@@ -39,7 +40,7 @@ def default_weights() -> Path:
     return Path(__file__).parent.parent / "weights" / "fast.safetensors"
 
 
-def save_weights(path: Path, net: FastNet, about: dict[str, str | int]) -> WeightsRecord:
+def save_weights(path: Path, net: nn.Module, about: dict[str, str | int]) -> WeightsRecord:
     """Write a network in half precision, and its record.
 
     Args:
@@ -78,6 +79,40 @@ def load_weights(path: Path) -> tuple[FastNet, WeightsRecord]:
             "use weights that were trained with this version"
         ) from error
     return net.fold(), record
+
+
+def load_paper_weights(path: Path) -> tuple[PaperNet, WeightsRecord]:
+    """Read weights of the `paper` preset, with or without a propagation network.
+
+    Returns:
+        The network without gradients, its propagation None where the file has none, and the
+        record. Its depth is that of the file.
+
+    Raises:
+        WeightsError: The file or its record is missing, damaged, or of something else.
+    """
+    record, state = read_weights(path)
+    prefix = "foreground.backbone.layer"
+    depths = [
+        len({name.split(".")[3] for name in state if name.startswith(f"{prefix}{stage}.")})
+        for stage in (1, 2, 3, 4)
+    ]
+    if not all(depths):
+        raise WeightsError(
+            f"{path} holds no network of the preset paper; train one with `rotoline train "
+            "foreground`, or run the preset that the weights are for"
+        )
+    propagates = any(name.startswith("propagation.") for name in state)
+    with torch.device("meta"):
+        net = PaperNet(tuple(depths), propagates=propagates)
+    try:
+        net.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{path} holds another network than this version of rotoline runs; "
+            "use weights that were trained with this version"
+        ) from error
+    return net.requires_grad_(False).eval(), record
 
 
 def read_weights(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:

@@ -10,6 +10,7 @@ softly: no object may be much more certain than the foreground is. See docs/meth
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 import torch
@@ -29,8 +30,14 @@ class ForegroundConfig(BaseModel):
     """About how many pixels a frame is worked on with, whatever its shape."""
     limit: bool = True
     """Whether the foreground limits the objects."""
+    rule: Literal["margin", "mask"] = "margin"
+    """How: softly, by a margin; or by the foreground's binary mask, as in the paper."""
     margin: float = Field(1.0, ge=0)
-    """By how much an object's logit may exceed the foreground's."""
+    """By how much an object's logit may exceed the foreground's, with the rule `margin`."""
+
+
+OUTSIDE = -8.0
+"""Logit of an object outside the foreground's mask."""
 
 
 def working_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
@@ -63,11 +70,16 @@ def limit_to_foreground(logits: Tensor, foreground: Tensor, config: ForegroundCo
     Args:
         logits: `(K, 1, h, w)`, the objects.
         foreground: `(1, 1, h, w)`, the union.
-        config: Whether to limit.
+        config: Whether and how to limit.
 
     Source:
-        Paper, section on the pipeline: scores are set to 0 outside the binary foreground mask.
-        Deviation: the smaller logit of the two, which needs no threshold and leaves soft borders,
-        with a margin: a doubt of the foreground alone makes no hole (docs/results.md).
+        Paper, section on the pipeline: scores are set to 0 outside the binary foreground mask, the
+        rule `mask`. Deviation of the rule `margin`: the smaller logit of the two, which needs no
+        threshold and leaves soft borders, with a margin: a doubt of the foreground alone makes no
+        hole (docs/results.md).
     """
-    return torch.minimum(logits, foreground + config.margin) if config.limit else logits
+    if not config.limit:
+        return logits
+    if config.rule == "mask":
+        return torch.where(foreground > 0, logits, OUTSIDE)
+    return torch.minimum(logits, foreground + config.margin)

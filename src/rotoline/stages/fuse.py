@@ -3,36 +3,57 @@
 frames ─► foreground ─► adapt ─► score ─► propagate ─► regions ─► [fuse] ─► labels
 """
 
+import math
+
 import numpy as np
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from rotoline.types import ObjectId, upsample
 
 
-def fuse(logits: Tensor, object_ids: list[ObjectId], size: tuple[int, int]) -> np.ndarray:
-    """Label every pixel with the object that scores highest, or 0 where none reaches one half.
+class FuseConfig(BaseModel):
+    """What is background."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    background: float = Field(0.5, gt=0, lt=1)
+    """Score below which a pixel is no object's. Where nothing is propagated it is 0.5, since
+    only propagated scores are other than probabilities."""
+
+
+def fuse(
+    logits: Tensor, object_ids: list[ObjectId], size: tuple[int, int], background: float = 0.5
+) -> np.ndarray:
+    """Label every pixel with the object that scores highest, or 0 where none reaches `background`.
 
     Args:
         logits: `(K, h, w)`.
         object_ids: The id of each channel.
         size: Height and width of the frame; maps are brought to it before they are compared, so
             that borders between objects are as fine as the frame.
+        background: Score in (0, 1).
 
     Returns:
         uint8 `size`.
 
     Source:
-        Paper, section on the pipeline: the largest object score, background below 0.5.
+        Paper, section on the pipeline: the largest object score, background below 0.5. The authors'
+        demo script has 100/255 for propagated scores.
     """
     best, channel = upsample(logits, size).max(0)
     ids = torch.tensor(object_ids, dtype=torch.uint8)
-    return torch.where(best > 0, ids[channel], 0).numpy()
+    return torch.where(best > _logit(background), ids[channel], 0).numpy()
 
 
-def wins(logits: Tensor) -> Tensor:
-    """Where each object `(K, h, w)` is visible: at least one half, and no other scores higher."""
-    return (logits > 0) & (logits == logits.amax(0, keepdim=True))
+def wins(logits: Tensor, background: float = 0.5) -> Tensor:
+    """Where each object `(K, h, w)` is visible: above `background`, and no other scores higher."""
+    return (logits > _logit(background)) & (logits == logits.amax(0, keepdim=True))
+
+
+def _logit(score: float) -> float:
+    return math.log(score / (1 - score))
 
 
 SLOPE, BIAS = 0.9, -0.33
@@ -41,7 +62,9 @@ multi-object clip with weights that had not seen them; with each clip left out i
 calibration error is .047 and the AUROC .907 (docs/results.md)."""
 
 
-def confidences(logits: Tensor, object_ids: list[ObjectId]) -> dict[ObjectId, float]:
+def confidences(
+    logits: Tensor, object_ids: list[ObjectId], background: float = 0.5
+) -> dict[ObjectId, float]:
     """How well each object's mask is expected to fit, in [0, 1]; 0 where it is not visible.
 
     The expected intersection over union of the mask with a truth that holds every pixel with the
@@ -55,8 +78,9 @@ def confidences(logits: Tensor, object_ids: list[ObjectId]) -> dict[ObjectId, fl
     Args:
         logits: `(K, h, w)`.
         object_ids: The id of each channel.
+        background: As in `fuse`.
     """
-    inside = wins(logits)
+    inside = wins(logits, background)
     scores = logits.sigmoid()
     within = (scores * inside).flatten(1).sum(1)
     size = inside.flatten(1).sum(1)

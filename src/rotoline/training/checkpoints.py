@@ -18,15 +18,18 @@ class Checkpointed(NamedTuple):
     """What a checkpoint holds beside the step."""
 
     net: nn.Module
-    average: nn.Module
-    """The running mean of the network."""
+    average: nn.Module | None
+    """The running mean of the network, where one is kept."""
     optimizer: torch.optim.Optimizer
 
 
 def save_checkpoint(folder: Path, parts: Checkpointed, step: int, config: dict) -> None:
     """Write the checkpoint; the one before stays until the new one is complete."""
-    tensors = {f"net.{name}": value for name, value in parts.net.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in parts.average.state_dict().items()}
+    tensors = {
+        f"{prefix}{name}": value
+        for prefix, net in _networks(parts)
+        for name, value in net.state_dict().items()
+    }
     for index, state in parts.optimizer.state_dict()["state"].items():
         for name, value in state.items():
             tensors[f"optimizer.{index}.{name}"] = value
@@ -59,7 +62,7 @@ def load_checkpoint(folder: Path, parts: Checkpointed, config: dict) -> int:
             f"{path} was made with other settings ({', '.join(changed)}); "
             "use the same ones to resume, or another output folder"
         )
-    for prefix, net in (("net.", parts.net), ("average.", parts.average)):
+    for prefix, net in _networks(parts):
         weights = {
             key.removeprefix(prefix): value
             for key, value in tensors.items()
@@ -79,3 +82,8 @@ def load_checkpoint(folder: Path, parts: Checkpointed, config: dict) -> int:
     groups = parts.optimizer.state_dict()["param_groups"]
     parts.optimizer.load_state_dict({"state": state, "param_groups": groups})
     return int(metadata["step"])
+
+
+def _networks(parts: Checkpointed) -> list[tuple[str, nn.Module]]:
+    named = [("net.", parts.net), ("average.", parts.average)]
+    return [(prefix, net) for prefix, net in named if net is not None]

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from rotoline.errors import InputError
+from rotoline.training.draw import Draw
 
 DEVELOPMENT_SPLIT = (
     "bmx-bumps",
@@ -25,7 +26,7 @@ DEVELOPMENT_SPLIT = (
 """Sequences that weights are measured on and therefore not fitted on."""
 
 SHORT_SIDE = 480
-"""Larger pictures are reduced to it while loading."""
+"""Larger pictures are reduced to it while loading, unless another size is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,15 @@ class Clip:
         return len(self.frames) == 1
 
 
-def load_clips(folder: Path, leave_out: Collection[str]) -> list[Clip]:
+def load_clips(
+    folder: Path, leave_out: Collection[str], short_side: int = SHORT_SIDE
+) -> list[Clip]:
     """Read every clip and still below a data folder.
 
     Args:
         folder: Holds any of `davis-2016-train`, `davis-2017-first-frames`, `clothing-co-parsing`.
         leave_out: Names of video sequences not to read.
+        short_side: Larger pictures are reduced to it, in pixels.
 
     Raises:
         InputError: There is no video sequence below the folder.
@@ -61,7 +65,7 @@ def load_clips(folder: Path, leave_out: Collection[str]) -> list[Clip]:
         if sequence.name not in leave_out:
             pictures = sorted(sequence.glob("*.jpg"))
             truth = [masks / sequence.name / f"{path.stem}.png" for path in pictures]
-            clips.append(_read(sequence.name, pictures, truth))
+            clips.append(_read(sequence.name, pictures, truth, short_side))
     if not clips:
         raise InputError(
             f"no training sequence below {folder}; needed is "
@@ -70,15 +74,33 @@ def load_clips(folder: Path, leave_out: Collection[str]) -> list[Clip]:
     for name, labels in (("davis-2017-first-frames", "masks"), ("clothing-co-parsing", "labels")):
         for picture in sorted((folder / name / "images").glob("*.jpg")):
             truth = folder / name / labels / f"{picture.stem}.png"
-            clips.append(_read(f"{name}/{picture.stem}", [picture], [truth]))
+            clips.append(_read(f"{name}/{picture.stem}", [picture], [truth], short_side))
     return clips
 
 
-def _read(name: str, pictures: list[Path], truth: list[Path]) -> Clip:
+def describe(clips: list[Clip]) -> str:
+    """What clips are of, for the record of weights."""
+    videos = sum(not clip.is_still for clip in clips)
+    return (
+        f"{videos} sequences of DAVIS-2016 train, {len(clips) - videos} stills of DAVIS-2017 and "
+        "Clothing Co-Parsing"
+    )
+
+
+def draw_clip(clips: list[Clip], draw: Draw) -> Clip:
+    """Two thirds from video, one third stills, half of those with several instances."""
+    videos = [clip for clip in clips if not clip.is_still]
+    people = [clip for clip in clips if clip.is_still and clip.name.startswith("clothing")]
+    others = [clip for clip in clips if clip.is_still and not clip.name.startswith("clothing")]
+    kinds = [kind for kind in (videos, videos, videos, videos, people, others) if kind]
+    return draw.one_of(draw.one_of(kinds))
+
+
+def _read(name: str, pictures: list[Path], truth: list[Path], short_side: int) -> Clip:
     frames, labels = [], []
     for picture, mask in zip(pictures, truth, strict=True):
         with Image.open(picture) as image, Image.open(mask) as label:
-            scale = min(1.0, SHORT_SIDE / min(image.size))
+            scale = min(1.0, short_side / min(image.size))
             size = (round(image.width * scale), round(image.height * scale))
             pixels = np.array(image.convert("RGB").resize(size, Image.Resampling.BOX))
             ids = np.array(label.resize(size, Image.Resampling.NEAREST), dtype=np.uint8)

@@ -11,22 +11,19 @@ to the one before, so the embedding becomes one in which a linear rule of one fr
 others, and the fusion learns to mend its own drift.
 """
 
-import json
 import math
-import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rotoline.allocator import keep_freed_memory
-from rotoline.beside import one_ahead
-from rotoline.errors import ConfigError, WeightsError
+from rotoline.errors import WeightsError
 from rotoline.io.run_record import current_commit
 from rotoline.io.weights import read_weights, save_weights
 from rotoline.learning.losses import mask_loss
@@ -35,17 +32,12 @@ from rotoline.nets.embedding import Features
 from rotoline.nets.fast import FastNet
 from rotoline.nets.recall import Memory
 from rotoline.stages.score import Past, find_rivals
-from rotoline.training.checkpoints import Checkpointed, load_checkpoint, save_checkpoint
-from rotoline.training.clips import Clip, load_clips
+from rotoline.training.checkpoints import Checkpointed
+from rotoline.training.clips import Clip, describe, load_clips
 from rotoline.training.episodes import Episode, EpisodeMaker
 from rotoline.training.imagenet import load_imagenet_weights
-from rotoline.training.processes import (
-    average_gradients,
-    process_count,
-    process_rank,
-    start_processes,
-    stop_processes,
-)
+from rotoline.training.loop import Job, run
+from rotoline.training.processes import process_rank, start_processes, stop_processes
 
 LICENCE = "CC BY-NC 4.0 (inherited from the DAVIS training data: no commercial use)"
 
@@ -104,7 +96,7 @@ def train_to_folder(
         command: What the user typed, for the record.
     """
     keep_freed_memory()
-    start_processes()
+    start_processes(torch.device("cpu"))
     try:
         # Seeds only what is drawn here, the first weights; episodes have their own generators.
         with torch.random.fork_rng():
@@ -118,11 +110,9 @@ def train_to_folder(
         clips = load_clips(data, leave_out)
         yield from train_embedding(net, clips, config, folder)
         if process_rank() == 0:
-            videos = sum(not clip.is_still for clip in clips)
             about = {
                 "licence": LICENCE,
-                "data": f"{videos} sequences of DAVIS-2016 train, {len(clips) - videos} stills of "
-                f"DAVIS-2017 and Clothing Co-Parsing; start: {origin}",
+                "data": f"{describe(clips)}; start: {origin}",
                 "command": command,
                 "commit": current_commit(),
                 "seed": config.seed,
@@ -163,45 +153,23 @@ def train_embedding(
         the lines of the log.
 
     Raises:
-        ConfigError: The checkpoint was made with other settings.
+        ConfigError: The checkpoint was made with other settings, or the training diverged.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     # Channels last is a tenth quicker on a CPU.
     net.to(memory_format=torch.channels_last).train()
     backbone = net.embedding.backbone
     for part in (backbone._conv_stem, backbone._bn0, *backbone._blocks[: config.frozen_blocks]):
         part.requires_grad_(config.frozen_blocks == 0)
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(config.average))
-    optimizer = _make_optimizer(net, config)
-    parts = Checkpointed(net, average, optimizer)
-    start = load_checkpoint(folder, parts, config.model_dump())
     episodes = EpisodeMaker(clips, config.seed, (config.height, config.width))
-    rank, count = process_rank(), process_count()
-    steps = range(start, config.steps)
-    made = (episodes.make(step * count + rank, step / config.steps) for step in steps)
-    for step, episode in zip(steps, one_ahead(made), strict=True):
-        began = time.perf_counter()
-        scale = one_cycle(step / config.steps)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * scale
-        losses = episode_losses(net, episode, config.rival_share)
-        optimizer.zero_grad(set_to_none=True)
-        sum(losses.values()).backward()
-        average_gradients(net)
-        norm = float(nn.utils.clip_grad_norm_(net.parameters(), config.clip))
-        if not math.isfinite(norm):
-            raise ConfigError(f"the gradient is {norm} in step {step}; lower `rate` and resume")
-        optimizer.step()
-        average.update_parameters(net)
-        record = {"step": step, **{name: round(x.item(), 5) for name, x in losses.items()}}
-        record |= {"norm": round(norm, 4), "rate": scale * config.rate}
-        record["seconds"] = round(time.perf_counter() - began, 4)
-        if rank == 0:
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(record) + "\n")
-            if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-                save_checkpoint(folder, parts, step + 1, config.model_dump())
-        yield record
+    job = Job(
+        Checkpointed(net, average, _make_optimizer(net, config)),
+        config,
+        make=episodes.make,
+        losses=lambda episode: episode_losses(net, episode, config.rival_share),
+        scale=lambda step: one_cycle(step / config.steps),
+    )
+    yield from run(job, folder)
     net.load_state_dict(average.module.state_dict())
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rotoline.training.clips import Clip
+from rotoline.training.clips import Clip, draw_clip
 from rotoline.training.draw import Draw
 from rotoline.training.scenes import draw_scene
 from rotoline.training.spoil import spoil_frames, spoil_prior
@@ -50,12 +50,12 @@ class EpisodeMaker:
         """Make episode `number`; targets lie further away as `progress` goes from 0 to 1."""
         draw = Draw(torch.Generator().manual_seed(self.seed * 1_000_003 + number))
         max_gap = int(10 + 50 * min(1.0, progress * 1.5))
-        clip = _draw_clip(self.clips, draw)
+        clip = draw_clip(self.clips, draw)
         stack = draw_scene(clip, self.size, TARGETS, max_gap, draw)
         masks, others = stack[None, :, 3], torch.zeros_like(stack[None, :, 3])
         if draw.chance(PASTE_SHARE):
             # Of the same clip: a look-alike, moving on its own.
-            other_clip = clip if draw.chance(0.3) else _draw_clip(self.clips, draw)
+            other_clip = clip if draw.chance(0.3) else draw_clip(self.clips, draw)
             other = draw_scene(other_clip, self.size, TARGETS, max_gap, draw)
             stack, masks, others = _paste(stack, other, draw)
         return Episode(
@@ -70,15 +70,6 @@ class EpisodeMaker:
             recalls=draw.chance(0.9),
             coarseness=draw.one_of([2, 4, 8]) if draw.chance(0.25) else 1,
         )
-
-
-def _draw_clip(clips: list[Clip], draw: Draw) -> Clip:
-    """Two thirds from video, one third stills, half of those with several instances."""
-    videos = [clip for clip in clips if not clip.is_still]
-    people = [clip for clip in clips if clip.is_still and clip.name.startswith("clothing")]
-    others = [clip for clip in clips if clip.is_still and not clip.name.startswith("clothing")]
-    kinds = [kind for kind in (videos, videos, videos, videos, people, others) if kind]
-    return draw.one_of(draw.one_of(kinds))
 
 
 def _paste(stack: Tensor, other: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:

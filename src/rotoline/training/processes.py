@@ -9,10 +9,12 @@ import torch.distributed
 from torch import nn
 
 
-def start_processes() -> None:
-    """Join the other processes, if there are any."""
+def start_processes(device: torch.device) -> None:
+    """Join the other processes, if there are any: over NCCL for GPUs, else over Gloo."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("gloo")
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
 
 def stop_processes() -> None:
