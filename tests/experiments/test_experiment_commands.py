@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from rotoline.cli import app
 from rotoline.experiments import development_clips, measure_clips, read_results
 from rotoline.experiments.ablation import VARIANTS
+from rotoline.experiments.paper_tables import TABLE_2
 
 SMALL = ["--set", "foreground.pixels=24576"]
 
@@ -122,7 +123,7 @@ def test_ablation_measures_every_variant_as_dev_would(make_data, tmp_path):
     data, out = make_data("scooter-gray", girls=False), tmp_path / "out"
     result = experiment("ablation", data, out, "--variant", "loose:regions.threshold=0.05")
     assert result.exit_code == 0, result.output
-    names = ["full", *(name for name, _ in VARIANTS), "loose"]
+    names = ["full", *VARIANTS["fast"], "loose"]
     assert sorted(p.name for p in out.iterdir()) == sorted([*names, "ablation.md"])
     experiment("dev", data, tmp_path / "alone", "--set", "score.prior=false")
     alone, row = read_results(tmp_path / "alone"), read_results(out / "no-prior")
@@ -134,6 +135,34 @@ def test_ablation_measures_every_variant_as_dev_would(make_data, tmp_path):
     first, second = (out / "ablation.md").read_text().split("J&F of the full")
     assert list(rows_of(first))[1:] == names
     assert rows_of(second)["no-prior"][0].startswith(f"{full - prior:+.3f} [")
+    assert "learn" in read_results(out / "full").clips[0].seconds_per_stage
+
+
+def test_ablation_prints_the_tables_of_the_paper_for_its_preset(make_data, paper_weights, tmp_path):
+    data, out = make_data("tennis", girls=False), tmp_path / "out"
+    more = ["--preset", "paper", "--weights", paper_weights, "--steps", "2"]
+    result = experiment("ablation", data, out, *more, "--set", "foreground.pixels=6144")
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in out.iterdir()) == sorted(
+        ["full", *VARIANTS["paper"], "ablation.md"]
+    )
+    page = (out / "ablation.md").read_text()
+    page, seconds = page.split("## Table 3")
+    _, table = page.split("## Table 2: development, ours")
+    ours, theirs = table.split("The paper's own figures")
+    rows, printed = rows_of(ours), rows_of(theirs)
+    assert list(rows)[1:] == list(printed)[1:] == list(TABLE_2)
+    scores = read_results(out / "no-regions-propagate").clips[0].scores
+    keys = ("J&F", "J", "J recall", "F", "F recall")
+    assert rows["no-regions-propagate"] == [f"{scores[key]:.3f}" for key in keys]
+    assert printed["no-regions-propagate-tuning"] == ["0.448", "0.442", "0.528", "0.453", "0.501"]
+    full = read_results(out / "full").clips[0]
+    assert full.all_frames == 5
+    cells = rows_of(seconds)
+    assert cells["propagate"][1:] == [f"{full.seconds_per_stage['propagate'] / 5:.4f}", "0.08"]
+    assert f"{full.seconds_per_stage['learn']:.2f} s an object" in seconds
+    config = read_results(out / "full").config
+    assert (config["preset"], config["adapt"]["steps"]) == ("paper", 2)
 
 
 def test_bad_arguments_end_with_a_message_and_nothing_written(make_data, tmp_path):

@@ -264,7 +264,7 @@ from rotoline.training.clips import load_clips
 from rotoline.training.embedding import EmbeddingTraining, train_embedding
 from rotoline.training.processes import process_rank, start_processes, stop_processes
 data, out = map(Path, sys.argv[1:])
-start_processes()
+start_processes(torch.device("cpu"))
 torch.manual_seed(0)
 net = FastNet()
 config = EmbeddingTraining(steps=2, height=32, width=64)

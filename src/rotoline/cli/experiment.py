@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rotoline.cli.segment import Settings, Weights
+from rotoline.cli.segment import Budget, Preset, Settings, Steps, Weights, configure
 from rotoline.progress import Progress
 
 Data = Annotated[
@@ -35,7 +35,10 @@ Variants = Annotated[
 def dev(  # noqa: PLR0913 (each is an option)
     data: Data,
     output: Output,
+    preset: Preset = "fast",
     weights: Weights = None,
+    steps: Steps = None,
+    budget: Budget = None,
     config: Config = None,
     settings: Settings = None,
     against: Against = None,
@@ -47,20 +50,18 @@ def dev(  # noqa: PLR0913 (each is an option)
     Writes OUTPUT/table.md, results.json, worst.png, calibration.md, and with --against
     comparison.md.
     """
-    from rotoline.config import read_config
     from rotoline.experiments.clips import development_clips
     from rotoline.experiments.development import measure_development
-    from rotoline.presets import FAST
 
-    steps = measure_development(
+    progress = measure_development(
         development_clips(data, only or ()),
         output,
         weights=weights,
-        config=read_config(FAST, config, settings or []),
+        config=configure(preset, config, settings, steps, budget),
         command=["rotoline", *sys.argv[1:]],
         against=against,
     )
-    _run(steps, output)
+    _run(progress, output)
     for name in ("table.md", "calibration.md", "comparison.md"):
         if (output / name).is_file():
             _show(output / name)
@@ -69,7 +70,10 @@ def dev(  # noqa: PLR0913 (each is an option)
 def ablation(  # noqa: PLR0913 (each is an option)
     data: Data,
     output: Output,
+    preset: Preset = "fast",
     weights: Weights = None,
+    steps: Steps = None,
+    budget: Budget = None,
     config: Config = None,
     settings: Settings = None,
     variants: Variants = None,
@@ -77,22 +81,21 @@ def ablation(  # noqa: PLR0913 (each is an option)
 ) -> None:
     """Measure what each stage brings: the full configuration against variants without it.
 
+    Prints the rows of the paper's Tables 2 and 3 for the preset, beside the paper's own figures.
     Writes OUTPUT/ablation.md, and results.json of every row in a folder of its own.
     """
-    from rotoline.config import read_config
-    from rotoline.experiments.ablation import VARIANTS, measure_variants, read_variant
+    from rotoline.experiments.ablation import measure_variants, read_variant
     from rotoline.experiments.clips import development_clips
-    from rotoline.presets import FAST
 
-    steps = measure_variants(
+    progress = measure_variants(
         development_clips(data, only or ()),
         output,
         weights=weights,
-        config=read_config(FAST, config, settings or []),
+        config=configure(preset, config, settings, steps, budget),
         command=["rotoline", *sys.argv[1:]],
-        variants=(*VARIANTS, *map(read_variant, variants or ())),
+        more=[read_variant(text) for text in variants or ()],
     )
-    _run(steps, output)
+    _run(progress, output)
     _show(output / "ablation.md")
 
 

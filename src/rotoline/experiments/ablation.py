@@ -6,8 +6,9 @@ OUT/ablation.md             accuracy of every row, and the differences with thei
 OUT/VARIANT/results.json    what `rotoline experiment dev` measures, without the time
 OUT/VARIANT/clips/NAME.json one per clip, as soon as it is measured
 
-Takes two to three times as long as `dev`: features of a frame do not depend on the variant and
-are computed once, for some 1 GB of memory.
+OUT/ablation.md has the rows of the paper's Table 2 (stages left out one after another) and the
+seconds of its Table 3, beside the paper's own figures, then each thing left out alone. Takes three
+to four times as long as `dev`: what does not depend on the variant is computed once.
 """
 
 import re
@@ -31,16 +32,38 @@ from rotoline.run import check_output
 
 FULL = "full"
 
-VARIANTS = (
-    ("no-regions", "regions.enabled=false"),
-    ("no-propagate", "propagate.enabled=false"),
-    ("no-prior", "score.prior=false"),
-    ("no-recall", "score.recall=false"),
-    ("no-updates", "adapt.update_every=0"),
-    ("lone-updates", "adapt.update_lone=true"),
-    ("no-foreground", "foreground.limit=false"),
-)
-"""Name of the variant, and the setting that leaves the thing out, or puts in what is left out."""
+Settings = tuple[str, ...]
+"""Such as `regions.enabled=false`."""
+
+_WITHOUT_BOTH = ("regions.enabled=false", "propagate.enabled=false")
+
+VARIANTS: dict[str, dict[str, Settings]] = {
+    "fast": {
+        "no-regions": ("regions.enabled=false",),
+        "no-regions-propagate": _WITHOUT_BOTH,
+        # The foreground is learned in the first frame or not at all: there is no generic one.
+        "no-regions-propagate-tuning": (*_WITHOUT_BOTH, "foreground.limit=false"),
+        "no-propagate": ("propagate.enabled=false",),
+        "no-prior": ("score.prior=false",),
+        "no-recall": ("score.recall=false",),
+        "no-updates": ("adapt.update_every=0",),
+        "lone-updates": ("adapt.update_lone=true",),
+        "no-foreground": ("foreground.limit=false",),
+    },
+    "paper": {
+        "no-regions": ("regions.enabled=false",),
+        "no-regions-propagate": _WITHOUT_BOTH,
+        "no-regions-propagate-tuning": (*_WITHOUT_BOTH, "adapt.foreground=false"),
+        "no-propagate": ("propagate.enabled=false",),
+        "no-tuning": ("adapt.foreground=false",),
+        "no-foreground": ("foreground.limit=false",),
+        "script-regions": ("regions.rule=script",),
+        "memory-regions": ("regions.rule=memory",),
+        "solved-heads": ("adapt.whole=false",),
+    },
+}
+"""By preset: name of the variant, and the settings that leave the thing out, or put another in.
+The first three are those of the paper's Table 2."""
 
 
 def measure_variants(
@@ -50,9 +73,9 @@ def measure_variants(
     weights: Path | None,
     config: PipelineConfig,
     command: Sequence[str],
-    variants: Sequence[tuple[str, str]] = VARIANTS,
+    more: Sequence[tuple[str, Settings]] = (),
 ) -> Iterator[Progress]:
-    """Measure `config` and its variants on the same clips, into the new folder `output`.
+    """Measure `config` and the variants of its preset, into the new folder `output`.
 
     Args:
         clips: As `development_clips` finds them.
@@ -60,7 +83,7 @@ def measure_variants(
         weights: A weights file, or None for the one that ships.
         config: The full configuration.
         command: What the user typed, for the record.
-        variants: Names and settings, as `VARIANTS`.
+        more: Further variants: names and settings.
 
     Yields:
         Progress, once a frame and variant.
@@ -71,21 +94,23 @@ def measure_variants(
     yield Progress("reading")
     check_output(output)
     configs = {FULL: config}
-    for name, setting in variants:
+    for name, settings in (*VARIANTS[config.preset].items(), *more):
         if name in configs:
             raise InputError(f"there are two variants named {name}; give each a name of its own")
-        configs[name] = read_config(config, None, [setting])
-    model = load_model(weights)
+        configs[name] = read_config(config, None, settings)
+    model = load_model(weights, config.preset)
     done = count(1)
     total = len(configs) * sum(len(clip.frame_names) for clip in clips)
     measures: dict[str, list[ClipMeasure]] = {name: [] for name in configs}
-    with remembering(model.net) as memory:
+    with remembering(model) as (model, memory):
         for clip in clips:
             memory.forget()
             for name, variant in configs.items():
                 one = yield from counted(measuring(model, variant, clip), done, total)
-                # Only the first variant computes the features.
-                measure = one.measure.model_copy(update={"seconds_per_frame": None})
+                measure = one.measure
+                if name != FULL:  # only the first computes everything
+                    untimed = {"seconds_per_frame": None, "seconds_per_stage": None}
+                    measure = measure.model_copy(update=untimed)
                 write_record(output / name / "clips" / f"{clip.name}.json", measure)
                 measures[name].append(measure)
     rows = [
@@ -98,7 +123,7 @@ def measure_variants(
     yield Progress("done", total, total)
 
 
-def read_variant(text: str) -> tuple[str, str]:
+def read_variant(text: str) -> tuple[str, Settings]:
     """Read `name:stage.setting=value`.
 
     Raises:
@@ -110,4 +135,4 @@ def read_variant(text: str) -> tuple[str, str]:
             f"the variant {text} has no name of letters, digits, '.', '_' and '-' before a ':'; "
             "write it as loose-regions:regions.threshold=0.2"
         )
-    return name, setting
+    return name, (setting,)

@@ -9,7 +9,7 @@ OUT/worst.png         the worst frames beside their truth
 OUT/calibration.md    does the confidence tell the J? with reliability.png
 OUT/comparison.md     with --against: what changed, and whether to believe it
 
-About two and a half minutes on one core.
+About two and a half minutes on one core with the default preset.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -76,7 +76,7 @@ def measure_development(
     if against is not None:
         before = read_results(against)
         check_same_scope(before.scope, scope_of(clips))
-    model = load_model(weights)
+    model = load_model(weights, config.preset)
     done, total = count(1), sum(len(clip.frame_names) for clip in clips)
     measured: list[MeasuredClip] = []
     for clip in clips:

@@ -61,6 +61,10 @@ class ClipMeasure(BaseModel):
     objects: tuple[ObjectMeasure, ...] = Field(min_length=1)
     seconds_per_frame: float | None
     """Learning and reading included; None where it would mean nothing."""
+    seconds_per_stage: dict[str, float] | None = None
+    """Of the whole clip: `learn`, then what `rotoline.pipeline` counts; None likewise."""
+    all_frames: int | None = None
+    """How many frames were segmented, those that are not scored included."""
 
     @model_validator(mode="after")
     def _lengths_agree(self) -> "ClipMeasure":
@@ -126,13 +130,16 @@ def measuring(
 
     The first and the last frame are segmented but not scored, as in DAVIS.
     """
-    clock = Clock()
+    clock, stages = Clock(), Clock()
     count = len(clip.frame_names)
+    seconds: dict[str, float] = {}
     values = {object_id: ([], [], []) for object_id in clip.object_ids}
     worst: dict[ObjectId, tuple[int, LabelMap]] = {}
     frames = (clip.read_frame(index) for index in range(count))
-    results = model.segment(frames, clip.read_truth(0), config=config)
+    results = model.segment(frames, clip.read_truth(0), config=config, clock=stages)
     for result in _timed(results, clock):
+        if not seconds:  # nothing but learning has been counted under this name so far
+            seconds["learn"] = stages.seconds.pop("adapt")
         if 0 < result.index < count - 1:
             truth = clip.read_truth(result.index)
             for object_id, (j, f, confidence) in values.items():
@@ -153,6 +160,8 @@ def measuring(
         frames=clip.scored,
         objects=objects,
         seconds_per_frame=round(clock.seconds["segment"] / count, 4),
+        seconds_per_stage={k: round(v, 4) for k, v in (seconds | stages.seconds).items()},
+        all_frames=count,
     )
     return MeasuredClip(clip, measure, worst)
 

@@ -10,6 +10,7 @@ from rotoline.experiments.bootstrap import Interval, paired_interval
 from rotoline.experiments.calibration import Calibration, calibrate, reliability
 from rotoline.experiments.clips import DEVELOPMENT, GROUPS, MULTI_OBJECT, SYNTHETIC
 from rotoline.experiments.measure import ClipMeasure
+from rotoline.experiments.paper_tables import accuracy_rows, seconds_rows
 from rotoline.experiments.results import Results, gains
 from rotoline.training.clips import DEVELOPMENT_SPLIT
 
@@ -67,7 +68,7 @@ def comparison_table(before: Results, after: Results) -> str:
 
 
 def ablation_table(rows: Sequence[tuple[str, Results]]) -> str:
-    """The full configuration first, then each variant and what it lacks."""
+    """The full configuration first, then each variant and what it lacks; and the paper's tables."""
     (_, full), *variants = rows
     names = [name for name, _, _ in _groups(full, full)]
     columns = [f"{name}: {score}" for name in names for score in SCORES[:3]]
@@ -89,6 +90,8 @@ def ablation_table(rows: Sequence[tuple[str, Results]]) -> str:
             "J&F of the full configuration minus that of the variant, with its 95 % interval "
             "(paired bootstrap over sequences and blocks of frames); `*` where that excludes 0:",
             "\n".join(brings),
+            *(accuracy_rows(rows, group) for group in GROUPS if full.in_group(group)),
+            seconds_rows(full.clips),
         )
     ) + "\n"  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The parts of the `paper` preset: a fine-tuned ResNet-101 for every object, and a guided SPN."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -42,6 +42,14 @@ class View(NamedTuple):
     """`(1, 1, H, W)`: logits."""
     objects: Callable[[], Tensor]
     """Gives the objects' logits `(K, 1, H, W)`."""
+
+
+class Learned(Protocol):
+    """What was learned of all objects and of the foreground."""
+
+    def look(self, pixels: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """Coarse logits `(1, h, w)` of the foreground, and a function giving `(K, h, w)`."""
+        ...
 
 
 class Networks(NamedTuple):
@@ -88,7 +96,7 @@ class PaperParts:
     def __init__(
         self,
         net: PaperNet,
-        learned: Networks | Solved,
+        learned: Learned,
         config: PaperConfig,
         size: tuple[int, int],
     ):

@@ -176,7 +176,7 @@ def tune_together(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        losses.append(float(loss) / len(nets))
+        losses.append(float(loss.detach()) / len(nets))
         if not math.isfinite(losses[-1]):
             raise ConfigError(f"the loss is {losses[-1]} in step {step}; lower adapt.rate")
         yield losses[-1]
