@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch.nn import functional
 
+from rotoline.io.weights import load_paper_weights, save_weights
 from rotoline.nets.guidance import CHANNELS, GuidedPropagation
+from rotoline.nets.paper import PaperNet
 from rotoline.nets.segmentation import FEATURES, SegmentationNet, project
 
 
@@ -71,7 +73,9 @@ def test_projection_gives_each_stage_its_own_columns_and_scale():
 
 def test_frames_are_normalised_as_the_published_weights_expect(net):
     x = frames(32, 32)
-    mean, std = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    mean, std = (
+        torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
     with torch.inference_mode():
         found, expected = net.maps(x), net.backbone((x / 255 - mean) / std)
     for one, other in zip(found, expected, strict=True):
@@ -133,6 +137,22 @@ def test_maps_of_one_frame_share_its_gates(spn, scene):
         repeated = spn(scores, gates.expand(2, -1, -1, -1, -1, -1).contiguous())
     torch.testing.assert_close(both, alone, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(both, repeated, rtol=1e-4, atol=1e-5)
+
+
+def test_signed_gates_follow_the_papers_rule_and_are_kept_by_the_weights(tmp_path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = PaperNet((1, 1, 1, 1), signed=True)
+    net.propagation.guidance.gate.weight.data *= 100
+    words = dict.fromkeys(("licence", "data", "command", "commit"), "test")
+    save_weights(tmp_path / "signed.safetensors", net, {**words, "seed": 0, "steps": 0})
+    loaded, _ = load_paper_weights(tmp_path / "signed.safetensors")
+    assert loaded.propagation.is_signed
+    with torch.inference_mode():
+        gates = loaded.propagation.gates(frames(32, 64).float())
+    sums = gates.abs().sum(2)
+    assert gates.min() < 0
+    assert 0.9 < sums.max() <= 1 + 1e-6
 
 
 def test_gradients_reach_every_part_of_the_propagation_network(spn):

@@ -86,7 +86,7 @@ def load_paper_weights(path: Path) -> tuple[PaperNet, WeightsRecord]:
 
     Returns:
         The network without gradients, its propagation None where the file has none, and the
-        record. Its depth is that of the file.
+        record. Depth and kind of gates are those of the file.
 
     Raises:
         WeightsError: The file or its record is missing, damaged, or of something else.
@@ -104,7 +104,7 @@ def load_paper_weights(path: Path) -> tuple[PaperNet, WeightsRecord]:
         )
     propagates = any(name.startswith("propagation.") for name in state)
     with torch.device("meta"):
-        net = PaperNet(tuple(depths), propagates=propagates)
+        net = PaperNet(tuple(depths), propagates=propagates, signed="propagation.signed" in state)
     try:
         net.load_state_dict(state, assign=True)
     except RuntimeError as error:

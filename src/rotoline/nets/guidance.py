@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rotoline.kernels.propagation import propagate, softmax_gates
+from rotoline.kernels.propagation import propagate, signed_gates, softmax_gates
 from rotoline.nets.resnet import MEAN, STD
 
 CHANNELS = 32
@@ -83,12 +83,17 @@ class GuidedPropagation(nn.Module):
     resolution and decoded.
 
     Deviation: the gates are a softmax over the three neighbours and "take x" (its logit fixed at
-    0, which loses nothing), so every scan is a convex combination; the released layer divides by
-    the sum of absolute values, with which maps may leave their range.
+    0, which loses nothing), so every scan is a convex combination. `signed` chooses the paper's
+    rule, a sum of absolute values of at most 1, with which maps may leave their range.
+
+    Args:
+        signed: Whether gates may be negative. The weights keep it, as the empty tensor `signed`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, signed: bool = False) -> None:
         super().__init__()
+        if signed:
+            self.register_buffer("signed", torch.zeros(0))
         self.guidance = Guidance()
         self.lift = nn.Conv2d(2, CHANNELS, 4, stride=2, padding=1)
         self.decode = nn.Conv2d(CHANNELS, 64, 3, padding=1)
@@ -110,11 +115,19 @@ class GuidedPropagation(nn.Module):
         same = (parity.T.float() @ parity.float()[:, :CHANNELS]) * 2 / CHANNELS
         self.decode.weight[:, :, 1, 1] += same
         self.leave.weight[:, :, 1, 1] += parity * (8 / 64)
-        self.guidance.gate.bias -= 2.0
+        if not self.is_signed:  # signed gates are near 0 as they are
+            self.guidance.gate.bias -= 2.0
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether gates may be negative."""
+        return hasattr(self, "signed")
 
     def gates(self, frames: Tensor) -> Tensor:
         """Gates `(B, 4, 3, 32, H / 2, W / 2)` of frames `(B, 3, H, W)`: once for all objects."""
         logits = self.guidance(frames)
+        if self.is_signed:
+            return signed_gates(logits)
         # Four logits, the last of them 0, ahead of the channels.
         return softmax_gates(functional.pad(logits, (0, 0, 0, 0, 0, 0, 0, 1)))
 

@@ -13,11 +13,16 @@ class PaperNet(nn.Module):
     Args:
         blocks: As for `ResNet101`.
         propagates: Whether there is an SPN: it is trained after the foreground network.
+        signed: As for `GuidedPropagation`.
     """
 
     def __init__(
-        self, blocks: tuple[int, int, int, int] = BLOCKS, *, propagates: bool = True
+        self,
+        blocks: tuple[int, int, int, int] = BLOCKS,
+        *,
+        propagates: bool = True,
+        signed: bool = False,
     ) -> None:
         super().__init__()
         self.foreground = SegmentationNet(blocks)
-        self.propagation = GuidedPropagation() if propagates else None
+        self.propagation = GuidedPropagation(signed=signed) if propagates else None

@@ -82,6 +82,8 @@ class PropagationTraining(BaseModel):
     """Largest angle of it, in degrees."""
     shift: float = Field(0.1, ge=0)
     """Largest shift of it, as a share of width and height."""
+    signed: bool = False
+    """Whether gates are the paper's, signed, and not a softmax (`nets.guidance`)."""
     precision: Precision = "auto"
     """Of the activations: `auto` is bfloat16 on a GPU, float32 elsewhere."""
     save_every: int = Field(500, ge=1)
@@ -158,7 +160,7 @@ def begin(config: PropagationTraining, start: Path | None) -> tuple[GuidedPropag
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        net = GuidedPropagation()
+        net = GuidedPropagation(signed=config.signed)
     if start is None:
         return net, "nothing"
     record, state = read_weights(start)
@@ -171,8 +173,9 @@ def begin(config: PropagationTraining, start: Path | None) -> tuple[GuidedPropag
             net.guidance.encoder.load_state_dict(state)
     except RuntimeError as error:
         raise WeightsError(
-            f"{start} holds neither a VGG-16 nor a propagation network; start from vgg16-imagenet, "
-            "vgg16-hed, from the weights of a former training, or from nothing"
+            f"{start} holds neither a VGG-16 nor a propagation network with the same kind of "
+            "gates; start from vgg16-imagenet, vgg16-hed, from the weights of a former training, "
+            "or from nothing"
         ) from error
     return net, f"{record.name}, {record.sha256[:16]}"
 
