@@ -75,9 +75,12 @@ def test_every_stage_shows_its_place_in_the_picture():
 
 def test_method_page_names_code_that_exists():
     page = (SOURCE.parent.parent / "docs" / "method.md").read_text()
-    named = re.findall(r"`([a-z_/]+\.py):([A-Za-z_.]+)`", page)
-    assert len(named) >= 10
-    for file, function in named:
-        tree = ast.parse((SOURCE / file).read_text())
-        names = {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-        assert function.split(".")[-1] in names, f"{file}:{function}"
+    named = re.findall(r"`([^`\s]+\.py):([^`\s]+)`", page)
+    assert len(named) >= 40
+    definitions = (ast.FunctionDef, ast.ClassDef)
+    for file, name in named:
+        inner = ast.parse((SOURCE / file).read_text())
+        for part in name.split("."):
+            found = {node.name: node for node in inner.body if isinstance(node, definitions)}
+            assert part in found, f"{file}:{name}"
+            inner = found[part]

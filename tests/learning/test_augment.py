@@ -92,7 +92,7 @@ def test_views_stay_within_their_ranges_and_use_them():
 
 
 def test_ranges_of_the_released_layer_are_the_default():
-    assert PAPER == Ranges(0.05, 5.0, 0.1, 1 / 3001)
+    assert Ranges(0.05, 5.0, 0.1, 1 / 3001) == PAPER
     for view in drawn(300):
         zoom, angle, shift, _ = parts_of(view)
         assert abs(zoom - 1) <= 0.05 + 1e-4

@@ -131,9 +131,7 @@ def test_missing_compiler_is_said(net, marked, monkeypatch):
 
     monkeypatch.setattr(torch, "compile", compiled)
     config = QUICK.model_copy(update={"compile": True})
-    with pytest.raises(
-        ConfigError, match=r"found\); torch.compile needs a C\+\+ compiler"
-    ):
+    with pytest.raises(ConfigError, match=r"found\); torch.compile needs a C\+\+ compiler"):
         fine_tune(net, marked, config, 0, ignore)
 
 
