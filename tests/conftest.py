@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from rotoline.io.masks import write_mask
+from rotoline.io.weights import save_weights
+from rotoline.nets.paper import PaperNet
 from rotoline.presets import FAST
 
 COLOURS = ((235, 80, 40), (40, 90, 235), (240, 220, 60))
@@ -17,6 +20,20 @@ def small():
     """The default configuration at a small working size."""
     quick = FAST.foreground.model_copy(update={"pixels": 128 * 192})
     return FAST.model_copy(update={"foreground": quick})
+
+
+@pytest.fixture(scope="session")
+def paper_weights(tmp_path_factory):
+    """Weights of a shallow network of the preset `paper`, untrained."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = PaperNet((1, 1, 1, 1)).requires_grad_(False)
+    for layer in (net.foreground.feat, net.foreground.score):
+        layer.weight *= 20  # as drawn they are so small that nothing is learned in a few steps
+    path = tmp_path_factory.mktemp("weights") / "paper.safetensors"
+    words = dict.fromkeys(("licence", "data", "command", "commit"), "test")
+    save_weights(path, net, {**words, "seed": 0, "steps": 0})
+    return path
 
 
 @pytest.fixture

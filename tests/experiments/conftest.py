@@ -2,13 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from rotoline.api import load_model
 from rotoline.io.masks import write_mask
-from rotoline.io.weights import save_weights
-from rotoline.nets.paper import PaperNet
 
 DAVIS = "davis-2016-train"
 
@@ -16,18 +13,6 @@ DAVIS = "davis-2016-train"
 @pytest.fixture(scope="module")
 def model():
     return load_model()
-
-
-@pytest.fixture(scope="module")
-def paper_weights(tmp_path_factory):
-    """Weights of a shallow network of the preset `paper`, as drawn."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = PaperNet((1, 1, 1, 1))
-    path = tmp_path_factory.mktemp("weights") / "paper.safetensors"
-    words = dict.fromkeys(("licence", "data", "command", "commit"), "test")
-    save_weights(path, net, {**words, "seed": 0, "steps": 0})
-    return path
 
 
 @pytest.fixture
