@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from PIL import Image
 
 from rotoline.training.clips import Clip
 from rotoline.training.draw import Draw
@@ -22,3 +23,21 @@ def clips(make_clip):
 def draw_from():
     """A function that makes a `Draw` of a seed."""
     return lambda seed: Draw(torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def write_data():
+    """A function that writes clips into a folder of training data."""
+
+    def write(folder, clips):
+        for clip in clips:
+            frames = folder / "davis-2016-train" / "JPEGImages" / "480p" / clip.name
+            masks = folder / "davis-2016-train" / "Annotations" / "480p" / clip.name
+            frames.mkdir(parents=True)
+            masks.mkdir(parents=True)
+            for index, (frame, label) in enumerate(zip(clip.frames, clip.labels, strict=True)):
+                picture = Image.fromarray(frame.permute(1, 2, 0).numpy())
+                picture.save(frames / f"{index:05d}.jpg")
+                Image.fromarray(label.numpy() > 0).save(masks / f"{index:05d}.png")
+
+    return write

@@ -7,7 +7,6 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from rotoline.errors import ConfigError, InputError, WeightsError
@@ -202,19 +201,7 @@ def test_rate_rises_and_falls_once():
     assert rates[-1] == pytest.approx(0, abs=1e-9)
 
 
-def write_data(folder, clips):
-    for clip in clips:
-        frames = folder / "davis-2016-train" / "JPEGImages" / "480p" / clip.name
-        masks = folder / "davis-2016-train" / "Annotations" / "480p" / clip.name
-        frames.mkdir(parents=True)
-        masks.mkdir(parents=True)
-        for index, (frame, label) in enumerate(zip(clip.frames, clip.labels, strict=True)):
-            picture = Image.fromarray(frame.permute(1, 2, 0).numpy())
-            picture.save(frames / f"{index:05d}.jpg")
-            Image.fromarray(label.numpy() > 0).save(masks / f"{index:05d}.png")
-
-
-def test_data_folder_is_read_without_what_is_left_out(clips, tmp_path):
+def test_data_folder_is_read_without_what_is_left_out(clips, tmp_path, write_data):
     write_data(tmp_path, clips)
     found = load_clips(tmp_path, leave_out=["a"])
     assert [clip.name for clip in found] == ["b"]
@@ -223,7 +210,7 @@ def test_data_folder_is_read_without_what_is_left_out(clips, tmp_path):
         load_clips(tmp_path / "none", ())
 
 
-def test_command_trains_and_writes_weights_that_load(clips, tmp_path, monkeypatch):
+def test_command_trains_and_writes_weights_that_load(clips, tmp_path, monkeypatch, write_data):
     write_data(tmp_path, clips)
     monkeypatch.setattr(embedding, "load_imagenet_weights", lambda backbone: None)
     from typer.testing import CliRunner
@@ -275,7 +262,7 @@ stop_processes()
 """
 
 
-def test_two_processes_train_one_network(clips, tmp_path):
+def test_two_processes_train_one_network(clips, tmp_path, write_data):
     write_data(tmp_path, clips)
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]

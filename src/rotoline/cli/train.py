@@ -51,7 +51,7 @@ def embedding(
     """Train the networks of the fast preset; run it again to resume.
 
     Writes OUTPUT/log.jsonl, OUTPUT/checkpoint.safetensors, and at the end OUTPUT/fast.safetensors
-    with its record. On several processes: torchrun --nproc-per-node N -m rotoline train ...
+    with its record. On several processes: torchrun --nproc-per-node N -m rotoline -- train ...
     """
     from rotoline.config import read_config
     from rotoline.training.embedding import EmbeddingTraining, train_to_folder
@@ -74,7 +74,7 @@ def foreground(
 
     Writes OUTPUT/log.jsonl, OUTPUT/checkpoint.safetensors, and at the end
     OUTPUT/foreground.safetensors with its record. The defaults are the paper's schedule. On several
-    GPUs or processes: torchrun --nproc-per-node N -m rotoline train ...
+    GPUs or processes: torchrun --nproc-per-node N -m rotoline -- train ...
     """
     from rotoline.config import read_config
     from rotoline.io.fetch import find_weights
@@ -104,7 +104,7 @@ def propagation(
 
     Writes OUTPUT/log.jsonl, OUTPUT/checkpoint.safetensors, and at the end OUTPUT/paper.safetensors
     with its record: both networks, ready for `rotoline segment --preset paper --weights`. On
-    several GPUs or processes: torchrun --nproc-per-node N -m rotoline train ...
+    several GPUs or processes: torchrun --nproc-per-node N -m rotoline -- train ...
     """
     from rotoline.config import read_config
     from rotoline.io.fetch import find_weights

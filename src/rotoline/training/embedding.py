@@ -2,7 +2,7 @@
 
     rotoline train embedding --data DATA --output runs/embedding --leave-out development
 
-`torchrun --nproc-per-node 2 -m rotoline train embedding ...` runs the same on several processes.
+`torchrun --nproc-per-node 2 -m rotoline -- train embedding ...` runs the same on several processes.
 Time and what to expect are in docs/training.md.
 
 The embedding is trained through the closed-form solver: in every step a rule is fitted on the

@@ -2,7 +2,7 @@
 
     rotoline train foreground --data DATA --output runs/foreground --start resnet101-imagenet
 
-`torchrun --nproc-per-node N -m rotoline train foreground ...` runs the same on N GPUs, or on N
+`torchrun --nproc-per-node N -m rotoline -- train foreground ...` runs the same on N GPUs, or on N
 processes of the CPU. The defaults are the paper's schedule; what to change where there is less
 time, and how long it takes, is in docs/training.md.
 """
