@@ -19,14 +19,11 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-import safetensors.torch
-from torch import Tensor
-
 from rotoline.errors import OutputError, WeightsError
-from rotoline.io.atomic import ADVICE, replacing, write_text
+from rotoline.io.atomic import ADVICE
 from rotoline.io.published import Published, check_reader, convert, read_registry
 from rotoline.io.run_record import current_commit
-from rotoline.io.weights import WeightsRecord, read_weights
+from rotoline.io.weights import read_weights, write_weights
 
 SECONDS_OF_SILENCE = 30.0
 """After which a connection counts as broken."""
@@ -140,7 +137,7 @@ def fetch(entry: Published, folder: Path) -> Iterator[FetchStep]:
         yield FetchStep("checking", entry.bytes, entry.bytes)
         _check(entry, part)
         yield FetchStep("converting", entry.bytes, entry.bytes)
-        _save(entry, convert(entry, part), path)
+        write_weights(path, convert(entry, part), _about(entry))
         part.unlink()
     yield FetchStep("done", entry.bytes, entry.bytes)
 
@@ -258,23 +255,17 @@ def _check(entry: Published, part: Path) -> None:
     )
 
 
-def _save(entry: Published, tensors: dict[str, Tensor], path: Path) -> None:
-    """Write the weights, then their record."""
-    data = safetensors.torch.save(tensors)
-    record = WeightsRecord(
-        name=entry.name,
-        sha256=hashlib.sha256(data).hexdigest(),
-        bytes=len(data),
-        licence=entry.licence,
-        data=_origin(entry),
-        command=f"rotoline weights fetch {entry.name}",
-        commit=current_commit(),
-        seed=0,
-        steps=0,
-    )
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
-    write_text(path.with_suffix(".json"), record.model_dump_json(indent=2) + "\n")
+def _about(entry: Published) -> dict[str, str | int]:
+    """What the record of the converted weights says."""
+    return {
+        "name": entry.name,
+        "licence": entry.licence,
+        "data": _origin(entry),
+        "command": f"rotoline weights fetch {entry.name}",
+        "commit": current_commit(),
+        "seed": 0,
+        "steps": 0,
+    }
 
 
 @contextmanager

@@ -49,10 +49,21 @@ def save_weights(path: Path, net: nn.Module, about: dict[str, str | int]) -> Wei
         about: The fields of the record that cannot be computed.
     """
     tensors = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    return write_weights(path, tensors, about | {"name": path.stem})
+
+
+def write_weights(
+    path: Path, tensors: dict[str, Tensor], about: dict[str, str | int]
+) -> WeightsRecord:
+    """Write tensors as they are, then their record: weights without it count as absent.
+
+    Args:
+        path: As for `save_weights`.
+        tensors: By name.
+        about: The fields of the record that cannot be computed, the name included.
+    """
     data = safetensors.torch.save(tensors)
-    record = WeightsRecord(
-        name=path.stem, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), **about
-    )
+    record = WeightsRecord(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), **about)
     with replacing(path) as temporary:
         temporary.write_bytes(data)
     write_text(path.with_suffix(".json"), record.model_dump_json(indent=2) + "\n")

@@ -95,8 +95,8 @@ def solve_heads(
     Source:
         Paper, equation 1, and its head. Deviations: the backbone is frozen; pixels are those at
         1/8, with soft targets; the weights of an object are divided by their sum, the ridge is on
-        standardised channels in place of weight decay 5e-4 on the two layers; converged in place of
-        a number of steps. L-BFGS: Liu and Nocedal, 1989.
+        standardised channels in place of weight decay 5e-4 on the two layers; steps until the
+        gradient is small, or a limit, in place of a schedule. L-BFGS: Liu and Nocedal, 1989.
     """
     if damping < 0 or iterations < 0:
         raise InputError(
@@ -195,7 +195,9 @@ class Problem:
         inverses = []
         for stage, (factor, scale) in enumerate(zip(self.factors, SCALES, strict=True)):
             pixels = [scale * factor[:, None] * maps[stage][0].flatten(1) for maps in self.maps]
-            covariance = torch.stack([torch.cov(part, correction=0) for part in pixels]).mean(0)
+            covariance = torch.stack(
+                [torch.atleast_2d(torch.cov(part, correction=0)) for part in pixels]
+            ).mean(0)
             covariance.mul_(0.25).diagonal().add_(max(self.damping, LEAST_CURVATURE))
             inverses.append(torch.cholesky_inverse(torch.linalg.cholesky(covariance)))
         return inverses
