@@ -170,6 +170,19 @@ def test_every_marked_frame_is_learned_from(marked):
     assert seen == {10, 20, 30}
 
 
+def test_an_object_learns_only_from_frames_that_show_it(net, marked):
+    """What a frame shows that its user did not mark is not called background."""
+    frame, masks = marked[0]
+    other = Marked(255 - frame, torch.stack((torch.zeros_like(masks[0]), masks[1])))
+    both = fine_tune(net, [marked[0], other], QUICK, 0, ignore)
+    alone = fine_tune(net, marked, QUICK, 0, ignore)
+    assert is_same(copied(both[0]), copied(alone[0]))
+    assert not is_same(copied(both[1]), copied(alone[1]))
+    hidden = Marked(frame, torch.zeros_like(masks))
+    nothing = fine_tune(net, [hidden], QUICK.model_copy(update={"weight_decay": 0.0}), 0, ignore)
+    assert is_same(copied(nothing[0]), copied(net))
+
+
 def test_every_step_is_reported(net, marked):
     told = []
     config = QUICK.model_copy(update={"steps": 2})
@@ -185,7 +198,7 @@ def losses_by_step(net, marked, config, seconds=0.0):
     one = fine_tune(net, marked, QUICK.model_copy(update={"steps": 1}), 0, ignore)[0]
     one.requires_grad_(True).train()
     view = Marked(marked[0].frame, marked[0].masks[:1])
-    return list(tune_together([one], lambda step: view, config, seconds))
+    return list(tune_together([one], lambda step: [view], config, seconds))
 
 
 def test_rate_is_halved_at_equal_distances(net, marked, monkeypatch):
@@ -283,5 +296,9 @@ def test_rows_are_the_objects_and_their_union():
     assert list(found) == [3]
     assert found[3].tolist() == [[[1, 0, 0]], [[0, 1, 0]], [[1, 1, 0]]]
     assert torch.equal(rows_of(masks, foreground=False)[3], masks[3])
+    masks[7] = torch.tensor([[[0.0, 0.0, 0.0]], [[0.0, 1.0, 1.0]]])
+    whole, part = rows_of(masks, foreground=True).values()
+    assert (whole[2].any(), part[2].any()) == (True, False)  # the union of a part is not known
+    assert rows_of({7: masks[7]}, foreground=True)[7][2].tolist() == [[0, 1, 1]]
     one = {0: masks[3][:1]}
     assert torch.equal(rows_of(one, foreground=True)[0], one[0])

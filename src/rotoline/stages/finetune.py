@@ -105,7 +105,7 @@ def fine_tune(
         net: Where all start from; stays as it is.
         marked: The frames to learn from, on the device of the net.
         config: The schedule.
-        seed: Decides the augmented views; every network sees the same ones.
+        seed: Decides the augmented views, the same ones for all masks that the same frames show.
         report: Is told of every step.
 
     Returns:
@@ -121,14 +121,14 @@ def fine_tune(
     """
     rows = marked[0].masks.shape[0]
     nets = [copy.deepcopy(net).requires_grad_(True).train() for _ in range(rows)]
+    shown = [frames_of(row, marked) for row in range(rows)]
     done = 0
     for first in range(0, rows, config.together):
         some = slice(first, first + config.together)
         group = nets[some]
 
-        def make(step: int, some: slice = some) -> Marked:
-            frame, masks = sample(marked, config.ranges, seed, step)
-            return Marked(frame, masks[some])
+        def make(step: int, some: slice = some) -> list[Marked]:
+            return [sample(frames, config.ranges, seed, step) for frames in shown[some]]
 
         seconds = config.budget * len(group) / rows
         for _ in tune_together(group, make, config, seconds):
@@ -136,6 +136,15 @@ def fine_tune(
             report(min(done, rows * config.steps), rows * config.steps)
         done = (first + len(group)) * config.steps
     return [one.requires_grad_(False).eval() for one in nets]
+
+
+def frames_of(row: int, marked: list[Marked]) -> list[Marked]:
+    """The frames that show one mask, with that mask `(1, H, W)` alone: it learns from no other.
+
+    All frames, which teach nothing, if none shows it.
+    """
+    alone = [Marked(frame, masks[row : row + 1]) for frame, masks in marked]
+    return [one for one in alone if one.masks.any()] or alone
 
 
 def sample(marked: list[Marked], ranges: Ranges, seed: int, step: int) -> Marked:
@@ -149,7 +158,7 @@ def sample(marked: list[Marked], ranges: Ranges, seed: int, step: int) -> Marked
 
 def tune_together(
     nets: list[SegmentationNet],
-    make: Callable[[int], Marked],
+    make: Callable[[int], list[Marked]],
     config: FineTuneConfig,
     seconds: float,
 ) -> Iterator[float]:
@@ -157,7 +166,7 @@ def tune_together(
 
     Args:
         nets: N networks.
-        make: The view of a step, with N masks.
+        make: The views of a step, one for each network.
         config: The schedule.
         seconds: What it may take; 0 for no limit.
 
@@ -170,14 +179,14 @@ def tune_together(
     )
     device = parameters[0].device
     steps, began, losses = config.steps, time.perf_counter(), []
-    for step, view in enumerate(one_ahead(map(make, itertools.count()))):
+    for step, views in enumerate(one_ahead(map(make, itertools.count()))):
         every = math.ceil(steps / (config.halvings + 1))
         optimizer.param_groups[0]["lr"] = schedule.halved(config.rate, step, every)
         with autocast(device, config.precision):
-            logits = _forward(forward, view.frame, compiled=config.compile)
+            frames = torch.stack([view.frame for view in views])
+            logits = _forward(forward, frames, compiled=config.compile)
         loss = sum(
-            class_balanced_loss(one, mask[None])
-            for one, mask in zip(logits, view.masks, strict=True)
+            class_balanced_loss(one, view.masks) for one, view in zip(logits, views, strict=True)
         )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -200,22 +209,24 @@ def tune_together(
 def _as_one(
     nets: list[SegmentationNet], *, compiled: bool
 ) -> tuple[Callable[[Tensor], Tensor], list[Tensor], Callable[[], None]]:
-    """N networks as one function of a frame to `(N, 1, 2, H, W)`, its parameters, and a last step.
+    """N networks as one function of N frames, its parameters, and a last step.
 
     One network runs as it is; several run side by side on stacked parameters.
     """
     if len(nets) == 1:
         run = torch.compile(nets[0]) if compiled else nets[0]
-        return lambda frame: run(frame)[None], list(nets[0].parameters()), lambda: None
+        return lambda frames: run(frames[0])[None], list(nets[0].parameters()), lambda: None
     stacked, buffers = torch.func.stack_module_state(nets)
     skeleton = copy.deepcopy(nets[0]).to("meta")
 
-    def forward(frame: Tensor) -> Tensor:
-        def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
+    def forward(frames: Tensor) -> Tensor:
+        def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], frame: Tensor) -> Tensor:
             return torch.func.functional_call(skeleton, (parameters, buffers), (frame,))
 
-        with _HalfConvolutions() if torch.is_autocast_enabled(frame.device.type) else nullcontext():
-            return torch.func.vmap(one)(stacked, buffers)
+        with (
+            _HalfConvolutions() if torch.is_autocast_enabled(frames.device.type) else nullcontext()
+        ):
+            return torch.func.vmap(one)(stacked, buffers, frames)
 
     @torch.no_grad()
     def finish() -> None:
@@ -292,8 +303,13 @@ def solve_objects(
 def rows_of(masks: Mapping[int, Tensor], *, foreground: bool) -> dict[int, Tensor]:
     """Masks `(K, H, W)` by frame with their union as the last row where that is wanted.
 
-    One object is its own union, so that nothing is learned twice.
+    One object is its own union, so that nothing is learned twice. The union of a frame that does
+    not show all objects is not known, and empty, unless that is so in every frame.
     """
     if not foreground or len(next(iter(masks.values()))) == 1:
         return dict(masks)
-    return {i: torch.cat((part, part.amax(0, keepdim=True))) for i, part in masks.items()}
+    whole = {i: bool(part.flatten(1).any(1).all()) for i, part in masks.items()}
+    known = {i: is_whole or not any(whole.values()) for i, is_whole in whole.items()}
+    return {
+        i: torch.cat((part, part.amax(0, keepdim=True) * known[i])) for i, part in masks.items()
+    }
