@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import numpy as np
 import pytest
@@ -55,6 +56,19 @@ def run(weights, make_clip, *settings, frames=3, ids=(3, 8)):
     return list(load_model(weights, "paper").segment(pictures, labels[0], config=config)), labels
 
 
+@pytest.fixture(scope="module")
+def plain(paper_weights):
+    """A function giving the results of the quick configuration as it is, computed once."""
+    kept = []
+
+    def give(make_clip):
+        if not kept:
+            kept.extend(run(paper_weights, make_clip)[0])
+        return kept
+
+    return give
+
+
 def test_command_learns_follows_and_can_be_repeated(clip, paper_weights, tmp_path, overlap):
     out, again = tmp_path / "out", tmp_path / "again"
     result = segment(clip, out, "--preset", "paper", "--weights", paper_weights)
@@ -84,14 +98,13 @@ def test_command_learns_follows_and_can_be_repeated(clip, paper_weights, tmp_pat
         "regions.rule=memory",
     ],
 )
-def test_every_box_can_be_left_out_or_changed(setting, paper_weights, make_clip):
+def test_every_box_can_be_left_out_or_changed(setting, plain, paper_weights, make_clip):
     results, labels = run(paper_weights, make_clip, setting)
     assert len(results) == len(labels)
     for result in results:
         assert set(np.unique(result.labels)) <= {0, 3, 8}
         assert result.confidence.keys() == {3, 8}
-    plain, _ = run(paper_weights, make_clip)
-    assert any((a.logits != b.logits).any() for a, b in zip(results, plain, strict=True))
+    assert any((a.logits != b.logits).any() for a, b in zip(results, plain(make_clip), strict=True))
 
 
 def test_solved_heads_follow_their_objects(paper_weights, make_clip, overlap):
@@ -120,8 +133,10 @@ def test_objects_in_one_batch_come_out_the_same(paper_weights, make_clip):
 
 def test_a_budget_ends_the_learning_and_not_the_run(clip, paper_weights, tmp_path):
     paper = ("--preset", "paper", "--weights", paper_weights)
-    result = segment(clip, tmp_path / "out", *paper, "--budget", "0.3", "--steps", "1000000")
+    began = time.perf_counter()
+    result = segment(clip, tmp_path / "out", *paper, "--budget", "0.3", "--steps", "1000")
     assert result.exit_code == 0, words_of(result)
+    assert time.perf_counter() - began < 60  # a thousand steps for three networks take minutes
     assert len(masks_in(tmp_path / "out")) == 4
 
 
@@ -138,7 +153,11 @@ def test_mismatches_are_refused_before_anything_is_written(clip, paper_weights, 
         ),
         "holds another network": ("--weights", paper_weights),
         "hold no propagation network; train one": ("--preset", "paper", "--weights", half),
-        "has no steps or budget": ("--steps", "5"),
+        "preset fast solves its objects": ("--budget", "5"),
+        "solved heads (adapt.whole=false) have no steps": (
+            *("--preset", "paper", "--weights", paper_weights),
+            *("--steps", "5", "--set", "adapt.whole=false"),
+        ),
     }
     for message, more in cases.items():
         settings = () if "paper" not in more else QUICK

@@ -59,11 +59,13 @@ def test_foreground_training_resumes_bit_for_bit(clips, tmp_path, measures):
     net, config = foreground_net(measures)
     whole = list(train_foreground(net, clips, config, tmp_path / "whole"))
     cut, _ = foreground_net(measures)
-    list(islice(train_foreground(cut, clips, config, tmp_path / "cut"), 3))
+    list(islice(train_foreground(cut, clips, config, tmp_path / "cut"), 3))  # saved after 2
     again, _ = foreground_net(measures)
     rest = list(train_foreground(again, clips, config, tmp_path / "cut"))
     assert [record["step"] for record in rest] == [2, 3]
     assert [r["loss"] for r in rest] == [r["loss"] for r in whole[2:]]
+    lines = (tmp_path / "cut" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [0, 1, 2, 3]
     assert_same(net.state_dict(), again.state_dict())
     assert_same(load_file(tmp_path / "whole" / NAME), load_file(tmp_path / "cut" / NAME))
     start, _ = foreground_net(measures)

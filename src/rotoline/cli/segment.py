@@ -104,4 +104,10 @@ def configure(
             f"the preset {preset} solves its objects in closed form and has no steps or budget; "
             "leave out --steps and --budget, or add --preset paper"
         )
-    return read_config(preset_config(preset), file, [*(settings or []), *given])
+    config = read_config(preset_config(preset), file, [*(settings or []), *given])
+    if given and not config.adapt.whole:
+        raise ConfigError(
+            "solved heads (adapt.whole=false) have no steps or budget; leave out --steps and "
+            "--budget, or fine-tune whole networks with adapt.whole=true"
+        )
+    return config

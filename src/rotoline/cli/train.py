@@ -135,9 +135,10 @@ def _command() -> str:
 
 def _show(records: Iterator[dict], steps: int, names: tuple[str, ...]) -> None:
     from rotoline.cli.terminal import console
+    from rotoline.training.processes import process_rank
 
     out = console()
     for record in records:
-        if record["step"] % 50 == 0:
+        if record["step"] % 50 == 0 and process_rank() == 0:
             losses = ", ".join(f"{name} {record[name]:.3f}" for name in names)
             out.print(f"step {record['step']}/{steps}: {losses}, {record['seconds']:.2f} s")

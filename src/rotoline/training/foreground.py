@@ -75,7 +75,8 @@ class ForegroundTraining(BaseModel):
     shift: float = Field(0.1, ge=0)
     """Largest shift of it, as a share of width and height."""
     measure_statistics: bool = False
-    """Whether batch norms measure statistics; only for a start from nothing, with a large batch."""
+    """Whether batch norms measure statistics; only for a start from nothing, with a large batch.
+    Of several processes the first one's are kept."""
     precision: Precision = "auto"
     """Of the activations: `auto` is bfloat16 on a GPU, float32 elsewhere."""
     save_every: int = Field(500, ge=1)

@@ -62,6 +62,8 @@ def run(job: Job, folder: Path) -> Iterator[dict]:
     config, optimizer = job.config, job.parts.optimizer
     start = load_checkpoint(folder, job.parts, config.model_dump())
     rank, count = process_rank(), process_count()
+    if rank == 0:
+        _cut_log(folder / "log.jsonl", start)
     steps = range(start, config.steps)
     made = (job.make(step * count + rank, step / config.steps) for step in steps)
     for step, sample in zip(steps, one_ahead(made), strict=True):
@@ -88,3 +90,10 @@ def run(job: Job, folder: Path) -> Iterator[dict]:
             if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
                 save_checkpoint(folder, job.parts, step + 1, config.model_dump())
         yield record
+
+
+def _cut_log(log: Path, step: int) -> None:
+    """Drop the lines of steps that were lost with the last checkpoint: they come again."""
+    if log.is_file():
+        lines = log.read_text().splitlines(keepends=True)[:step]
+        log.write_text("".join(line for line in lines if line.endswith("\n")))
