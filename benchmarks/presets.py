@@ -121,7 +121,10 @@ def print_table(lines):
         learning = f"{line['seconds_learning']:.1f} s"
         if "schedule_hours" in line:
             learning = f"{line['schedule_hours']:.1f} h (extrapolated)"
-        cells = (line["preset"], line["objects"], " ".join(f"`{s}`" for s in line["settings"]))
+        own = [
+            s for s in line["settings"] if not s.startswith(("adapt.steps", "foreground.pixels"))
+        ]
+        cells = (line["preset"], line["objects"], " ".join(f"`{s}`" for s in own))
         step = line.get("seconds_per_step", "")
         print(f"| {' | '.join(map(str, cells))} | {learning} | "
               f"{line['seconds_per_frame_median']:.3f} | {step} |")  # fmt: skip
