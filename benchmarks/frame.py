@@ -76,16 +76,16 @@ def measure(frames, objects, *, keep_memory):
     imported = time.perf_counter() - STARTED
 
     from rotoline import api
-    from rotoline.clock import Clock
+    from rotoline.runtime.timing import StageTimer
 
     if not keep_memory:
         api.keep_freed_memory = lambda: False
     model = api.load_model()
-    clock = Clock()
+    timer = StageTimer()
     loaded = time.perf_counter() - STARTED
     clip, marks = read_clip(), make_marks(objects)
     called = time.perf_counter()
-    results = model.segment(play(clip, frames), marks, clock=clock)
+    results = model.segment(play(clip, frames), marks, timer=timer)
     next(results)
     first = time.perf_counter()
     times = []
@@ -94,7 +94,7 @@ def measure(frames, objects, *, keep_memory):
         now = time.perf_counter()
         times.append(now - last)
         last = now
-    stages = {name: round(seconds / len(times), 5) for name, seconds in clock.seconds.items()}
+    stages = {name: round(seconds / len(times), 5) for name, seconds in timer.seconds.items()}
     line = {
         "objects": objects,
         "frames": frames,
@@ -121,7 +121,7 @@ def measure_resnet(passes):
     import torch
 
     from resnet import seconds_of_a_pass
-    from rotoline.allocator import keep_freed_memory
+    from rotoline.runtime.allocator import keep_freed_memory
 
     keep_freed_memory()
     seconds = seconds_of_a_pass(480, 864, passes)

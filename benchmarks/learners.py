@@ -6,7 +6,7 @@ Learned from is the first frame of each development sequence and its affine view
 `paper` preset does with `adapt.whole=false`. Both learners minimise one objective, equation 1 at
 1/8 with the ridge of learning/logistic.py:
 
-- convex: `solve_heads`, from zeros, with a limit of 10, 30 and 100 iterations
+- convex: `fit_linear_probe`, from zeros, with a limit of 10, 30 and 100 iterations
 - SGD: momentum .9 on the two 1x1 layers of the network, from the generic head; one view a step, in
   turn. Of the learning rates the one with the lowest objective is shown, and the time is that of
   its run alone: the search costs as many times more
@@ -25,13 +25,13 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from rotoline.experiments.clips import DEVELOPMENT, development_clips
-from rotoline.io.weights import load_paper_weights
-from rotoline.learning.augment import draw_affine, generator_for, warp_together
-from rotoline.learning.logistic import Heads, Problem, apply_heads, objective, solve_heads
+from rotoline.evaluation.development_clips import DEVELOPMENT, development_clips
+from rotoline.weights.files import load_paper_weights
+from rotoline.learning.augmentation import sample_affine, generator_for, warp_together
+from rotoline.systems.paper.linear_probe import LinearProbe, Problem, predict_probe, objective, fit_linear_probe
 from rotoline.metrics import region_similarity
-from rotoline.nets.segmentation import project
-from rotoline.stages.finetune import FineTuneConfig
+from rotoline.systems.paper.segmentation import project
+from rotoline.systems.paper.fine_tuning import FineTuneConfig
 from rotoline.stages.foreground import to_tensor, working_size
 
 CONFIG = FineTuneConfig()
@@ -69,7 +69,7 @@ def make_views(net, clip, size):
     frame = to_tensor(clip.read_frame(0), size)
     views = [(net.maps(frame), masks)]
     for number in range(1, CONFIG.views):
-        affine = draw_affine(generator_for(0, number), size, CONFIG.ranges)
+        affine = sample_affine(generator_for(0, number), size, CONFIG.ranges)
         warped, targets = warp_together(frame, masks, affine)
         views.append((net.maps(warped), targets))
     return views
@@ -90,7 +90,7 @@ def score(heads, later, object_ids):
     """Mean J of the raw maps, of all objects."""
     overlaps = []
     for maps, truth in later:
-        logits = apply_heads(heads, maps)[None]
+        logits = predict_probe(heads, maps)[None]
         full = functional.interpolate(
             logits, size=tuple(truth.shape), mode="bilinear", align_corners=False
         )[0]
@@ -104,7 +104,7 @@ def score(heads, later, object_ids):
 def as_heads(feat, feat_bias, score_weight, score_bias):
     """Two layers as the one head `(1, 3584)` that they are: foreground minus background."""
     difference = (score_weight[1] - score_weight[0])[None]
-    return Heads(
+    return LinearProbe(
         difference @ feat, (difference @ feat_bias[:, None])[0] + score_bias[1:] - score_bias[:1]
     )
 
@@ -132,7 +132,7 @@ def descend(net, views, rate, steps):
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         optimizer.step()
-    return Heads(*(part.detach() for part in as_heads(*parameters)))
+    return LinearProbe(*(part.detach() for part in as_heads(*parameters)))
 
 
 def best_descent(net, views, steps):
@@ -162,7 +162,7 @@ def steps_taken(views, iterations):
 
     Problem.gradient = counting
     try:
-        solve_heads(views, damping=CONFIG.damping, iterations=iterations)
+        fit_linear_probe(views, damping=CONFIG.damping, iterations=iterations)
     finally:
         Problem.gradient = gradient
     return count - 2
@@ -185,10 +185,10 @@ def compare(net, clip, pixels):
     for steps in STEPS:
         _, seconds, rate, heads = best_descent(net, views, steps)
         results.append(result(f"SGD, {steps} steps", heads, seconds, f"rate {rate:g}"))
-    solve_heads(views, damping=CONFIG.damping, iterations=1)  # to warm up
+    fit_linear_probe(views, damping=CONFIG.damping, iterations=1)  # to warm up
     for iterations in ITERATIONS:
         began = time.perf_counter()
-        heads = solve_heads(views, damping=CONFIG.damping, iterations=iterations)
+        heads = fit_linear_probe(views, damping=CONFIG.damping, iterations=iterations)
         seconds = time.perf_counter() - began
         detail = f"took {steps_taken(views, iterations)}"
         results.append(result(f"convex, up to {iterations}", heads, seconds, detail))

@@ -25,14 +25,14 @@ import torch
 from PIL import Image
 
 import rotoline
-from rotoline.api import Model, load_model
-from rotoline.clock import Clock
+from rotoline.model import Model, load_model
+from rotoline.runtime.timing import StageTimer
 from rotoline.config import read_config
 from rotoline.demo import MASKS, VIDEO
 from rotoline.io.run_record import device
-from rotoline.io.weights import WeightsRecord
+from rotoline.weights.files import WeightsRecord
 from rotoline.learning.schedule import STEPS
-from rotoline.nets.paper import PaperNet
+from rotoline.systems.paper.network import PaperNet
 from rotoline.parts import paper
 from rotoline.presets import FAST, PAPER
 
@@ -75,14 +75,14 @@ def drawn_model():
 
 def measure(model, objects, settings, frames):
     """Segment once, and return what it took."""
-    clock, ticks = Clock(), [time.perf_counter()]
+    timer, ticks = StageTimer(), [time.perf_counter()]
 
     def report(done, total):
         del done, total
         ticks.append(time.perf_counter())
 
     config = read_config(model.config, None, settings)
-    results = model.segment(frames, make_marks(objects), config=config, clock=clock, report=report)
+    results = model.segment(frames, make_marks(objects), config=config, timer=timer, report=report)
     began = time.perf_counter()
     next(results)
     learning = time.perf_counter() - began
@@ -93,14 +93,14 @@ def measure(model, objects, settings, frames):
         times.append(time.perf_counter() - began)
         if at == 0:  # the first one allocates
             times.clear()
-            clock.seconds.clear()
+            timer.seconds.clear()
     line = {
         "preset": config.preset,
         "objects": objects,
         "settings": list(settings),
         "seconds_learning": round(learning, 3),
         "seconds_per_frame_median": round(statistics.median(times), 4),
-        "stages": {name: round(s / len(times), 4) for name, s in clock.seconds.items()},
+        "stages": {name: round(s / len(times), 4) for name, s in timer.seconds.items()},
         "torch": torch.__version__,
         **device(),
     }

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 
-from rotoline.allocator import keep_freed_memory
+from rotoline.runtime.allocator import keep_freed_memory
 from rotoline.kernels.dispatch import VARIABLE
 from rotoline.kernels.propagation import propagate, softmax_gates
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from rotoline.io.masks import write_mask
-from rotoline.io.weights import save_weights
-from rotoline.nets.paper import PaperNet
+from rotoline.weights.files import save_weights
+from rotoline.systems.paper.network import PaperNet
 from rotoline.presets import FAST
 
 COLOURS = ((235, 80, 40), (40, 90, 235), (240, 220, 60))

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from rotoline.cli import app
 from rotoline.demo import TRUTH
-from rotoline.evaluation import evaluate_folders
+from rotoline.evaluation.folders import evaluate_folders
 
 
 def test_demo_leaves_masks_overlay_sheet_and_report(tmp_path):

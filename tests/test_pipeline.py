@@ -8,14 +8,14 @@ import torch
 
 import rotoline
 from rotoline import pipeline
-from rotoline.clock import Clock
-from rotoline.io.masks import read_marks
+from rotoline.runtime.timing import StageTimer
+from rotoline.io.masks import read_annotations
 from rotoline.kernels import dispatch
 from rotoline.kernels.propagation import native
-from rotoline.marks import check_marks
-from rotoline.nets.embedding import Embedding
-from rotoline.nets.recall import Recall
-from rotoline.progress import ignore
+from rotoline.annotations import check_annotations
+from rotoline.systems.fast.encoder import Encoder
+from rotoline.systems.fast.memory_readout import MemoryReadout
+from rotoline.runtime.progress import ignore
 from rotoline.stages.foreground import look, working_size
 
 
@@ -73,9 +73,9 @@ def test_each_direction_starts_from_the_keys_of_the_marked_frame(
     size = working_size(labels[0].shape, small.foreground.pixels)
     with torch.inference_mode():
         keys = [look(model.net.embedding, picture, size).keys for picture in pictures]
-    asked, near = [], Recall.near
+    asked, near = [], MemoryReadout.near
     monkeypatch.setattr(
-        Recall, "near", lambda net, *inputs: asked.append(inputs[:2]) or near(net, *inputs)
+        MemoryReadout, "near", lambda net, *inputs: asked.append(inputs[:2]) or near(net, *inputs)
     )
 
     def frame_of(found):
@@ -102,9 +102,9 @@ def test_object_marked_late_is_found_in_all_frames_before(model, make_clip, smal
 def test_mark_of_one_object_leaves_the_others_where_they_are(model, make_clip, small):
     pictures, labels = make_clip(frames=2, ids=(1, 2))
     masks = {0: labels[0], 1: np.where(labels[1] == 2, 2, 0)}
-    marks = check_marks(masks, dict(enumerate(pictures)))
+    marks = check_annotations(masks, dict(enumerate(pictures)))
     parts = model.learn(model.net, dict(enumerate(pictures)), marks, small, ignore)
-    track = pipeline.Track(marks, parts, small, Clock())
+    track = pipeline.Track(marks, parts, small, StageTimer())
     track.place_marks(0)
     logits = track.step(pictures[1], active=~marks.shows(1))
     before = track.scores.clone()
@@ -147,8 +147,8 @@ def test_frame_is_embedded_once_whatever_the_number_of_objects(
     model, make_clip, small, monkeypatch
 ):
     counts = []
-    forward = Embedding.forward
-    monkeypatch.setattr(Embedding, "forward", lambda *a: counts.append(1) or forward(*a))
+    forward = Encoder.forward
+    monkeypatch.setattr(Encoder, "forward", lambda *a: counts.append(1) or forward(*a))
     for ids in ((1,), (1, 2, 3)):
         counts.clear()
         pictures, labels = make_clip(frames=5, ids=ids)
@@ -158,9 +158,9 @@ def test_frame_is_embedded_once_whatever_the_number_of_objects(
 
 def test_each_stage_can_be_left_out_and_is_timed(model, make_clip, small):
     pictures, labels = make_clip(frames=3, ids=(1, 2))
-    clock = Clock()
-    list(model.segment(pictures, labels[0], config=small, clock=clock))
-    assert set(clock.seconds) == {"foreground", "adapt", "score", "propagate", "regions", "fuse"}
+    timer = StageTimer()
+    list(model.segment(pictures, labels[0], config=small, timer=timer))
+    assert set(timer.seconds) == {"foreground", "adapt", "score", "propagate", "regions", "fuse"}
     full = run(model, pictures, labels[0], small)[2]
     for stage, setting in (
         ("foreground", {"limit": False}),
@@ -181,7 +181,7 @@ def test_bundled_clip_starts_right(model):
     from rotoline.demo import MASKS, VIDEO
 
     source = rotoline.open_frames(VIDEO)
-    marks = read_marks(MASKS, source)
+    marks = read_annotations(MASKS, source)
     results = list(islice(model.segment(source, marks), 3))
     np.testing.assert_array_equal(results[0].labels, marks[0])
     for object_id in (1, 2, 3):

@@ -6,22 +6,24 @@ Names are loaded on first use, so that importing the package does nothing.
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES = {
     "FAST": "rotoline.presets",
-    "FastConfig": "rotoline.parts.fast",
+    "FastConfig": "rotoline.systems.fast",
     "FrameResult": "rotoline.types",
     "InputError": "rotoline.errors",
-    "Model": "rotoline.api",
+    "Model": "rotoline.model",
     "PAPER": "rotoline.presets",
-    "PaperConfig": "rotoline.parts.paper",
-    "PipelineConfig": "rotoline.pipeline",
+    "PaperConfig": "rotoline.systems.paper",
     "RotolineError": "rotoline.errors",
-    "load_model": "rotoline.api",
+    "StageTrace": "rotoline.trace",
+    "SystemConfig": "rotoline.systems.protocol",
+    "Tracker": "rotoline.tracker",
+    "load_model": "rotoline.model",
     "open_frames": "rotoline.io.frames",
     "read_mask": "rotoline.io.masks",
-    "segment": "rotoline.api",
+    "segment": "rotoline.model",
     "write_mask": "rotoline.io.masks",
 }
 

@@ -1,62 +1,134 @@
-"""Strict reading of settings: a TOML file, the `run.json` of a former run, and `--set`."""
+"""Strict reading of settings: a TOML file, the `run.json` of an earlier run, and `--set`.
+
+Refused, each with a message of its own: a setting that does not exist (with the closest name), one
+that has no effect under the other settings (with what it belongs to), and one that version 0.1 had
+(with its new name).
+"""
 
 import difflib
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from rotoline.errors import ConfigError
+from rotoline.presets import PRESETS
+from rotoline.renamed_settings import explain_renamed
+from rotoline.settings import flatten, list_settings, methods_of
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-def read_config(start: Settings, file: Path | None, settings: Sequence[str]) -> Settings:
+def read_config(start: Settings, file: Path | None, assignments: Sequence[str]) -> Settings:
     """Change some settings of `start`.
 
     Args:
-        start: What holds where nothing else is said.
-        file: `.toml`, or a `run.json`, whose configuration is taken.
-        settings: `stage.name=value` each; the value as in TOML, quotes around text may be missing.
+        start: The settings that hold where nothing else is said.
+        file: A `.toml` file, or a `run.json`, whose configuration is taken.
+        assignments: `group.name=value` each, stronger than the file. The value is written as in
+            TOML; quotes around text may be left out.
 
     Raises:
-        ConfigError: A file that cannot be read, an unknown name, or a value out of range.
+        ConfigError: A file that cannot be read, a setting that is unknown or has no effect, or a
+            value out of range.
     """
-    values = start.model_dump(mode="json")
     if file is not None:
-        given = _read_file(file)
-        preset = given.get("preset", values.get("preset"))
-        if preset != values.get("preset"):
+        values = _read_file(file)
+        own = getattr(start, "preset", None)
+        preset = values.get("preset", own)
+        if preset != own:
             raise ConfigError(
-                f"{file} holds settings of the preset {preset}, not of {values.get('preset')}; "
+                f"{file} holds settings of the preset {preset}, not of {own}; "
                 f"add --preset {preset}, or give another file"
             )
-        _merge(values, given, "")
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or not name:
-            raise ConfigError(
-                f"--set {setting} has no '='; write it as --set regions.threshold=0.3"
-            )
-        change: Any = _parse_value(value)
-        for part in reversed(name.strip().split(".")):
-            change = {part: change}
-        _merge(values, change, "")
+        start = _change(start, values)
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        _insert(changes, assignment)
+    return _change(start, changes)
+
+
+def _change(start: Settings, given: Mapping[str, Any]) -> Settings:
+    """`start` with the given values in place of its own."""
+    values = _merged(start, given, "", start)
     try:
         return type(start).model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        # Pydantic names the method of a group as if it were a group of its own.
+        methods = {one.condition.partition("=")[2] for one in list_settings(start)}
+        name = ".".join(str(part) for part in first["loc"] if part not in methods)
         raise ConfigError(f"{name} is {first['input']!r}; {first['msg'].lower()}") from error
+
+
+def _merged(
+    current: BaseModel, given: Mapping[str, Any], path: str, whole: BaseModel
+) -> dict[str, Any]:
+    """The values of one group: its own, and the given ones in their place."""
+    values = current.model_dump(mode="json")
+    for name, value in given.items():
+        field = type(current).model_fields.get(name)
+        if field is None:
+            raise ConfigError(_explain_unknown(f"{path}{name}", value, current, whole))
+        group = getattr(current, name)
+        if not isinstance(group, BaseModel):
+            values[name] = value
+            continue
+        if not isinstance(value, Mapping):
+            raise ConfigError(
+                f"{path}{name} is a group of settings; set one of "
+                f"{', '.join(f'{path}{name}.{one}' for one in type(group).model_fields)}"
+            )
+        methods = methods_of(field)
+        method = value.get("method")
+        if methods and method is not None and method != getattr(group, "method", None):
+            if method not in methods:
+                raise ConfigError(
+                    f"{path}{name}.method is {method!r}; choose one of {', '.join(methods)}"
+                )
+            group = methods[method]()
+        values[name] = _merged(group, value, f"{path}{name}.", whole)
+    return values
+
+
+def _explain_unknown(path: str, value: Any, group: BaseModel, whole: BaseModel) -> str:
+    """Say why there is no such setting, and what to write instead."""
+    paths = list(flatten({path: value})) if isinstance(value, Mapping) else [path]
+    here = {one.path: one.condition for one in list_settings(whole)}
+    elsewhere = [one.condition for one in list_settings(whole) if one.path == paths[0]]
+    if elsewhere:
+        where = elsewhere[0].partition("=")[0]
+        chosen = flatten(whole.model_dump(mode="json") | {}).get(where)
+        now = getattr(group, "method", chosen)
+        return (
+            f"{paths[0]} belongs to {' or '.join(elsewhere)}; {where} is {now}, so it would have "
+            f"no effect: leave it out, or set {elsewhere[0]} too"
+        )
+    own = getattr(whole, "preset", None)
+    if own is not None:
+        for name, preset in PRESETS.items():
+            if name != own and any(one.path == paths[0] for one in list_settings(preset.config)):
+                return (
+                    f"{paths[0]} belongs to the preset {name}; the preset is {own}, so it would "
+                    f"have no effect: leave it out, or add --preset {name}"
+                )
+    renamed = explain_renamed(paths)
+    if renamed:
+        return renamed
+    close = difflib.get_close_matches(paths[0], here, n=1)
+    siblings = [one for one in here if one.startswith(path.rpartition(".")[0])]
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(siblings)}"
+    return f"{paths[0]} is unknown; {hint}"
 
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
         if file.suffix == ".json":
-            return json.loads(file.read_text())["config"]
+            values: dict[str, Any] = json.loads(file.read_text())["config"]
+            return values
         return tomllib.loads(file.read_text())
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}; check the path") from error
@@ -66,23 +138,20 @@ def _read_file(file: Path) -> dict[str, Any]:
         ) from error
 
 
-def _merge(values: dict[str, Any], change: dict[str, Any], path: str) -> None:
-    """Put `change` into `values`, refusing names that are not there."""
-    if not isinstance(change, dict):
-        raise ConfigError(f"{path.rstrip('.')} is a group of settings; set one of {_names(values)}")
-    for name, value in change.items():
-        if name not in values:
-            close = difflib.get_close_matches(name, values, n=1)
-            hint = f"did you mean {path}{close[0]}?" if close else f"there are {_names(values)}"
-            raise ConfigError(f"{path}{name} is unknown; {hint}")
-        if isinstance(values[name], dict):
-            _merge(values[name], value, f"{path}{name}.")
-        else:
-            values[name] = value
-
-
-def _names(values: dict[str, Any]) -> str:
-    return ", ".join(values)
+def _insert(changes: dict[str, Any], assignment: str) -> None:
+    """Put `group.name=value` into nested values; a later assignment replaces an earlier one."""
+    name, equals, text = assignment.partition("=")
+    if not equals or not name:
+        raise ConfigError(
+            f"--set {assignment} has no '='; write it as --set regions.threshold=0.3"
+        )
+    *groups, leaf = name.strip().split(".")
+    for group in groups:
+        inner = changes.setdefault(group, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{group} is set as a value and as a group; set one of the two")
+        changes = inner
+    changes[leaf] = _parse_value(text)
 
 
 def _parse_value(text: str) -> Any:

@@ -1,19 +1,59 @@
-"""Named configurations, as plain values."""
+"""The presets: the one place that knows which systems there are."""
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from rotoline.parts.fast import FastConfig
-from rotoline.parts.paper import PaperConfig
+import torch
+
+from rotoline.errors import ConfigError
+from rotoline.systems import fast, paper
+from rotoline.systems.protocol import System, SystemConfig
 
 PresetName = Literal["fast", "paper"]
 
-FAST = FastConfig()
-"""The default: closed-form learning on a shared embedding, for a laptop's CPU."""
+FAST = fast.FastConfig()
+"""The default preset: closed-form learning on a shared encoder, for the CPU of a laptop."""
 
-PAPER = PaperConfig()
-"""The published system: fine-tuned networks and the paper's schedule, for a GPU."""
+PAPER = paper.PaperConfig()
+"""The published system: fine-tuned networks with the paper's schedule, for a GPU."""
 
 
-def preset_config(name: PresetName) -> FastConfig | PaperConfig:
-    """The settings of a preset."""
-    return FAST if name == "fast" else PAPER
+@dataclass(frozen=True)
+class Preset:
+    """A system with its default settings."""
+
+    config: SystemConfig
+    """The default settings."""
+    build: Callable[..., System[Any]]
+    """Builds the system from the tensors of a weights file, a device, and the network's options."""
+    weights: str | None
+    """Name of the weights file that ships with the package; None if none ships."""
+    uses_gpu: bool
+    """Whether it runs on a GPU where there is one."""
+    ablations: Mapping[str, tuple[str, ...]]
+    """For `rotoline experiment ablation`: settings that leave a stage out, by name. The first three
+    are the rows of the paper's Table 2, each leaving out one thing more."""
+
+    def device(self) -> torch.device:
+        """The device it runs on here."""
+        from rotoline.runtime.device import choose_device
+
+        return choose_device() if self.uses_gpu else torch.device("cpu")
+
+
+PRESETS: Mapping[str, Preset] = {
+    "fast": Preset(FAST, fast.FastSystem.from_state, "fast", False, fast.ABLATIONS),
+    "paper": Preset(PAPER, paper.PaperSystem.from_state, None, True, paper.ABLATIONS),
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -11,16 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rotoline.api import Model, load_model
-from rotoline.beside import one_behind
-from rotoline.clock import Clock
+from rotoline.model import Model, load_model
+from rotoline.runtime.prefetch import write_behind
+from rotoline.runtime.timing import StageTimer
 from rotoline.errors import OutputError, RotolineError
 from rotoline.io.frames import FrameSource, open_frames
-from rotoline.io.masks import read_labels, read_marks, write_mask
+from rotoline.io.masks import read_labels, read_annotations, write_mask
 from rotoline.io.overlay import write_overlay
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.pipeline import PipelineConfig
-from rotoline.progress import Progress, Report, ignore
+from rotoline.runtime.progress import Progress, Report, ignore
 from rotoline.types import FrameResult
 
 
@@ -56,13 +56,13 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         RotolineError: Whatever is wrong with the input or the output.
     """
     yield Progress("reading")
-    clock = Clock()
+    timer = StageTimer()
     began = time.perf_counter()
     check_output(output)
-    with clock.stage("open"):
+    with timer.stage("open"):
         source = open_frames(video)
-        marks = read_marks(masks, source)
-    with clock.stage("load"):
+        marks = read_annotations(masks, source)
+    with timer.stage("load"):
         model = load_model(weights, config.preset)
     yield Progress("learning", 0, source.count)
 
@@ -79,19 +79,19 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         if not finished:
             record["seconds_to_first_mask"] = round(time.perf_counter() - began, 3)
             _make_folder(output)
-        with clock.stage("write"):
+        with timer.stage("write"):
             write_mask(mask_path(output, source, result.index), result.labels)
         finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
 
     try:
-        results = model.segment(source, marks, config=config, clock=clock, report=report)
-        for _ in one_behind(results, keep):
+        results = model.segment(source, marks, config=config, timer=timer, report=report)
+        for _ in write_behind(results, keep):
             yield Progress("segmenting", len(finished), source.count)
         if source.problem:
             record["problem"] = source.problem
             yield Progress("segmenting", len(finished), source.count, warning=source.problem)
         yield Progress("drawing", 0, len(finished))
-        with clock.stage("overlay"):
+        with timer.stage("overlay"):
             yield from _draw(output, source, len(finished))
         record["status"] = "complete"
     except RotolineError as error:
@@ -100,7 +100,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         raise
     finally:
         if finished:
-            record |= _summary(source, finished, clock, time.perf_counter() - began)
+            record |= _summary(source, finished, timer, time.perf_counter() - began)
             # A full disk has been reported already; the masks that exist are worth more.
             with suppress(OutputError):
                 write_run_record(output / "run.json", record)
@@ -157,7 +157,7 @@ def _draw(output: Path, source: FrameSource, count: int) -> Iterator[Progress]:
 
 
 def _summary(
-    source: FrameSource, finished: dict[int, dict[int, float]], clock: Clock, seconds: float
+    source: FrameSource, finished: dict[int, dict[int, float]], timer: StageTimer, seconds: float
 ) -> dict[str, Any]:
     return {
         "frames": len(finished),
@@ -165,5 +165,5 @@ def _summary(
         "frame_rate": str(source.frame_rate),
         "confidence": {source.name(index): finished[index] for index in sorted(finished)},
         "seconds": round(seconds, 3),
-        "seconds_per_stage": {name: round(value, 3) for name, value in clock.seconds.items()},
+        "seconds_per_stage": {name: round(value, 3) for name, value in timer.seconds.items()},
     }

@@ -1,9 +1,11 @@
-"""The values that travel through the pipeline; shapes and ranges are said here once.
+"""The values that pass between all parts of rotoline; shapes, dtypes and ranges are stated here.
 
 Frame      uint8 `(H, W, 3)`, RGB
-LabelMap   uint8 `(H, W)`, an object id per pixel, 0 is background
-ObjectId   int, 1 to 255: the user's number, kept as it is
-index      int, the frame's number from 0
+LabelMap   uint8 `(H, W)`, one object id per pixel, 0 is background
+ObjectId   int, 1 to 255: the user's number, never renumbered
+index      int, the number of a frame, counted from 0
+map        float `(K, h, w)`: one value per object and pixel at the working resolution
+logit      a map before the sigmoid; score: after it, in [0, 1]
 """
 
 from dataclasses import dataclass
@@ -22,36 +24,45 @@ ObjectId = int
 MAX_ID = 255
 """The largest object id: what one byte holds, as in palette PNGs."""
 
+SATURATED_LOGIT = 8.0
+"""Logit of a pixel that is known to belong to an object (score 0.9997); its negative for a pixel
+that is known not to: outside an annotation, outside the foreground, or removed by a filter."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FrameResult:
-    """What the pipeline says about one frame."""
+    """The masks of all objects in one frame."""
 
     index: int
-    """Which frame, from 0. Frames before the first marked one come first, backwards."""
+    """Index of the frame. Frames before the first annotated one are returned first, backwards."""
     labels: LabelMap
     """uint8 `(H, W)`: the object id of every pixel, at the size of the frame."""
     confidence: dict[ObjectId, float]
-    """Per object, the J that its mask is expected to have, in [0, 1]; 0 where it is not visible."""
+    """The J that each object's mask is expected to have, in [0, 1]; 0 if it is not visible."""
     logits: Tensor
-    """`(K, h, w)`: the objects' maps before fusion, at the working resolution, on the CPU."""
+    """float32 `(K, h, w)`: the objects' logits before fusion, at the working resolution, on the
+    CPU, in the order of `object_ids`."""
 
     @property
     def object_ids(self) -> list[ObjectId]:
-        """Ids of all objects, rising; the order of `scores`."""
+        """Ids of all objects in ascending order; the order of `scores` and `logits`."""
         return list(self.confidence)
 
     @cached_property
-    def scores(self) -> np.ndarray:
+    def scores(self) -> NDArray[np.float32]:
         """float32 `(K, H, W)` in [0, 1]: each object's score map at the size of the frame.
 
-        Made when first asked for, since most callers need the labels alone.
+        Computed on first access, since most callers need the labels alone.
         """
-        return upsample(self.logits, self.labels.shape).sigmoid().numpy()
+        scores: NDArray[np.float32] = upsample(self.logits, self.labels.shape).sigmoid().numpy()
+        return scores
 
 
-def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring maps `(K, h, w)` to `size` by aligned bilinear interpolation."""
+def upsample(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Resize maps `(K, h, w)` to `size` (height, width) by bilinear interpolation.
+
+    Corners are not aligned: pixel centres are at half-integer positions.
+    """
     if maps.shape[0] == 0:
         return torch.zeros((0, *size))
     return functional.interpolate(maps[None], size=size, mode="bilinear", align_corners=False)[0]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from rotoline.cli import app
 from rotoline.io.masks import read_labels, write_mask
-from rotoline.io.weights import default_weights
+from rotoline.weights.files import default_weights
 
 SMALL = ["--set", "foreground.pixels=24576"]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from rotoline.kernels.attention import attend_far, attend_near, reference
+from rotoline.kernels.attention import memory_attention, local_attention, reference
 
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=40)
 few = st.integers(1, 5)
@@ -43,16 +43,16 @@ def test_near_matches_hand_worked_cases():
     # What is one column away has half the weight, and so has what is one row away.
     blank, values = torch.zeros(1, 1, 2, dtype=torch.float64), scalar([[[0.0, 3.0]]])
     half = {"sharpness": scalar(0.0), "decay": scalar(math.log(2)), "reach": 1}
-    torch.testing.assert_close(attend_near(blank, blank, values, **half), scalar([[[1.0, 2.0]]]))
+    torch.testing.assert_close(local_attention(blank, blank, values, **half), scalar([[[1.0, 2.0]]]))
     # The outermost row counts twice at the border.
     blank, values = torch.zeros(1, 3, 1, dtype=torch.float64), scalar([[[3.0], [6.0], [0.0]]])
     flat = {"sharpness": scalar(0.0), "decay": scalar(0.0), "reach": 1}
     expected = scalar([[[4.0], [3.0], [2.0]]])
-    torch.testing.assert_close(attend_near(blank, blank, values, **flat), expected)
+    torch.testing.assert_close(local_attention(blank, blank, values, **flat), expected)
     # What looks the same counts four times what does not, and the two change places.
     keys, values = torch.eye(2, dtype=torch.float64)[:, None], scalar([[[5.0, 10.0]]])
     alike = {"sharpness": scalar(math.log(4)), "decay": scalar(0.0), "reach": 1}
-    found = attend_near(keys.flip(2), keys, values, **alike)
+    found = local_attention(keys.flip(2), keys, values, **alike)
     torch.testing.assert_close(found, scalar([[[9.0, 6.0]]]))
 
 
@@ -61,7 +61,7 @@ def test_far_matches_hand_worked_cases():
     keys = scalar([[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # weights 2, 1 and 1/2
     values = scalar([[1.0, 0.0, 1.0]]).expand(3, 3)
     present = scalar([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
-    found = attend_far(queries, keys, values, present, sharpness=scalar(math.log(2)))
+    found = memory_attention(queries, keys, values, present, sharpness=scalar(math.log(2)))
     # All known; the best match unknown; nothing known.
     torch.testing.assert_close(found[:, 0], scalar([2.5 / 3.5, 0.5 / 1.5, 0.5]))
 
@@ -70,7 +70,7 @@ def test_far_matches_hand_worked_cases():
 def test_far_says_half_where_what_is_known_hardly_matches(ratio, expected):
     keys = torch.eye(2, dtype=torch.float64)
     values = present = scalar([[0.0, 1.0]])
-    found = attend_far(keys[:, :1], keys, values, present, sharpness=scalar(math.log(ratio)))
+    found = memory_attention(keys[:, :1], keys, values, present, sharpness=scalar(math.log(ratio)))
     torch.testing.assert_close(found, scalar([[expected]]))
 
 
@@ -78,8 +78,8 @@ def test_far_says_half_where_what_is_known_hardly_matches(ratio, expected):
 @SETTINGS
 def test_near_agrees_with_the_reference(seed, channels, count, size, reach):
     case = near_case(seed, channels, count, size)
-    found = attend_near(*case, sharpness=scalar(5.0), decay=scalar(0.7), reach=reach)
-    expected = reference.attend_near(
+    found = local_attention(*case, sharpness=scalar(5.0), decay=scalar(0.7), reach=reach)
+    expected = reference.local_attention(
         *(part.numpy() for part in case), sharpness=5.0, decay=0.7, reach=reach
     )
     torch.testing.assert_close(found, torch.from_numpy(expected), rtol=1e-10, atol=1e-10)
@@ -89,8 +89,8 @@ def test_near_agrees_with_the_reference(seed, channels, count, size, reach):
 @SETTINGS
 def test_far_agrees_with_the_reference(seed, channels, count, pixels):
     case = far_case(seed, channels, count, pixels)
-    found = attend_far(*case, sharpness=scalar(3.0))
-    expected = reference.attend_far(*(part.numpy() for part in case), sharpness=3.0)
+    found = memory_attention(*case, sharpness=scalar(3.0))
+    expected = reference.memory_attention(*(part.numpy() for part in case), sharpness=3.0)
     torch.testing.assert_close(found, torch.from_numpy(expected), rtol=1e-10, atol=1e-10)
 
 
@@ -99,11 +99,11 @@ def test_nothing_leaves_the_range_of_the_values(sharpness):
     """In single precision too, and however sharp."""
     sharpness = torch.tensor(sharpness)
     case = [part.float() for part in near_case(0, 4, 3, (6, 7))]
-    near = attend_near(*case, sharpness=sharpness, decay=torch.tensor(1.0), reach=4)
-    far = attend_far(*(part.float() for part in far_case(0, 4, 3, (9, 30))), sharpness=sharpness)
+    near = local_attention(*case, sharpness=sharpness, decay=torch.tensor(1.0), reach=4)
+    far = memory_attention(*(part.float() for part in far_case(0, 4, 3, (9, 30))), sharpness=sharpness)
     for read in (near, far):
         assert -1e-6 <= float(read.min()) <= float(read.max()) <= 1 + 1e-6
-    ones = attend_near(
+    ones = local_attention(
         *case[:2], torch.ones_like(case[2]), sharpness=sharpness, decay=sharpness, reach=4
     )
     torch.testing.assert_close(ones, torch.ones_like(ones))
@@ -111,10 +111,10 @@ def test_nothing_leaves_the_range_of_the_values(sharpness):
 
 def test_gradients():
     def near(queries, keys, values, sharpness, decay):
-        return attend_near(queries, keys, values, sharpness=sharpness, decay=decay, reach=2)
+        return local_attention(queries, keys, values, sharpness=sharpness, decay=decay, reach=2)
 
     def far(queries, keys, values, sharpness):
-        return attend_far(queries, keys, values, present, sharpness=sharpness)
+        return memory_attention(queries, keys, values, present, sharpness=sharpness)
 
     case = (*near_case(1, 2, 2, (3, 2)), scalar(3.0), scalar(0.5))
     assert torch.autograd.gradcheck(near, [part.requires_grad_() for part in case])

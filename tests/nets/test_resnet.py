@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from rotoline.nets.guidance import VGG16
+from rotoline.systems.paper.spn import VGG16
 from rotoline.nets.resnet import ResNet101
-from rotoline.nets.segmentation import SegmentationNet
+from rotoline.systems.paper.segmentation import SegmentationNet
 
 PUBLISHED, CLASSIFIER = 44_549_160, 2_049_000
 """Parameters of torchvision's resnet101, and of its `fc` alone."""

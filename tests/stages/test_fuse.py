@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rotoline.stages.fuse import BIAS, SLOPE, confidences, fuse
+from rotoline.stages.fuse import BIAS, SLOPE, expected_iou, fuse
 
 
 def test_highest_object_wins_and_background_below_one_half():
@@ -20,10 +20,10 @@ def test_labels_come_at_the_size_of_the_frame():
 
 def test_confidence_is_the_expected_overlap_and_zero_when_hidden():
     sure = torch.tensor([[[-100.0, 100.0, 100.0]], [[-1.0, -2.0, -3.0]]])
-    found = confidences(sure, [1, 2])
+    found = expected_iou(sure, [1, 2])
     assert found[1] > 0.99
     assert found[2] == 0.0
     # Inside .75 and .75, outside .5 in the other's mask: e = 1.5 / (2 + .5) = .6
     logits = torch.tensor([[[0.75, 0.75, 0.5]], [[0.1, 0.1, 0.9]]]).logit()
     expected = (SLOPE * torch.tensor(0.6).logit() + BIAS).sigmoid()
-    assert confidences(logits, [1, 2])[1] == pytest.approx(float(expected), abs=1e-5)
+    assert expected_iou(logits, [1, 2])[1] == pytest.approx(float(expected), abs=1e-5)

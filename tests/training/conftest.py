@@ -4,8 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from rotoline.training.clips import Clip
-from rotoline.training.draw import Draw
+from rotoline.data.training_clips import Clip
+from rotoline.data.sampler import Sampler
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def clips(make_clip):
 
 @pytest.fixture
 def draw_from():
-    """A function that makes a `Draw` of a seed."""
-    return lambda seed: Draw(torch.Generator().manual_seed(seed))
+    """A function that makes a `Sampler` of a seed."""
+    return lambda seed: Sampler(torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture

@@ -12,17 +12,17 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from rotoline.cli import app
-from rotoline.io.weights import load_paper_weights, read_weights
-from rotoline.nets.paper import PaperNet
-from rotoline.nets.segmentation import SegmentationNet
+from rotoline.weights.files import load_paper_weights, read_weights
+from rotoline.systems.paper.network import PaperNet
+from rotoline.systems.paper.segmentation import SegmentationNet
 from rotoline.training.checkpoints import NAME
-from rotoline.training.clips import Clip
-from rotoline.training.foreground import ForegroundTraining, FrameSamples, train_foreground
-from rotoline.training.propagation import (
+from rotoline.data.training_clips import Clip
+from rotoline.training.paper_foreground import ForegroundTraining, FrameSamples, train_foreground
+from rotoline.training.paper_spn import (
     CropSamples,
     PropagationTraining,
     coarse_scores,
-    draw_class,
+    sample_class,
     train_propagation,
 )
 
@@ -124,9 +124,9 @@ def test_crops_show_one_class_against_the_rest_in_both_views():
 def test_a_class_that_is_hardly_there_is_not_drawn(draw_from):
     labels = torch.zeros(32, 32)
     labels[:16], labels[20, :5], labels[24:] = 3, 9, 7
-    drawn = {draw_class(labels, draw_from(seed)) for seed in range(30)}
+    drawn = {sample_class(labels, draw_from(seed)) for seed in range(30)}
     assert drawn == {3, 7}
-    assert draw_class(torch.zeros(8, 8), draw_from(0)) == 1
+    assert sample_class(torch.zeros(8, 8), draw_from(0)) == 1
 
 
 def test_coarse_scores_are_what_one_view_says_of_the_other(make_clip):

@@ -26,7 +26,7 @@ def evaluate(
     from rich.table import Table
 
     from rotoline.cli.terminal import console
-    from rotoline.evaluation import evaluate_folders
+    from rotoline.evaluation.folders import evaluate_folders
 
     scores = evaluate_folders(predicted, truth, every_frame=every_frame)
     rows = [

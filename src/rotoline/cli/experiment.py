@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rotoline.cli.segment import Budget, Preset, Settings, Steps, Weights, configure
-from rotoline.progress import Progress
+from rotoline.runtime.progress import Progress
 
 Data = Annotated[
     Path,
@@ -50,8 +50,8 @@ def dev(  # noqa: PLR0913 (each is an option)
     Writes OUTPUT/table.md, results.json, worst.png, calibration.md, and with --against
     comparison.md.
     """
-    from rotoline.experiments.clips import development_clips
-    from rotoline.experiments.development import measure_development
+    from rotoline.evaluation.development_clips import development_clips
+    from rotoline.evaluation.development import measure_development
 
     progress = measure_development(
         development_clips(data, only or ()),
@@ -84,8 +84,8 @@ def ablation(  # noqa: PLR0913 (each is an option)
     Prints the rows of the paper's Tables 2 and 3 for the preset, beside the paper's own figures.
     Writes OUTPUT/ablation.md, and results.json of every row in a folder of its own.
     """
-    from rotoline.experiments.ablation import measure_variants, read_variant
-    from rotoline.experiments.clips import development_clips
+    from rotoline.evaluation.ablation import measure_variants, read_variant
+    from rotoline.evaluation.development_clips import development_clips
 
     progress = measure_variants(
         development_clips(data, only or ()),

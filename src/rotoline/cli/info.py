@@ -7,7 +7,7 @@ def info() -> None:
 
     from rotoline.cli.terminal import console
     from rotoline.io.run_record import device, versions
-    from rotoline.io.weights import default_weights, load_weights
+    from rotoline.weights.files import default_weights, load_weights
     from rotoline.kernels import propagation
     from rotoline.kernels.dispatch import choose
 

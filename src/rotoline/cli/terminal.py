@@ -15,7 +15,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from rotoline.progress import Progress, Report
+from rotoline.runtime.progress import Progress, Report
 
 SECONDS_BETWEEN_LINES = 5.0
 

@@ -54,9 +54,9 @@ def embedding(
     with its record. On several processes: torchrun --nproc-per-node N -m rotoline -- train ...
     """
     from rotoline.config import read_config
-    from rotoline.training.embedding import EmbeddingTraining, train_to_folder
+    from rotoline.training.fast import FastTraining, train_to_folder
 
-    config = read_config(EmbeddingTraining(), None, settings or [])
+    config = read_config(FastTraining(), None, settings or [])
     records = train_to_folder(
         data, output, config, leave_out=_names(leave_out), start=start, command=_command()
     )
@@ -77,8 +77,8 @@ def foreground(
     GPUs or processes: torchrun --nproc-per-node N -m rotoline -- train ...
     """
     from rotoline.config import read_config
-    from rotoline.io.fetch import find_weights
-    from rotoline.training.foreground import ForegroundTraining, train_to_folder
+    from rotoline.weights.download import find_weights
+    from rotoline.training.paper_foreground import ForegroundTraining, train_to_folder
 
     config = read_config(ForegroundTraining(), None, settings or [])
     records = train_to_folder(
@@ -107,8 +107,8 @@ def propagation(
     several GPUs or processes: torchrun --nproc-per-node N -m rotoline -- train ...
     """
     from rotoline.config import read_config
-    from rotoline.io.fetch import find_weights
-    from rotoline.training.propagation import PropagationTraining, Start, train_to_folder
+    from rotoline.weights.download import find_weights
+    from rotoline.training.paper_spn import PropagationTraining, Start, train_to_folder
 
     config = read_config(PropagationTraining(), None, settings or [])
     encoder = None if start == "nothing" else find_weights(start)
@@ -124,7 +124,7 @@ def propagation(
 
 
 def _names(leave_out: str) -> tuple[str, ...]:
-    from rotoline.training.clips import DEVELOPMENT_SPLIT
+    from rotoline.data.training_clips import DEVELOPMENT_SPLIT
 
     return DEVELOPMENT_SPLIT if leave_out == "development" else tuple(leave_out.split(","))
 
@@ -135,7 +135,7 @@ def _command() -> str:
 
 def _show(records: Iterator[dict], steps: int, names: tuple[str, ...]) -> None:
     from rotoline.cli.terminal import console
-    from rotoline.training.processes import process_rank
+    from rotoline.training.distributed import process_rank
 
     out = console()
     for record in records:

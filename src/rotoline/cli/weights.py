@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rotoline.io.fetch import FetchStep
+    from rotoline.weights.download import FetchStep
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -26,7 +26,7 @@ def fetch(name: Name, folder: Folder = None) -> None:
     Writes FOLDER/NAME.safetensors and its record NAME.json. Does nothing where they are already.
     """
     from rotoline.cli.terminal import console, print_warning
-    from rotoline.io.fetch import fetch, find_published, weights_folder, weights_path
+    from rotoline.weights.download import fetch, find_published, weights_folder, weights_path
 
     folder = weights_folder() if folder is None else folder
     entry = find_published(name)
@@ -48,8 +48,8 @@ def list_(folder: Folder = None) -> None:
     from rich.table import Table
 
     from rotoline.cli.terminal import console
-    from rotoline.io.fetch import is_fetched, weights_folder
-    from rotoline.io.published import read_registry
+    from rotoline.weights.download import is_fetched, weights_folder
+    from rotoline.weights.pretrained import read_registry
 
     folder = weights_folder() if folder is None else folder
     table = Table("name", "MB", "licence", "fetched", box=None)

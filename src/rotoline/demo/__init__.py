@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rotoline.evaluation import evaluate_folders
+from rotoline.evaluation.folders import evaluate_folders
 from rotoline.io.atomic import write_text
 from rotoline.io.frames import open_frames
 from rotoline.io.masks import read_labels
 from rotoline.io.overlay import contact_sheet, draw_overlay, write_picture
 from rotoline.metrics import SequenceScores
 from rotoline.presets import FAST
-from rotoline.progress import Progress
+from rotoline.runtime.progress import Progress
 from rotoline.run import mask_path, segment_to_folder
 
 CLIP = Path(__file__).parent / "clip"

@@ -106,7 +106,7 @@ def read_labels(path: Path) -> LabelMap:
     return values.astype(np.uint8)
 
 
-def read_marks(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
+def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
     """Read the masks that mark objects, one or several frames of them.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from rotoline.device import choose_device
+from rotoline.runtime.device import choose_device
 from rotoline.io.atomic import write_text
 
 PACKAGES = ("rotoline", "torch", "numpy", "scipy", "av", "pillow", "safetensors")

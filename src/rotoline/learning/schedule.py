@@ -6,7 +6,7 @@ PIXELS = 480 * 854
 MOMENTUM = 0.99
 """Of the released solver."""
 
-RATE = 1e-8 * (1 - MOMENTUM) * PIXELS
+LEARNING_RATE = 1e-8 * (1 - MOMENTUM) * PIXELS
 """4.1e-5: the paper's 1e-8 per pixel, for a mean.
 
 The paper says 1e-8; the released solver has 1e-10 with momentum 0.99, and 1e-10 / (1 - 0.99) is

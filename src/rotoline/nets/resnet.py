@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from rotoline.nets.layers import fold_batch_norms
+
 BLOCKS = (3, 4, 23, 3)
 """Blocks in stages 2 to 5: `layer1` to `layer4`."""
 
 CHANNELS = (512, 1024, 2048)
 """Channels of the maps that leave the backbone: stages 3, 4 and 5."""
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of RGB in [0, 1], as the published weights expect it."""
 
 
 class Bottleneck(nn.Module):
@@ -77,10 +76,10 @@ class ResNet101(nn.Module):
     def fold(self) -> "ResNet101":
         """Fold every batch norm into the convolution before it, for inference."""
         pairs = [("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")]
-        _fold(self, pairs[:1])
+        fold_batch_norms(self, pairs[:1])
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in stage:
-                _fold(block, pairs)
+                fold_batch_norms(block, pairs)
                 if block.downsample is not None:
                     block.downsample = nn.Sequential(fuse_conv_bn_eval(*block.downsample.eval()))
         return self
@@ -89,10 +88,3 @@ class ResNet101(nn.Module):
 def _stage(inputs: int, width: int, blocks: int, stride: int) -> nn.Sequential:
     first = Bottleneck(inputs, width, stride)
     return nn.Sequential(first, *(Bottleneck(4 * width, width, 1) for _ in range(blocks - 1)))
-
-
-def _fold(module: nn.Module, pairs: list[tuple[str, str]]) -> None:
-    for convolution, norm in pairs:
-        fused = fuse_conv_bn_eval(getattr(module, convolution).eval(), getattr(module, norm).eval())
-        setattr(module, convolution, fused)
-        setattr(module, norm, nn.Identity())

@@ -1,4 +1,7 @@
-"""One module per box of the picture; no files and no globals. Only the pipeline knows the order.
+"""The stages that all systems share: tensors and arrays in, tensors and arrays out.
 
-frames ─► foreground ─► adapt ─► score ─► propagate ─► regions ─► fuse ─► labels
+    frame ─► encode ─► score ─► limit ─► propagate ─► filter ─► fuse ─► labels
+
+`encode`, `score` and `propagate` belong to a system (`rotoline.systems`); `foreground` is the limit,
+`regions` the filter. No stage imports another one, and only `rotoline.tracker` knows their order.
 """

@@ -1,85 +1,88 @@
-"""Stage 1 of 6: what in a frame is foreground, whichever object it belongs to.
+"""Stage `limit`: no object may be where the foreground is not.
 
-    frames ─► [foreground] ─► adapt ─► score ─► propagate ─► regions ─► fuse ─► labels
+    frame ─► encode ─► score ─► [limit] ─► propagate ─► filter ─► fuse ─► labels
 
-The paper has a generic foreground network, fine-tuned on the union of the marked objects, and sets
-every score map to 0 outside of it. Here the generic part is the shared embedding, computed once a
-frame. The foreground itself is the union of the objects: one more closed-form rule beside theirs,
-learned together with them (stage 2) and scored like them (stage 3). It limits the objects' maps
-softly: no object may be much more certain than the foreground is. See docs/method.md#foreground.
+The foreground is the union of the objects, whichever object a pixel belongs to. See
+docs/method/fast.md#limit.
 """
 
-import math
-from typing import Literal
+from typing import Annotated, Literal
 
-import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torch.nn import functional
 
-from rotoline.nets.embedding import Embedding, Features, fitting_size
+from rotoline.types import SATURATED_LOGIT
 
 
-class ForegroundConfig(BaseModel):
-    """How frames enter, and whether the foreground limits the objects."""
+class MarginLimit(BaseModel):
+    """The logit of an object may exceed that of the foreground by a margin at most."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pixels: int = Field(480 * 864, ge=32 * 32)
-    """About how many pixels a frame is worked on with, whatever its shape."""
-    limit: bool = True
-    """Whether the foreground limits the objects."""
-    rule: Literal["margin", "mask"] = "margin"
-    """How: softly, by a margin; or by the foreground's binary mask, as in the paper."""
+    method: Literal["margin"] = "margin"
+    """A soft limit, by a margin on the logits."""
     margin: float = Field(1.0, ge=0)
-    """By how much an object's logit may exceed the foreground's, with the rule `margin`."""
+    """Largest excess of an object's logit over that of the foreground."""
 
 
-OUTSIDE = -8.0
-"""Logit of an object outside the foreground's mask."""
+class MaskLimit(BaseModel):
+    """An object is absent wherever the foreground's score is below one half."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["mask"] = "mask"
+    """The foreground's binary mask, as in the paper."""
 
 
-def working_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """Height and width, multiples of 32, with about `pixels` pixels and the shape of `size`."""
-    scale = math.sqrt(pixels / (size[0] * size[1]))
-    return fitting_size(size[0] * scale, size[1] * scale)
+class NoLimit(BaseModel):
+    """The foreground does not limit the objects."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["off"] = "off"
+    """No limit."""
 
 
-def to_tensor(frame: np.ndarray, size: tuple[int, int]) -> Tensor:
-    """A frame uint8 `(H, W, 3)` as float `(1, 3, h, w)` in [0, 255] at the working size."""
-    # PyTorch warns of arrays that may not be written, such as those of Pillow.
-    own = np.require(frame, requirements=("C", "W"))
-    pixels = torch.from_numpy(own).permute(2, 0, 1)[None]
-    if tuple(frame.shape[:2]) == size:
-        return pixels.float().contiguous(memory_format=torch.channels_last)
-    resized = functional.interpolate(
-        pixels, size=size, mode="bilinear", align_corners=False, antialias=True
-    )
-    return resized.float().contiguous(memory_format=torch.channels_last)
-
-
-def look(embedding: Embedding, frame: np.ndarray, size: tuple[int, int]) -> Features:
-    """Everything about a frame that does not depend on the objects."""
-    return embedding(to_tensor(frame, size))
+ForegroundConfig = Annotated[MarginLimit | MaskLimit | NoLimit, Field(discriminator="method")]
 
 
 def limit_to_foreground(logits: Tensor, foreground: Tensor, config: ForegroundConfig) -> Tensor:
-    """Let no object be much more certain than the foreground.
+    """Lower the logits of objects outside the foreground.
 
     Args:
-        logits: `(K, 1, h, w)`, the objects.
-        foreground: `(1, 1, h, w)`, the union.
-        config: Whether and how to limit.
+        logits: float `(K, h, w)` of the objects.
+        foreground: float `(1, h, w)`: logits of their union.
+        config: Which limit.
+
+    Returns:
+        float `(K, h, w)`; with the method `off` the logits themselves.
 
     Source:
-        Paper, section on the pipeline: scores are set to 0 outside the binary foreground mask, the
-        rule `mask`. Deviation of the rule `margin`: the smaller logit of the two, which needs no
-        threshold and leaves soft borders, with a margin: a doubt of the foreground alone makes no
-        hole (docs/results.md).
+        Paper, section on the pipeline: scores are set to 0 outside the binary foreground mask
+        (method `mask`). Deviation of the method `margin`: the smaller of the two logits, which
+        needs no threshold and keeps soft borders, with a margin, so that a foreground that is
+        uncertain by itself makes no hole: bundled clip J&F .839 with margin 0, .867 with 1
+        (docs/log/2026-11-25-drift.md).
     """
-    if not config.limit:
-        return logits
-    if config.rule == "mask":
-        return torch.where(foreground > 0, logits, OUTSIDE)
-    return torch.minimum(logits, foreground + config.margin)
+    if isinstance(config, MaskLimit):
+        return torch.where(foreground > 0, logits, -SATURATED_LOGIT)
+    if isinstance(config, MarginLimit):
+        return torch.minimum(logits, foreground + config.margin)
+    return logits
+
+
+def limit_again(logits: Tensor, foreground: Tensor, config: ForegroundConfig) -> Tensor:
+    """Apply the binary mask of the method `mask` once more, after propagation and filter.
+
+    Propagation may spread a map beyond the mask; the authors' code cuts it again. Other methods
+    leave the logits as they are.
+    """
+    return limit_to_foreground(logits, foreground, config) if config.method == "mask" else logits
+
+
+def foreground_mask(foreground: Tensor, config: ForegroundConfig) -> Tensor:
+    """Where objects may be, bool `(h, w)`: everywhere with the method `off`."""
+    if isinstance(config, NoLimit):
+        return torch.ones_like(foreground[0], dtype=torch.bool)
+    return foreground[0] > 0

@@ -1,39 +1,38 @@
-"""Stage 6 of 6: one label per pixel, by comparing the objects' maps.
+"""Stage `fuse`: one label per pixel, by comparing the objects' maps.
 
-frames ─► foreground ─► adapt ─► score ─► propagate ─► regions ─► [fuse] ─► labels
+frame ─► encode ─► score ─► limit ─► propagate ─► filter ─► [fuse] ─► labels
 """
 
 import math
 
-import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from rotoline.types import ObjectId, upsample
+from rotoline.types import LabelMap, ObjectId, upsample
 
 
 class FuseConfig(BaseModel):
-    """What is background."""
+    """How the objects' maps become one label map."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    background: float = Field(0.5, gt=0, lt=1)
-    """Score below which a pixel is no object's. Where nothing is propagated it is 0.5, since
-    only propagated scores are other than probabilities."""
+    background_threshold: float = Field(0.5, gt=0, lt=1)
+    """Score below which a pixel belongs to no object. Scores that are not propagated are
+    probabilities, for which 0.5 is right."""
 
 
 def fuse(
-    logits: Tensor, object_ids: list[ObjectId], size: tuple[int, int], background: float = 0.5
-) -> np.ndarray:
-    """Label every pixel with the object that scores highest, or 0 where none reaches `background`.
+    logits: Tensor, object_ids: list[ObjectId], size: tuple[int, int], background_threshold: float
+) -> LabelMap:
+    """Label every pixel with the object that scores highest.
 
     Args:
-        logits: `(K, h, w)`.
+        logits: float `(K, h, w)`.
         object_ids: The id of each channel.
-        size: Height and width of the frame; maps are brought to it before they are compared, so
+        size: Height and width of the frame. Maps are resized to it before they are compared, so
             that borders between objects are as fine as the frame.
-        background: Score in (0, 1).
+        background_threshold: Score in (0, 1). A pixel at which no object exceeds it is 0.
 
     Returns:
         uint8 `size`.
@@ -43,13 +42,19 @@ def fuse(
         demo script has 100/255 for propagated scores.
     """
     best, channel = upsample(logits, size).max(0)
-    ids = torch.tensor(object_ids, dtype=torch.uint8)
-    return torch.where(best > _logit(background), ids[channel], 0).numpy()
+    ids = torch.tensor(object_ids, dtype=torch.uint8, device=logits.device)
+    labels: LabelMap = torch.where(best > _logit(background_threshold), ids[channel], 0).cpu().numpy()
+    return labels
 
 
-def wins(logits: Tensor, background: float = 0.5) -> Tensor:
-    """Where each object `(K, h, w)` is visible: above `background`, and no other scores higher."""
-    return (logits > _logit(background)) & (logits == logits.amax(0, keepdim=True))
+def visible_masks(logits: Tensor, background_threshold: float) -> Tensor:
+    """The mask of each object at the working resolution, bool `(K, h, w)`.
+
+    A pixel belongs to the object with the highest logit, if its score exceeds
+    `background_threshold`; to all of them where several are equal.
+    """
+    is_object = logits > _logit(background_threshold)
+    return is_object & (logits == logits.amax(0, keepdim=True))
 
 
 def _logit(score: float) -> float:
@@ -57,33 +62,33 @@ def _logit(score: float) -> float:
 
 
 SLOPE, BIAS = 0.9, -0.33
-"""From the logit of the expected overlap to that of J. Fitted on the development split and the
+"""Map the logit of the expected IoU to that of J. Fitted on the development split and the
 multi-object clip with weights that had not seen them; with each clip left out in turn the
-calibration error is .047 and the AUROC .907 (docs/results.md)."""
+calibration error is .047 and the AUROC .907 (docs/log/2026-11-25-results.md)."""
 
 
-def confidences(
-    logits: Tensor, object_ids: list[ObjectId], background: float = 0.5
+def expected_iou(
+    logits: Tensor, object_ids: list[ObjectId], background_threshold: float
 ) -> dict[ObjectId, float]:
-    """How well each object's mask is expected to fit, in [0, 1]; 0 where it is not visible.
+    """Predict the J of each object's mask, in [0, 1]; 0 where the object is not visible.
 
-    The expected intersection over union of the mask with a truth that holds every pixel with the
-    probability of its score: over pixels p with scores s, and those inside the mask,
+    The expected intersection over union of the mask with a truth that contains every pixel with the
+    probability of its score: with the sums over pixels p of their scores s_p,
 
-        e = sum_inside s / (number inside + sum_outside s)
+        e = sum_inside s_p / (number of pixels inside + sum_outside s_p)
 
-    mapped by two fitted numbers, since scores are too sure of themselves. So a confidence of .8
-    says that J is .8 on the average.
+    calibrated by two fitted numbers, since scores are overconfident: logit J = .9 logit e - .33. A
+    confidence of .8 therefore means a J of .8 on average.
 
     Args:
-        logits: `(K, h, w)`.
+        logits: float `(K, h, w)`.
         object_ids: The id of each channel.
-        background: As in `fuse`.
+        background_threshold: As for `fuse`.
     """
-    inside = wins(logits, background)
+    inside = visible_masks(logits, background_threshold)
     scores = logits.sigmoid()
     within = (scores * inside).flatten(1).sum(1)
     size = inside.flatten(1).sum(1)
     expected = within / (size + scores.flatten(1).sum(1) - within).clamp(min=1e-3)
-    fitted = (SLOPE * expected.logit(eps=1e-4) + BIAS).sigmoid() * (size > 0)
-    return dict(zip(object_ids, fitted.tolist(), strict=True))
+    calibrated = (SLOPE * expected.logit(eps=1e-4) + BIAS).sigmoid() * (size > 0)
+    return dict(zip(object_ids, calibrated.tolist(), strict=True))

@@ -14,7 +14,7 @@ from rotoline.errors import ConfigError, WeightsError
 NAME = "checkpoint.safetensors"
 
 
-class Checkpointed(NamedTuple):
+class TrainingState(NamedTuple):
     """What a checkpoint holds beside the step."""
 
     net: nn.Module
@@ -23,7 +23,7 @@ class Checkpointed(NamedTuple):
     optimizer: torch.optim.Optimizer
 
 
-def save_checkpoint(folder: Path, parts: Checkpointed, step: int, config: dict) -> None:
+def save_checkpoint(folder: Path, parts: TrainingState, step: int, config: dict) -> None:
     """Write the checkpoint; the one before stays until the new one is complete."""
     tensors = {
         f"{prefix}{name}": value
@@ -39,7 +39,7 @@ def save_checkpoint(folder: Path, parts: Checkpointed, step: int, config: dict) 
     temporary.replace(folder / NAME)
 
 
-def load_checkpoint(folder: Path, parts: Checkpointed, config: dict) -> int:
+def load_checkpoint(folder: Path, parts: TrainingState, config: dict) -> int:
     """Restore everything in place and say how many steps were done; 0 without a file.
 
     Raises:
@@ -84,6 +84,6 @@ def load_checkpoint(folder: Path, parts: Checkpointed, config: dict) -> int:
     return int(metadata["step"])
 
 
-def _networks(parts: Checkpointed) -> list[tuple[str, nn.Module]]:
+def _networks(parts: TrainingState) -> list[tuple[str, nn.Module]]:
     named = [("net.", parts.net), ("average.", parts.average)]
     return [(prefix, net) for prefix, net in named if net is not None]

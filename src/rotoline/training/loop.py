@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from rotoline.beside import one_ahead
+from rotoline.runtime.prefetch import prefetch
 from rotoline.errors import ConfigError
-from rotoline.training.checkpoints import Checkpointed, load_checkpoint, save_checkpoint
-from rotoline.training.processes import average_gradients, process_count, process_rank
+from rotoline.training.checkpoints import TrainingState, load_checkpoint, save_checkpoint
+from rotoline.training.distributed import average_gradients, process_count, process_rank
 
 
 class Settings(Protocol):
@@ -30,10 +30,10 @@ class Settings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingRun:
     """One training."""
 
-    parts: Checkpointed
+    parts: TrainingState
     """The network and what goes with it; groups of the optimiser have their peak rate as `peak`."""
     config: Settings
     make: Callable[[int, float], Any]
@@ -44,7 +44,7 @@ class Job:
     """Share of the peak rates in a step."""
 
 
-def run(job: Job, folder: Path) -> Iterator[dict]:
+def run(job: TrainingRun, folder: Path) -> Iterator[dict]:
     """Train in place, from the last checkpoint in `folder` if there is one.
 
     Args:
@@ -66,7 +66,7 @@ def run(job: Job, folder: Path) -> Iterator[dict]:
         _cut_log(folder / "log.jsonl", start)
     steps = range(start, config.steps)
     made = (job.make(step * count + rank, step / config.steps) for step in steps)
-    for step, sample in zip(steps, one_ahead(made), strict=True):
+    for step, sample in zip(steps, prefetch(made), strict=True):
         began = time.perf_counter()
         scale = job.scale(step)
         for group in optimizer.param_groups:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 
-def attend_near(
+def local_attention(
     queries: np.ndarray,
     keys: np.ndarray,
     values: np.ndarray,
@@ -14,7 +14,7 @@ def attend_near(
     decay: float,
     reach: int,
 ) -> np.ndarray:
-    """See `vectorised.attend_near`; float64 arrays."""
+    """See `vectorised.local_attention`; float64 arrays."""
     _, height, width = queries.shape
     out = np.zeros(values.shape)
     for row in range(height):
@@ -32,7 +32,7 @@ def attend_near(
     return out
 
 
-def attend_far(
+def memory_attention(
     queries: np.ndarray,
     keys: np.ndarray,
     values: np.ndarray,
@@ -40,7 +40,7 @@ def attend_far(
     *,
     sharpness: float,
 ) -> np.ndarray:
-    """See `vectorised.attend_far`; float64 arrays."""
+    """See `vectorised.memory_attention`; float64 arrays."""
     count, pixels = len(values), queries.shape[1]
     out = np.zeros((count, pixels))
     for k in range(count):

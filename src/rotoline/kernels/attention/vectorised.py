@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def attend_near(
+def local_attention(
     queries: Tensor,
     keys: Tensor,
     values: Tensor,
@@ -47,7 +47,7 @@ def _band(maps: Tensor, reach: int) -> Tensor:
     return padded.unfold(1, 2 * reach + 1, 1).permute(1, 0, 3, 2)
 
 
-def attend_far(
+def memory_attention(
     queries: Tensor, keys: Tensor, values: Tensor, present: Tensor, *, sharpness: Tensor
 ) -> Tensor:
     """Read values from all pixels of remembered frames.

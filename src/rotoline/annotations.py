@@ -1,0 +1,112 @@
+"""What the user drew: which objects there are, and in which frames each one is annotated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rotoline.errors import InputError
+from rotoline.types import MAX_ID, Frame, LabelMap, ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """Label maps of the annotated frames, checked.
+
+    An object that an annotated frame does not show may be hidden there, or merely not annotated;
+    neither is assumed.
+    """
+
+    labels: dict[int, LabelMap]
+    """uint8 `(H, W)` by frame index, in ascending order."""
+    object_ids: list[ObjectId]
+    """In ascending order; the position of an object is its channel in all maps."""
+    first_annotated: Tensor
+    """int64 `(K,)`: index of the first frame in which each object is annotated."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames."""
+        height, width = next(iter(self.labels.values())).shape
+        return height, width
+
+    def visible_in(self, index: int) -> Tensor:
+        """The objects annotated in frame `index`, bool `(K,)`."""
+        return torch.from_numpy(np.isin(self.object_ids, self.labels.get(index, ())))
+
+    def masks(self, index: int) -> Tensor:
+        """The annotated masks of frame `index`, float `(K, H, W)`, 0 or 1."""
+        labels = torch.from_numpy(self.labels[index])
+        ids = torch.tensor(self.object_ids, dtype=torch.uint8)
+        return (labels[None] == ids[:, None, None]).float()
+
+    def masks_at(self, index: int, size: tuple[int, int]) -> Tensor:
+        """The masks of frame `index` at another size, float `(K, *size)` in [0, 1].
+
+        The value of a pixel is the share of it that the object covers (area interpolation).
+        """
+        return functional.interpolate(self.masks(index)[None], size=size, mode="area")[0]
+
+
+def check_annotations(
+    masks: LabelMap | Mapping[int, LabelMap], frames: Mapping[int, Frame]
+) -> Annotations:
+    """Check label maps against the frames they belong to.
+
+    Args:
+        masks: One label map for frame 0, or several by frame index.
+        frames: The frames with those indices.
+
+    Raises:
+        InputError: No masks, a wrong shape, type or id, or nothing but background.
+    """
+    labels: dict[int, LabelMap] = {}
+    first: dict[ObjectId, int] = {}
+    for index, given in sorted(by_index(masks).items()):
+        found: np.ndarray = np.asarray(given)
+        if found.dtype == bool:
+            found = found.astype(np.uint8)
+        if found.ndim != 2 or not np.issubdtype(found.dtype, np.integer):
+            raise InputError(
+                f"the mask of frame {index} is {found.dtype} of shape {found.shape}; "
+                "needed are object ids as integers (height, width), 0 for background"
+            )
+        height, width = frames[index].shape[:2]
+        if found.shape != (height, width):
+            raise InputError(
+                f"the mask of frame {index} is {found.shape[1]}x{found.shape[0]}, its frame is "
+                f"{width}x{height}; draw the mask at the size of the frame"
+            )
+        ids = np.unique(found)
+        if ids[0] < 0 or ids[-1] > MAX_ID:
+            raise InputError(
+                f"the mask of frame {index} has ids from {ids[0]} to {ids[-1]}; "
+                f"supported are 1 to {MAX_ID}, and 0 for background: renumber the objects"
+            )
+        if ids[-1] == 0:
+            raise InputError(
+                f"the mask of frame {index} is all background; mark at least one object in it"
+            )
+        labels[index] = found.astype(np.uint8)
+        for object_id in ids[ids > 0].tolist():
+            first.setdefault(object_id, index)
+    object_ids = sorted(first)
+    return Annotations(labels, object_ids, torch.tensor([first[i] for i in object_ids]))
+
+
+def by_index(masks: LabelMap | Mapping[int, LabelMap]) -> dict[int, LabelMap]:
+    """Label maps by frame index; a single label map belongs to frame 0.
+
+    Raises:
+        InputError: There are none, or an index is not a frame number.
+    """
+    label_maps = dict(masks) if isinstance(masks, Mapping) else {0: masks}
+    if not label_maps:
+        raise InputError("no masks were given; mark each object in at least one frame")
+    for index in label_maps:
+        if not isinstance(index, (int, np.integer)) or index < 0:
+            raise InputError(f"masks are given for frame {index!r}; frames count 0, 1, 2, ...")
+    return {int(index): label_map for index, label_map in label_maps.items()}

@@ -1,0 +1,1 @@
+"""Training and evaluation data: data sets, episodes, synthetic motion."""

@@ -1,0 +1,108 @@
+"""How good is this version on the development clips, and is it better than another one?
+
+    rotoline experiment dev --data DATA --output OUT --weights FILE --against OTHER_OUT
+
+OUT/clips/NAME.json   one per clip, as soon as it is measured
+OUT/results.json      everything measured, and what made it
+OUT/table.md          accuracy and time
+OUT/worst.png         the worst frames beside their truth
+OUT/calibration.md    does the confidence tell the J? with reliability.png
+OUT/comparison.md     with --against: what changed, and whether to believe it
+
+About two and a half minutes on one core with the default preset.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+
+from rotoline.model import load_model
+from rotoline.evaluation.calibration import reliability
+from rotoline.evaluation.development_clips import DevelopmentClip
+from rotoline.evaluation.measure import MeasuredClip, measuring
+from rotoline.evaluation.figures import reliability_diagram, worst_frames
+from rotoline.evaluation.report import (
+    accuracy_table,
+    calibration_table,
+    comparison_table,
+    confidence_and_j,
+)
+from rotoline.evaluation.results import (
+    FILE,
+    check_same_scope,
+    make_results,
+    read_results,
+    scope_of,
+    write_record,
+)
+from rotoline.io.atomic import write_text
+from rotoline.io.overlay import write_picture
+from rotoline.pipeline import PipelineConfig
+from rotoline.runtime.progress import Progress
+from rotoline.run import check_output
+
+
+def measure_development(
+    clips: Sequence[DevelopmentClip],
+    output: Path,
+    *,
+    weights: Path | None,
+    config: PipelineConfig,
+    command: Sequence[str],
+    against: Path | None = None,
+) -> Iterator[Progress]:
+    """Measure one configuration on all clips, into the new folder `output`.
+
+    Everything that can be checked is checked before the folder is made.
+
+    Args:
+        clips: As `development_clips` finds them.
+        output: Must not exist, or be empty.
+        weights: A weights file, or None for the one that ships.
+        config: Settings of the stages.
+        command: What the user typed, for the record.
+        against: The output folder of the run to compare with.
+
+    Yields:
+        Progress, once a frame.
+
+    Raises:
+        RotolineError: Whatever is wrong with input or output, with `against` in particular: no
+            results there, or on other frames or objects.
+    """
+    yield Progress("reading")
+    check_output(output)
+    before = None
+    if against is not None:
+        before = read_results(against)
+        check_same_scope(before.scope, scope_of(clips))
+    model = load_model(weights, config.preset)
+    done, total = count(1), sum(len(clip.frame_names) for clip in clips)
+    measured: list[MeasuredClip] = []
+    for clip in clips:
+        one = yield from counted(measuring(model, config, clip), done, total)
+        write_record(output / "clips" / f"{clip.name}.json", one.measure)
+        measured.append(one)
+    yield Progress("drawing")
+    results = make_results(model, config, command, (one.measure for one in measured))
+    write_record(output / FILE, results)
+    write_text(output / "table.md", accuracy_table(results))
+    write_text(output / "calibration.md", calibration_table(results))
+    bins = reliability(*confidence_and_j(results.clips))
+    write_picture(output / "reliability.png", reliability_diagram(bins))
+    write_picture(output / "worst.png", worst_frames(measured))
+    if before is not None:
+        write_text(output / "comparison.md", comparison_table(before, results))
+    yield Progress("done", total, total)
+
+
+def counted(
+    steps: Generator[None, None, MeasuredClip], done: Iterator[int], total: int
+) -> Generator[Progress, None, MeasuredClip]:
+    """Turn the frames of one clip into progress of all, and return what the clip returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+        yield Progress("segmenting", next(done), total)

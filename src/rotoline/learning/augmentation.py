@@ -1,0 +1,107 @@
+"""The affine augmentation of frames and masks, always together.
+
+Paper, section on the segmentation network: shift, rotation and flip. The ranges are those of the
+authors' data layer, since the paper names none.
+"""
+
+import math
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional
+
+
+ORIGINAL_SHARE = 1 / 3001
+"""How often the frame itself is returned, as in the released data layer."""
+
+
+class Augmentation(BaseModel):
+    """How far augmented views may differ from the original; half of them are mirrored too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: float = Field(0.05, ge=0, lt=1)
+    """Largest change of size, as a fraction of it."""
+    rotation: float = Field(5.0, ge=0)
+    """Largest rotation in degrees, in either direction."""
+    shift: float = Field(0.1, ge=0)
+    """Largest shift, as a fraction of width and height, in either direction."""
+
+
+def generator_for(seed: int, number: int) -> torch.Generator:
+    """The random numbers of one sample: they depend on nothing that was drawn before."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + number)
+
+
+def sample_affine(
+    generator: torch.Generator, size: tuple[int, int], augmentation: Augmentation
+) -> Tensor:
+    """Sampler one view.
+
+    Args:
+        generator: Decides everything.
+        size: Height and width of the frame.
+        augmentation: How far the view may differ.
+
+    Returns:
+        float `(3, 3)`: output pixel to source pixel, (x, y, 1), with pixel centres at halves.
+
+    Source:
+        The authors' data layer: with a chance of 1 in 3,001 the original frame, else +-5 % of size,
+        +-5 degrees, +-10 % of shift, mirrored half of the time. Deviation: the released layer crops
+        image and label differently where it enlarges; here both are one map.
+    """
+    original, size_draw, angle_draw, right, down, mirror = torch.rand(
+        6, generator=generator, dtype=torch.float64
+    ).tolist()
+    if original < ORIGINAL_SHARE:
+        return torch.eye(3)
+    zoom = 1 + augmentation.scale * (2 * size_draw - 1)
+    angle = math.radians(augmentation.rotation * (2 * angle_draw - 1))
+    cosine, sine = math.cos(angle) / zoom, math.sin(angle) / zoom
+    flip = -1.0 if mirror < 0.5 else 1.0
+    turn = torch.tensor([[flip * cosine, -sine, 0.0], [flip * sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+    shift = (augmentation.shift * size[1] * (2 * right - 1), augmentation.shift * size[0] * (2 * down - 1))
+    middle = (size[1] / 2, size[0] / 2)
+    return (
+        translation(middle[0] + shift[0], middle[1] + shift[1])
+        @ turn
+        @ translation(-middle[0], -middle[1])
+    )
+
+
+def translation(x: float, y: float) -> Tensor:
+    """A shift by `x` and `y` pixels, `(3, 3)`."""
+    return torch.tensor([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def warp_together(
+    frame: Tensor, masks: Tensor, affine: Tensor, size: tuple[int, int] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Sample a frame and its masks at the same places.
+
+    Args:
+        frame: `(1, 3, H, W)`.
+        masks: `(K, H, W)`, 0 or 1.
+        affine: Output pixel to source pixel, as `sample_affine` gives it.
+        size: Height and width of the result; those of the frame by default.
+
+    Returns:
+        The frame `(1, 3, *size)`, bilinear, and the masks `(K, *size)`, nearest, so still 0 or 1.
+        Both are mirrored beyond the border (the authors' layer fills with black).
+    """
+    height, width = size or frame.shape[-2:]
+    rows, cols = torch.meshgrid(
+        torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij"
+    )
+    at = torch.einsum("ij,jhw->hwi", affine[:2, :2], torch.stack((cols, rows))) + affine[:2, 2]
+    extent = torch.tensor([frame.shape[-1], frame.shape[-2]])
+    grid = (2 * at / extent - 1)[None].to(frame.device)
+    warped = functional.grid_sample(
+        frame, grid.to(frame.dtype), padding_mode="reflection", align_corners=False
+    )
+    labels = functional.grid_sample(
+        masks[None], grid.to(masks.dtype), "nearest", padding_mode="reflection", align_corners=False
+    )
+    return warped, labels[0]

@@ -1,0 +1,34 @@
+"""The rows that are learned: every object and, if there are several, their union.
+
+The union is the foreground. A lone object is its own union, so nothing is learned twice. The union
+of a frame that does not show all objects is unknown, because the missing ones may be there without
+being annotated; if no frame shows them all, every frame has to do.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+def with_union(masks: Tensor) -> Tensor:
+    """Append the union to masks `(K, h, w)` as the last row; one object is its own union."""
+    return masks if len(masks) == 1 else torch.cat((masks, masks.amax(0, keepdim=True)))
+
+
+def rows_learned_from(shown: Mapping[int, Tensor]) -> dict[int, Tensor]:
+    """The rows that each annotated frame says something about.
+
+    Args:
+        shown: By frame index the objects annotated in it, bool `(K,)`.
+
+    Returns:
+        By frame index bool `(R,)`, with R = K for one object and K + 1 for several.
+    """
+    if len(next(iter(shown.values()))) == 1:
+        return dict(shown)
+    none_is_whole = not any(bool(objects.all()) for objects in shown.values())
+    return {
+        index: torch.cat((objects, (objects.all() | none_is_whole)[None]))
+        for index, objects in shown.items()
+    }

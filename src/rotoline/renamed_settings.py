@@ -1,0 +1,79 @@
+"""Settings of version 0.1, and what became of them."""
+
+from collections.abc import Sequence
+
+RENAMED = {
+    "foreground.pixels": "working_pixels",
+    "foreground.limit": "foreground.method (off for no limit)",
+    "foreground.rule": "foreground.method (margin or mask)",
+    "propagate.enabled": "propagation.enabled",
+    "regions.enabled": "regions.method (off for no filter)",
+    "regions.rule": "regions.method (last_visible for memory, craf for paper, craf_script for script)",
+    "regions.return_after": "regions.reentry_min_hidden_frames",
+    "regions.return_score": "regions.reentry_min_score",
+    "regions.return_area": "regions.reentry_max_area_ratio",
+    "regions.paper.threshold": "regions.threshold, with regions.method=craf",
+    "regions.paper.alpha": "regions.alpha, with regions.method=craf",
+    "regions.paper.beta": "regions.beta, with regions.method=craf",
+    "regions.paper.gamma": "regions.gamma, with regions.method=craf",
+    "regions.paper.delta": "regions.delta, with regions.method=craf",
+    "fuse.background": "fuse.background_threshold",
+    "score.prior": "scoring.context (off)",
+    "score.recall": "scoring.context (previous, or previous+memory)",
+    "adapt.update_every": "online.update_every",
+    "adapt.memory": "online.update_window",
+    "adapt.foreground": "learner.tune_foreground",
+    "adapt.whole": "learner.method (fine_tuning, or linear_probe for false)",
+    "adapt.steps": "learner.steps",
+    "adapt.budget": "learner.budget",
+    "adapt.rate": "learner.learning_rate",
+    "adapt.halvings": "learner.lr_halvings",
+    "adapt.momentum": "learner.momentum",
+    "adapt.weight_decay": "learner.weight_decay",
+    "adapt.scale": "learner.augmentation.scale",
+    "adapt.rotation": "learner.augmentation.rotation",
+    "adapt.shift": "learner.augmentation.shift",
+    "adapt.precision": "precision",
+    "adapt.views": "learner.views, with learner.method=linear_probe",
+    "adapt.damping": "learner.ridge, with learner.method=linear_probe",
+    "adapt.iterations": "learner.max_iterations, with learner.method=linear_probe",
+}
+"""Old path: new path."""
+
+_CONSTANT = "is a constant now"
+
+REMOVED = {
+    "regions.inside": _CONSTANT,
+    "regions.reach": _CONSTANT,
+    "regions.near_score": _CONSTANT,
+    "regions.least_overlap": _CONSTANT,
+    **{
+        f"regions.script.{name}": "is a constant of the published script now"
+        for name in (
+            *("threshold", "least_overlap", "large", "background"),
+            *("rescue_area", "rescue_below", "rescue_overlap", "rescue_score"),
+        )
+    },
+    "adapt.scales": _CONSTANT,
+    "adapt.rival_share": _CONSTANT,
+    "adapt.memory_weight": _CONSTANT,
+    "adapt.trust": _CONSTANT,
+    "adapt.recalled": _CONSTANT,
+    "adapt.update_lone": "is gone: a lone object is never updated from its own results",
+    "adapt.patience": "is gone: use learner.steps or learner.budget",
+    "adapt.together": "is gone: objects are fine-tuned one after another",
+    "adapt.compile": "is gone",
+}
+"""Old path: what became of it."""
+
+
+def explain_renamed(paths: Sequence[str]) -> str:
+    """What to write in place of settings of version 0.1; empty if none of them is one."""
+    found = [f"{path} is now {RENAMED[path]}" for path in paths if path in RENAMED]
+    found += [f"{path} {REMOVED[path]}" for path in paths if path in REMOVED]
+    if not found:
+        return ""
+    return (
+        f"these are settings of rotoline 0.1: {'; '.join(found)}. "
+        "All settings: docs/reference/settings.md"
+    )

@@ -1,0 +1,1 @@
+"""What surrounds the computation: devices, timing, threads, progress."""

@@ -1,0 +1,69 @@
+"""The tracking state of all objects in one pass over the frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass(slots=True)
+class ObjectState:
+    """Where each of K objects is and was, at the working resolution `(h, w)`.
+
+    All tensors are on the device of the system. Rows follow the object ids in ascending order.
+    """
+
+    scores: Tensor
+    """float32 `(K, h, w)` in [0, 1]: score maps of the previous frame, 0 before the first."""
+    previous: Tensor
+    """bool `(K, h, w)`: masks in the previous frame, empty for objects that were not visible."""
+    last_visible: Tensor
+    """bool `(K, h, w)`: each object's most recent mask that is not empty."""
+    largest_area: Tensor
+    """int64 `(K,)`: pixels of the largest mask that each object has had so far."""
+    hidden_frames: Tensor
+    """int64 `(K,)`: number of frames since each object was last visible."""
+
+    @classmethod
+    def empty(cls, objects: int, size: tuple[int, int], device: torch.device) -> "ObjectState":
+        """The state of `objects` objects of which nothing is known yet."""
+        maps = (objects, *size)
+        return cls(
+            scores=torch.zeros(maps, device=device),
+            previous=torch.zeros(maps, dtype=torch.bool, device=device),
+            last_visible=torch.zeros(maps, dtype=torch.bool, device=device),
+            largest_area=torch.zeros(objects, dtype=torch.int64, device=device),
+            hidden_frames=torch.zeros(objects, dtype=torch.int64, device=device),
+        )
+
+    def update(self, logits: Tensor, visible: Tensor, which: Tensor) -> None:
+        """Store the result of one frame for some of the objects.
+
+        Args:
+            logits: float32 `(K, h, w)`, filtered.
+            visible: bool `(K, h, w)`: the mask of each object in this frame.
+            which: bool `(K,)`: the objects to update; the others keep their state.
+        """
+        self.scores[which] = logits[which].sigmoid()
+        self.previous[which] = visible[which]
+        seen = visible.flatten(1).any(1) & which
+        self.last_visible[seen] = visible[seen]
+        areas = visible.flatten(1).sum(1)
+        self.largest_area[seen] = torch.maximum(self.largest_area, areas)[seen]
+        self.hidden_frames[which] += 1
+        self.hidden_frames[seen] = 0
+
+    def with_objects(self, rows: Sequence[int | None]) -> "ObjectState":
+        """The state of another list of objects, some of them new.
+
+        Args:
+            rows: For each object of the result its row in this state, or None for a new object.
+        """
+        size = (self.scores.shape[1], self.scores.shape[2])
+        result = ObjectState.empty(len(rows), size, self.scores.device)
+        for target, row in enumerate(rows):
+            if row is not None:
+                for field in fields(self):
+                    getattr(result, field.name)[target] = getattr(self, field.name)[row]
+        return result

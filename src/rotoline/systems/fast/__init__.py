@@ -1,0 +1,34 @@
+"""The default system: ridge classifiers on a shared encoder, refined by small networks, on a CPU.
+
+| module           | what it holds                                                          |
+|------------------|------------------------------------------------------------------------|
+| `system`         | the settings, and what the tracker calls                               |
+| `network`        | all learned parts in one module                                        |
+| `encoder`        | everything about a frame that all objects share                        |
+| `online_ridge`   | the learner: a ridge classifier per object, updated online             |
+| `scoring`        | the objects' logits: classifier, readouts, refinement                  |
+| `memory_readout` | lookups in the previous frame and in the annotated frames              |
+| `refinement`     | the network that corrects the logits                                   |
+| `propagation`    | the spatial propagation network                                        |
+"""
+
+from rotoline.systems.fast.system import FastConfig, FastSystem
+
+_NO_FILTER = "regions.method=off"
+_NO_SPN = "propagation.enabled=false"
+_NO_LIMIT = "foreground.method=off"
+
+ABLATIONS = {
+    "no-filter": (_NO_FILTER,),
+    "no-filter-propagation": (_NO_FILTER, _NO_SPN),
+    # The foreground is learned from the annotated frames or not at all: there is no generic one.
+    "no-filter-propagation-tuning": (_NO_FILTER, _NO_SPN, _NO_LIMIT),
+    "no-propagation": (_NO_SPN,),
+    "no-context": ("scoring.context=off",),
+    "no-memory": ("scoring.context=previous",),
+    "no-updates": ("online.update_every=0",),
+    "no-limit": (_NO_LIMIT,),
+}
+"""Settings that leave a stage out, by name; the first three are the rows of the paper's Table 2."""
+
+__all__ = ["ABLATIONS", "FastConfig", "FastSystem"]

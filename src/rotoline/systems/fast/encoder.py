@@ -1,0 +1,103 @@
+"""The shared encoder: everything about a frame that does not depend on the objects in it."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rotoline.kernels.propagation import softmax_gates
+from rotoline.nets.efficientnet import CHANNELS, EfficientNetLite0
+
+WIDTH = 64
+"""Channels of the top-down path and of the embedding, D."""
+GUIDANCE = 24
+"""Channels of the fine guidance at stride 4, which is added in the refinement network."""
+COARSE_GUIDANCE = 32
+"""Channels of the coarse guidance at stride 8."""
+LOCAL_KEYS = 32
+"""Channels of the keys at stride 8, by which the previous frame is searched nearby."""
+GLOBAL_KEYS = 64
+"""Channels of the keys at stride 16, by which whole annotated frames are searched."""
+LIFTED = 8
+"""Channels that a map is lifted to before propagation (32 in the published code)."""
+DECODED = 16
+"""Channels between the propagated maps and the refined logit."""
+
+class Features(NamedTuple):
+    """The result of one pass over B frames of `H x W` pixels; h, w = H / 4, W / 4."""
+
+    embedding: Tensor
+    """`(B, 64, h, w)`, with mean square 1 in every pixel: the input of the ridge classifiers."""
+    guidance: Tensor
+    """`(B, 24, h, w)`: appearance of the frame, for the refinement network."""
+    coarse_guidance: Tensor
+    """`(B, 32, h / 2, w / 2)`: the same with wider context."""
+    gates: Tensor
+    """`(B, 4, 3, h, w)`: gates of the spatial propagation, for all channels and
+    objects."""
+    edges: Tensor
+    """`(B, 24, h, w)`: added to the lifted maps before the propagation (8 channels) and to the
+    decoded maps after it (16)."""
+    local_keys: Tensor
+    """`(B, 32, h / 2, w / 2)`: unit vectors, similar where two consecutive frames show the same
+    point."""
+    global_keys: Tensor
+    """`(B, 64, h / 4, w / 4)`: unit vectors, similar where any two frames show the same object."""
+
+
+class _Smooth(nn.Sequential):
+    """Depthwise 3x3, 1x1, ReLU."""
+
+    def __init__(self, channels: int):
+        super().__init__(
+            nn.Conv2d(channels, channels, 3, padding=1, groups=channels),
+            nn.Conv2d(channels, channels, 1),
+            nn.ReLU(inplace=True),
+        )
+
+
+class Encoder(nn.Module):
+    """Backbone maps at strides 4 to 32, summed top-down to stride 4.
+
+    Input: frames `(B, 3, H, W)` in [0, 255], H and W multiples of 8 (of 32 for exact alignment).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = EfficientNetLite0()
+        self.lateral = nn.ModuleList(nn.Conv2d(channels, WIDTH, 1) for channels in CHANNELS)
+        self.smooth = nn.ModuleList(_Smooth(WIDTH) for _ in CHANNELS)
+        self.embed = nn.Conv2d(WIDTH, WIDTH, 1)
+        self.guide = nn.Conv2d(WIDTH, GUIDANCE, 1)
+        self.guide_coarse = nn.Conv2d(WIDTH, COARSE_GUIDANCE, 1)
+        self.gate = nn.Sequential(
+            nn.Conv2d(WIDTH, 32, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(32, 16, 1)
+        )
+        self.edges = nn.Conv2d(WIDTH, LIFTED + DECODED, 1)
+        self.local_key = nn.Conv2d(WIDTH, LOCAL_KEYS, 1)
+        self.global_key = nn.Conv2d(WIDTH, GLOBAL_KEYS, 1)
+
+    def forward(self, frames: Tensor) -> Features:
+        """Encode frames `(B, 3, H, W)` in [0, 255], once for all objects."""
+        maps = self.backbone((frames - 127.0).mul_(1 / 128))
+        levels: list[Tensor] = []
+        for index in (3, 2, 1, 0):
+            level = self.lateral[index](maps[index])
+            if levels:
+                level = level + functional.interpolate(
+                    levels[-1], size=level.shape[-2:], mode="bilinear", align_corners=False
+                )
+            levels.append(self.smooth[index](level))
+        far, coarse, fine = levels[1:]
+        embedding = self.embed(fine)
+        embedding = embedding * (embedding.square().mean(1, keepdim=True) + 1e-6).rsqrt()
+        gates = softmax_gates(self.gate(fine).unflatten(1, (4, 4)).contiguous())
+        return Features(
+            embedding,
+            self.guide(fine),
+            self.guide_coarse(coarse),
+            gates,
+            self.edges(fine),
+            functional.normalize(self.local_key(coarse), dim=1),
+            functional.normalize(self.global_key(far), dim=1),
+        )

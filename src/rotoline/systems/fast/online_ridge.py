@@ -1,0 +1,213 @@
+"""The learner of the `fast` preset: a ridge classifier per object, fitted once and updated online.
+
+The paper fine-tunes a network per object for 30,000 steps. Here an object is a linear classifier on
+the shared embedding, solved in closed form (`rotoline.learning.ridge`) from a few views of every
+annotated frame. While the video runs, filtered results of recent frames are added with a small
+weight. See docs/method/fast.md#fit.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional
+
+from rotoline.learning.ridge import NormalEquations, accumulate, solve, weighted_sum
+from rotoline.learning.targets import rows_learned_from, with_union
+from rotoline.stages.preprocess import fitting_size
+from rotoline.systems.fast.encoder import Features
+from rotoline.systems.fast.memory_readout import MemoryFrames
+from rotoline.systems.fast.network import FastNet
+
+VIEW_SCALES = (0.8, 1.25)
+"""Sizes of the further views of an annotated frame, besides the frame and its mirror image."""
+OTHER_OBJECT_WEIGHT = 0.2
+"""Fraction of the background's weight that goes to the other objects, however small they are."""
+MEMORY_FRAMES = 4
+"""Annotated frames that are searched pixel by pixel; more only if an object needs its own."""
+UPDATE_WEIGHT = 0.15
+"""Weight of the result of one frame, where an annotated frame has weight 1."""
+CONFIDENCE_THRESHOLD = 0.7
+"""A pixel of a result is a sample of the object if its score is above this, and of the background if
+below 1 minus this. Measured on schoolgirls: J&F .606 with all pixels, .612 with .7, .601 with .9
+(docs/log/2026-11-25-results.md)."""
+
+
+class OnlineUpdateConfig(BaseModel):
+    """Updating the classifiers from results while the video runs.
+
+    Only clips with several objects are updated. A lone object learns little from its own results
+    except its own drift: J&F .766 on the development split with updates, .823 without.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    update_every: int = Field(5, ge=0)
+    """Number of frames between two updates; 0 turns updates off."""
+    update_window: int = Field(8, ge=1)
+    """Number of most recent updates that are used; annotated frames are always used."""
+
+
+@dataclass
+class RidgeClassifiers:
+    """The classifiers of K objects and, if K > 1, of their union, the foreground, as the last row.
+
+    R is the number of rows: K if K is 1, else K + 1.
+    """
+
+    from_annotations: NormalEquations
+    """Of the annotated frames, total weight 1."""
+    memory: MemoryFrames
+    """The annotated frames, to look objects up in."""
+    local_keys: dict[int, Tensor]
+    """`Features.local_keys` of the annotated frames, by index."""
+    config: OnlineUpdateConfig
+    ridge: Tensor
+    updates: deque[tuple[NormalEquations, Tensor]] = field(init=False)
+    """Normal equations of recent results, and the weight of each row `(R,)` in them."""
+    weights: Tensor = field(init=False)
+    """float `(R, D1)`: the classifiers."""
+
+    def __post_init__(self) -> None:
+        self.updates = deque(maxlen=self.config.update_window)
+        self._solve()
+
+    def reset(self, config: OnlineUpdateConfig | None = None) -> "RidgeClassifiers":
+        """The classifiers as learned from the annotations alone, without any updates."""
+        return RidgeClassifiers(
+            self.from_annotations,
+            self.memory,
+            self.local_keys,
+            config or self.config,
+            self.ridge,
+        )
+
+    def is_due(self, frames: int) -> bool:
+        """Whether the classifiers are to be updated after so many tracked frames."""
+        every = self.config.update_every
+        return every > 0 and frames % every == 0 and len(self.weights) > 1
+
+    def update(self, embedding: Tensor, logits: Tensor, masks: Tensor, *, is_whole: bool) -> None:
+        """Learn from the result of a frame.
+
+        Args:
+            embedding: float `(D, h, w)` of the frame.
+            logits: float `(K, h, w)`, filtered: pixels with uncertain scores are left out.
+            masks: float `(K, h, w)`, 0 or 1: the objects' masks. An object without pixels learns
+                nothing.
+            is_whole: Whether all objects were tracked into the frame, so that their union is known.
+        """
+        margin = 2 * CONFIDENCE_THRESHOLD - 1
+        confident = ((2 * logits.sigmoid() - 1).abs() >= margin).float()
+        equations = _accumulate_with_union(embedding, masks, confident)
+        masks = with_union(masks)
+        weight = UPDATE_WEIGHT * (masks.flatten(1).sum(1) >= 1).float()
+        if len(masks) > 1 and not is_whole:
+            weight[-1] = 0.0
+        self.updates.append((equations, weight))
+        self._solve()
+
+    def _solve(self) -> None:
+        views = [self.from_annotations, *(equations for equations, _ in self.updates)]
+        first = torch.ones(len(self.from_annotations.moment))
+        weights = torch.stack([first, *(weight for _, weight in self.updates)])
+        self.weights = solve(weighted_sum(views, weights), self.ridge)
+
+
+def fit_ridge_classifiers(
+    net: FastNet, annotated: Mapping[int, tuple[Tensor, Tensor]], config: OnlineUpdateConfig
+) -> RidgeClassifiers:
+    """Learn all objects from all annotated frames.
+
+    Args:
+        net: Gives the embedding and the strength of the regularisation.
+        annotated: By frame index the pixels `(1, 3, H, W)` in [0, 255] and the masks `(K, H, W)` in
+            [0, 1] of all objects. An object that is not annotated in a frame has an empty mask
+            there, and learns nothing from that frame.
+        config: How results are added later.
+    """
+    shown = {index: masks.flatten(1).any(1) for index, (_, masks) in annotated.items()}
+    # A frame in which some object is not annotated says nothing about the union of all objects.
+    learned_from = rows_learned_from(shown)
+    equations, weights, keys, memories = [], [], {}, []
+    chosen = choose_memory_frames(learned_from, MEMORY_FRAMES)
+    for index, (frame, masks) in annotated.items():
+        for number, (pixels, view_masks) in enumerate(make_views(frame, masks, VIEW_SCALES)):
+            features = net.encoder(pixels)
+            equations.append(
+                _accumulate_with_union(features.embedding[0], _coverage(view_masks, 4))
+            )
+            weights.append(learned_from[index].float())
+            if number == 0:
+                keys[index] = features.local_keys
+                if index in chosen:
+                    memories.append(_memory_frame(features, masks, learned_from[index]))
+    memory = MemoryFrames(*(torch.cat(columns, dim=1) for columns in zip(*memories, strict=True)))
+    from_annotations = weighted_sum(equations, torch.stack(weights))
+    return RidgeClassifiers(from_annotations, memory, keys, config, net.ridge)
+
+
+def choose_memory_frames(learned_from: Mapping[int, Tensor], limit: int) -> set[int]:
+    """Choose the annotated frames to be searched pixel by pixel.
+
+    The first frame of each row, then frames spread evenly, up to `limit`.
+
+    Args:
+        learned_from: By frame index the rows that learn from it, bool `(R,)`.
+        limit: Number of frames; exceeded only if each row needs a frame of its own.
+
+    Example:
+        >>> row = torch.tensor([True])
+        >>> sorted(choose_memory_frames({3: row, 5: row, 7: row, 9: row, 11: row}, 3))
+        [3, 7, 11]
+    """
+    frames = sorted(learned_from)
+    first_of_row = torch.stack([learned_from[index] for index in frames]).int().argmax(0)
+    chosen = {frames[position] for position in first_of_row.tolist()}
+    spread = torch.linspace(0, len(frames) - 1, min(limit, len(frames))).round().int().tolist()
+    for position in reversed(spread):
+        if len(chosen) < limit:
+            chosen.add(frames[position])
+    return chosen
+
+
+def _memory_frame(features: Features, masks: Tensor, learned_from: Tensor) -> MemoryFrames:
+    """One annotated frame at stride 16, as part of the memory."""
+    values = _coverage(with_union(masks), 16).flatten(1)
+    known = learned_from.float()[:, None].expand_as(values)
+    return MemoryFrames(features.global_keys[0].flatten(1), values, known)
+
+
+def _coverage(masks: Tensor, stride: int) -> Tensor:
+    """Share of each pixel at `stride` that masks `(K, H, W)` cover."""
+    return functional.avg_pool2d(masks, stride)
+
+
+def make_views(
+    frame: Tensor, masks: Tensor, scales: tuple[float, ...]
+) -> list[tuple[Tensor, Tensor]]:
+    """The frame, its mirror image and rescaled versions, each with its masks `(K, H, W)`."""
+    views = [(frame, masks), (frame.flip(-1), masks.flip(-1))]
+    for scale in scales:
+        size = fitting_size(masks.shape[-2] * scale, masks.shape[-1] * scale)
+        pixels = functional.interpolate(
+            frame, size=size, mode="bilinear", align_corners=False, antialias=True
+        )
+        view_masks = functional.interpolate(masks[None], size=size, mode="area")[0]
+        views.append((pixels.contiguous(memory_format=torch.channels_last), view_masks))
+    return views
+
+
+def _accumulate_with_union(
+    embedding: Tensor, masks: Tensor, confident: Tensor | None = None
+) -> NormalEquations:
+    """Normal equations of the objects and of their union, which has no other objects beside it."""
+    objects = with_union(masks)
+    others = torch.zeros_like(objects)
+    others[: len(masks)] = (masks.sum(0) - masks).clamp(0, 1)
+    if confident is not None and len(masks) > 1:  # the union is as sure as its least sure object
+        confident = torch.cat((confident, confident.amin(0, keepdim=True)))
+    return accumulate(embedding, objects, others, OTHER_OBJECT_WEIGHT, confident)

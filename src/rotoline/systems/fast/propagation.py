@@ -1,0 +1,45 @@
+"""The spatial propagation network (SPN) of the `fast` preset."""
+
+from torch import Tensor, cat, nn
+from torch.nn import functional
+
+from rotoline.kernels.propagation import propagate
+from rotoline.nets.layers import bounded_logit
+from rotoline.systems.fast.encoder import DECODED, LIFTED, Features
+
+
+class PropagationNet(nn.Module):
+    """Lifts a map to several channels, propagates it twice with the same gates, and decodes it.
+
+    Source:
+        Paper, section "Spatial Propagation Network", and the structure of the published code: the
+        map is lifted to several channels, scanned in four directions, merged by the maximum, and
+        that once more. Deviations: gates are softmax-4 (a convex combination, so nothing leaves its
+        range) and shared by all channels and objects; they come from the shared encoder and not
+        from a VGG-16. The encoder also adds to the lifted and to the decoded maps
+        (`Features.edges`). Effect of the stage: docs/results.md.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lift = nn.Conv2d(2, LIFTED, 3, padding=1)
+        self.decode = nn.Conv2d(2 * LIFTED, DECODED, 3, padding=1)
+        self.out_conv = nn.Conv2d(DECODED, 1, 3, padding=1)
+
+    def forward(self, logit: Tensor, features: Features) -> Tensor:
+        """Refine the logits of K objects.
+
+        Args:
+            logit: `(K, 1, h, w)`, one map per object.
+            features: Of one frame (B = 1).
+
+        Returns:
+            `(K, 1, h, w)`: refined logits.
+        """
+        before, after = features.edges.split((LIFTED, DECODED), dim=1)
+        lifted = self.lift(cat((bounded_logit(logit), logit.sigmoid()), dim=1)).add_(before)
+        lifted = functional.relu(lifted, inplace=True)
+        once = propagate(lifted, features.gates, merge="max")
+        twice = propagate(once, features.gates, merge="max")
+        decoded = self.decode(cat((lifted, twice), dim=1)).add_(after)
+        return logit + self.out_conv(functional.relu(decoded, inplace=True))

@@ -1,0 +1,117 @@
+"""The stage `score` of the `fast` preset: a logit map for each object.
+
+    frame ─► encode ─► [score] ─► limit ─► propagate ─► filter ─► fuse ─► labels
+
+A ridge classifier says how much a pixel looks like the object. The refinement network corrects
+that by the temporal context: where the object was in the previous frame, where that has moved to,
+what the annotated frames say about similar pixels, and where the other objects are. See
+docs/method/fast.md#score.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from rotoline.learning.ridge import predict
+from rotoline.systems.fast.encoder import Features
+from rotoline.systems.fast.memory_readout import MemoryFrames
+from rotoline.systems.fast.network import FastNet
+
+
+class ScoringConfig(BaseModel):
+    """What the objects' scores are computed from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    context: Literal["off", "previous", "previous+memory"] = "previous+memory"
+    """What corrects the output of the classifiers. `off`: nothing. `previous`: each object's score
+    map of the previous frame, and the other objects. `previous+memory`: also the readouts by
+    similarity from the previous frame and from the annotated frames."""
+
+
+class TemporalContext(NamedTuple):
+    """What is known before a frame is scored, for R classifiers."""
+
+    scores: Tensor
+    """float `(R, h, w)` in [0, 1]: score maps of the previous frame."""
+    local_keys: Tensor
+    """`Features.local_keys` of the previous frame."""
+    memory: MemoryFrames
+    """The annotated frames."""
+
+
+def score_objects(
+    net: FastNet,
+    classifiers: Tensor,
+    features: Features,
+    context: TemporalContext,
+    config: ScoringConfig,
+) -> Tensor:
+    """Score every classifier on one frame.
+
+    Args:
+        net: The network.
+        classifiers: float `(R, D1)`: K objects and, where K > 1, their union as the last row.
+        features: Of the frame.
+        context: What is known from earlier frames.
+        config: What the scores are computed from.
+
+    Returns:
+        float `(R, h, w)`: logits.
+    """
+    outputs = predict(classifiers, features.embedding[0])
+    logits = net.logit_scale * outputs + net.logit_shift
+    if config.context == "off":
+        return logits
+    readouts: list[Tensor | None] = [None] * len(logits)
+    others: list[Tensor | None] = [None] * len(logits)
+    if config.context == "previous+memory":
+        readouts = list(torch.stack(readout_maps(net, features, context), dim=1)[:, None])
+    if len(logits) > 1:
+        others[:-1] = best_other_object(logits[:-1], context.scores[:-1])[:, None]
+    # One object at a time keeps the maps small enough for the cache, and memory independent of
+    # the number of objects.
+    refined = [
+        net.refinement(logit[None, None], previous[None, None], readout, other, features)
+        for logit, previous, readout, other in zip(
+            logits, context.scores, readouts, others, strict=True
+        )
+    ]
+    return torch.cat(refined)[:, 0]
+
+
+def readout_maps(
+    net: FastNet, features: Features, context: TemporalContext
+) -> tuple[Tensor, Tensor]:
+    """Both readouts by similarity, each float `(R, h / 2, w / 2)` in [0, 1].
+
+    The first carries the score maps along from the previous frame, the second looks the objects up
+    in the annotated frames.
+    """
+    readout = net.memory_readout
+    return (
+        readout.from_previous(features.local_keys, context.local_keys, context.scores),
+        readout.from_memory(features, context.memory),
+    )
+
+
+def best_other_object(logits: Tensor, scores: Tensor) -> Tensor:
+    """For each of K > 1 objects the highest value among the other objects, pixel by pixel.
+
+    Args:
+        logits: float `(K, h, w)` of the frame.
+        scores: float `(K, h, w)` of the previous frame.
+
+    Returns:
+        float `(K, 2, h, w)`: of the logits and of the scores.
+    """
+    return torch.stack((_highest_other(logits), _highest_other(scores)), dim=1)
+
+
+def _highest_other(maps: Tensor) -> Tensor:
+    best, at = maps.max(0, keepdim=True)
+    second = maps.scatter(0, at, -torch.inf).amax(0, keepdim=True)
+    is_best = at == torch.arange(len(maps))[:, None, None]
+    return torch.where(is_best, second, best)

@@ -1,0 +1,267 @@
+"""The `paper` preset: the published system, a fine-tuned ResNet-101 per object and a guided SPN."""
+
+from collections.abc import Hashable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from rotoline.annotations import Annotations
+from rotoline.errors import WeightsError
+from rotoline.learning.targets import rows_learned_from, with_union
+from rotoline.runtime.device import Precision, autocast
+from rotoline.runtime.progress import Report
+from rotoline.stages.foreground import ForegroundConfig, MaskLimit
+from rotoline.stages.fuse import FuseConfig
+from rotoline.stages.preprocess import to_tensor, working_size
+from rotoline.stages.regions import Craf, RegionsConfig
+from rotoline.systems.paper.fine_tuning import AnnotatedFrame, FineTuning, fine_tune
+from rotoline.systems.paper.linear_probe import LinearProbe, predict_probe
+from rotoline.systems.paper.network import PaperNet, network_from_state
+from rotoline.systems.paper.probing import LinearProbing, probe_objects
+from rotoline.systems.paper.segmentation import SegmentationNet, upsample_logits
+from rotoline.systems.protocol import FittedSystem, System, SystemConfig
+from rotoline.types import Frame
+
+LearnerConfig = Annotated[FineTuning | LinearProbing, Field(discriminator="method")]
+
+
+class PaperConfig(SystemConfig):
+    """The settings of the published system; where paper and code differ, see docs/method/paper.md."""
+
+    preset: Literal["paper"] = "paper"
+    """Name of the preset that these settings belong to."""
+    foreground: ForegroundConfig = MaskLimit()
+    """How the foreground limits the objects' maps."""
+    regions: RegionsConfig = Craf()
+    """Which connected regions of a map are removed."""
+    fuse: FuseConfig = FuseConfig(background_threshold=100 / 255)
+    """How the objects' maps become one label map."""
+    learner: LearnerConfig = FineTuning()
+    """How objects are learned."""
+    precision: Precision = "auto"
+    """Precision of the activations: `auto` is bfloat16 on a GPU and float32 elsewhere."""
+    seed: int = Field(0, ge=0)
+    """Decides the augmented views that objects are learned from."""
+
+
+class Encoded(NamedTuple):
+    """What is known of a frame before its objects are scored."""
+
+    pixels: Tensor
+    """float `(1, 3, H, W)` in [0, 255]."""
+    foreground: Tensor
+    """`(1, h, w)`: logits of the foreground at 1/8 of the frame."""
+    objects: Tensor | None
+    """`(K, h, w)`: logits of the objects, if a pass for all of them has computed these too."""
+
+
+class ObjectPredictor(Protocol):
+    """The result of a learner: predicts the foreground and all objects of a frame."""
+
+    def encode(self, pixels: Tensor) -> Encoded:
+        """Compute what the objects share, for pixels `(1, 3, H, W)` in [0, 255]."""
+        ...
+
+    def score(self, encoded: Encoded) -> Tensor:
+        """Logits `(K, h, w)` of the objects at 1/8 of the frame."""
+        ...
+
+
+class FineTunedNetworks(NamedTuple):
+    """A network for every object and one for the foreground; each sees the frame by itself."""
+
+    objects: list[SegmentationNet]
+    foreground: SegmentationNet
+
+    def encode(self, pixels: Tensor) -> Encoded:
+        """Run the foreground network."""
+        return Encoded(pixels, _foreground_logits(self.foreground, pixels), None)
+
+    def score(self, encoded: Encoded) -> Tensor:
+        """Run the objects' networks."""
+        if self.objects == [self.foreground]:  # a lone object is the foreground
+            return encoded.foreground
+        return torch.cat([_foreground_logits(net, encoded.pixels) for net in self.objects])
+
+
+class ProbedNetwork(NamedTuple):
+    """Linear heads on the features of one network, which are computed once per frame."""
+
+    net: SegmentationNet
+    probe: LinearProbe
+    """Heads of the objects and, as the last of several, of the foreground."""
+    count: int
+    """Number of objects, K."""
+    is_foreground_learned: bool
+    """Whether the foreground has a head; if not, the network's own generic head predicts it."""
+
+    def encode(self, pixels: Tensor) -> Encoded:
+        """Run the network and all heads."""
+        maps = self.net.maps(pixels)
+        stage3, stage4, stage5 = (stage.float() for stage in maps)
+        logits = predict_probe(self.probe, (stage3, stage4, stage5))
+        learned = self.is_foreground_learned
+        foreground = logits[-1:] if learned else _difference(self.net.coarse(maps))
+        return Encoded(pixels, foreground, logits[: self.count])
+
+    def score(self, encoded: Encoded) -> Tensor:
+        """The logits of the objects' heads."""
+        assert encoded.objects is not None
+        return encoded.objects
+
+
+class PaperSystem(System[PaperConfig]):
+    """The networks of the `paper` preset, on a GPU where there is one."""
+
+    def __init__(self, net: PaperNet, device: torch.device) -> None:
+        self.net, self.device = net.to(device), device
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, Tensor], device: torch.device, **options: Any
+    ) -> "PaperSystem":
+        """Build the system from the tensors of a weights file.
+
+        Args:
+            state: By name.
+            device: Where the networks run.
+            **options: `network_options` of the weights' record.
+        """
+        return cls(network_from_state(state, **options), device)
+
+    def fit(
+        self,
+        frames: Mapping[int, Frame],
+        annotations: Annotations,
+        config: PaperConfig,
+        report: Report,
+    ) -> "FittedPaperSystem":
+        """Fine-tune a network per object, or fit linear heads, as `config.learner` says.
+
+        Raises:
+            WeightsError: Maps are to be propagated, and the weights hold no network for that.
+            ConfigError: A loss became infinite.
+        """
+        if config.propagation.enabled and self.net.spn is None:
+            raise WeightsError(
+                "these weights hold no propagation network; train one (rotoline train paper-spn), "
+                "or leave it out with --set propagation.enabled=false"
+            )
+        size = working_size(annotations.size, config.working_pixels)
+        masks = {i: (annotations.masks_at(i, size) >= 0.5).float() for i in frames}
+        if config.learner.tune_foreground:
+            masks = targets_with_union(masks)
+        annotated = [
+            AnnotatedFrame(to_tensor(frame, size).to(self.device), masks[i].to(self.device))
+            for i, frame in frames.items()
+        ]
+        predictor = self._learn(annotated, len(annotations.object_ids), config, report)
+        return FittedPaperSystem(self.net, predictor, config, size, self.device)
+
+    def fit_settings(self, config: PaperConfig) -> Hashable:
+        """`fit` and `encode` depend on the learner, the working size, the precision and the seed."""
+        return config.learner, config.working_pixels, config.precision, config.seed
+
+    def _learn(
+        self,
+        annotated: list[AnnotatedFrame],
+        count: int,
+        config: PaperConfig,
+        report: Report,
+    ) -> ObjectPredictor:
+        """Run the learner. A further one is a branch here and a module of its own."""
+        net, learner = self.net.foreground, config.learner
+        if isinstance(learner, FineTuning):
+            tuned = fine_tune(
+                net,
+                annotated,
+                learner,
+                precision=config.precision,
+                seed=config.seed,
+                report=report,
+            )
+            nets = [one.fold() for one in tuned]
+            return FineTunedNetworks(nets[:count], nets[-1] if learner.tune_foreground else net)
+        probe = probe_objects(
+            net, annotated, learner, precision=config.precision, seed=config.seed
+        )
+        return ProbedNetwork(net, probe, count, learner.tune_foreground)
+
+
+class FittedPaperSystem(FittedSystem[Encoded]):
+    """Networks or heads of all objects and of the foreground; nothing is learned online."""
+
+    def __init__(
+        self,
+        net: PaperNet,
+        predictor: ObjectPredictor,
+        config: PaperConfig,
+        size: tuple[int, int],
+        device: torch.device,
+    ) -> None:
+        self.net, self.predictor, self.config = net, predictor, config
+        self.map_size, self.device = size, device
+
+    def encode(self, frame: Frame) -> Encoded:
+        """Run what the objects share: the foreground network, or the only network."""
+        pixels = to_tensor(frame, self.map_size).to(self.device)
+        with autocast(self.device, self.config.precision):
+            return self.predictor.encode(pixels)
+
+    def score(self, features: Encoded, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the objects `(K, H, W)` and of the foreground `(1, H, W)`.
+
+        The paper's networks see one frame at a time, so the previous `scores` are not used.
+        """
+        del scores
+        with autocast(self.device, self.config.precision):
+            objects = self.predictor.score(features)
+        return _full_size(objects), _full_size(features.foreground)
+
+    @torch.no_grad()
+    def propagate(self, logits: Tensor, features: Encoded) -> Tensor:
+        """Logits `(K, H, W)` refined under the guidance of the frame's pixels."""
+        if not self.config.propagation.enabled:
+            return logits
+        spn = self.net.spn
+        assert spn is not None
+        with autocast(self.device, self.config.precision):
+            gates = spn.gates(features.pixels)
+            # One object at a time: lifted to 32 channels, all of them could fill the memory.
+            refined = [spn(one[None, None].sigmoid(), gates).float() for one in logits]
+        return torch.cat([_difference(two) for two in refined])
+
+    def with_config(self, config: PaperConfig) -> "FittedPaperSystem":
+        """The same networks or heads under other settings of the stages."""
+        return FittedPaperSystem(self.net, self.predictor, config, self.map_size, self.device)
+
+
+def targets_with_union(masks: Mapping[int, Tensor]) -> dict[int, Tensor]:
+    """Masks `(K, H, W)` by frame with their union, the foreground, as the last row.
+
+    The union is empty, and nothing is learned from it, in frames that say nothing about it; see
+    `rotoline.learning.targets`.
+    """
+    learned = rows_learned_from({i: part.flatten(1).any(1) for i, part in masks.items()})
+    targets = {}
+    for index, part in masks.items():
+        targets[index] = with_union(part)
+        if len(part) > 1:
+            targets[index][-1] *= learned[index][-1]
+    return targets
+
+
+def _foreground_logits(net: SegmentationNet, pixels: Tensor) -> Tensor:
+    return _difference(net.coarse(net.maps(pixels)))
+
+
+def _difference(logits: Tensor) -> Tensor:
+    """Logits `(1, 2, h, w)` of background and foreground as one, `(1, h, w)`."""
+    return logits[:, 1] - logits[:, 0]
+
+
+def _full_size(coarse: Tensor) -> Tensor:
+    """Coarse logits `(K, h, w)` at the working size, float32 `(K, H, W)`."""
+    return upsample_logits(coarse[:, None].float())[:, 0]

@@ -1,0 +1,138 @@
+"""What the tracker asks of a system, and the settings that all systems have.
+
+A system brings the network and the learner of the objects. Everything else is shared: the tracker
+calls the methods below in one order, whichever system it was given (`rotoline.tracker`).
+"""
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Protocol, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from rotoline.annotations import Annotations
+from rotoline.runtime.progress import Report
+from rotoline.stages.foreground import ForegroundConfig, MarginLimit
+from rotoline.stages.fuse import FuseConfig
+from rotoline.stages.regions import LastVisible, RegionsConfig
+from rotoline.types import Frame
+
+
+class PropagationConfig(BaseModel):
+    """Spatial propagation of the objects' maps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    """Whether maps are refined by the spatial propagation network."""
+
+
+class SystemConfig(BaseModel):
+    """The settings that every preset has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str
+    """Name of the preset that these settings belong to."""
+    working_pixels: int = Field(480 * 864, ge=32 * 32)
+    """Approximate number of pixels that every frame is resized to before it is encoded; its shape
+    is kept, and both sides are rounded to multiples of 32."""
+    foreground: ForegroundConfig = MarginLimit()
+    """How the foreground limits the objects' maps."""
+    propagation: PropagationConfig = PropagationConfig()
+    """Spatial propagation of the objects' maps."""
+    regions: RegionsConfig = LastVisible()
+    """Which connected regions of a map are removed."""
+    fuse: FuseConfig = FuseConfig()
+    """How the objects' maps become one label map."""
+
+
+Features = TypeVar("Features")
+Config = TypeVar("Config", bound=SystemConfig, contravariant=True)
+
+
+class FittedSystem(Protocol[Features]):
+    """A system that has learned K objects.
+
+    Maps of objects are float `(K, h, w)` on `device`, with `(h, w) = map_size`. `Features` is
+    whatever the system computes once per frame for all objects.
+    """
+
+    map_size: tuple[int, int]
+    """Height and width of all maps."""
+    device: torch.device
+    """Where the maps are."""
+
+    def encode(self, frame: Frame) -> Features:
+        """Compute everything about a frame that all objects share."""
+        ...
+
+    def score(self, features: Features, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of the objects and of the foreground.
+
+        Args:
+            features: Of the frame, from `encode`.
+            scores: float `(K, h, w)` in [0, 1]: the objects' score maps of the previous frame.
+
+        Returns:
+            Logits `(K, h, w)` of the objects and `(1, h, w)` of the foreground, their union.
+        """
+        ...
+
+    def propagate(self, logits: Tensor, features: Features) -> Tensor:
+        """Return logits `(K, h, w)` refined by the spatial propagation network."""
+        ...
+
+    def update(self, features: Features, logits: Tensor, visible: Tensor, active: Tensor) -> None:
+        """Learn from the result of a frame. A system that does not learn online does nothing.
+
+        Args:
+            features: Of the frame.
+            logits: float `(K, h, w)`, filtered.
+            visible: bool `(K, h, w)`: the mask of each object.
+            active: bool `(K,)`: the objects that were tracked into this frame.
+        """
+
+    def reset_to_annotation(self, index: int) -> None:
+        """Continue from annotated frame `index`, as if it were the previous frame."""
+
+    def new_pass(self) -> "FittedSystem[Features]":
+        """The same objects without anything learned or remembered since `fit`."""
+        return self
+
+    def with_config(self, config: Any) -> "FittedSystem[Features]":
+        """The same objects under other settings, which agree in `System.fit_settings`."""
+        ...
+
+    def intermediate_maps(self, features: Features, scores: Tensor) -> dict[str, Tensor]:
+        """Maps `(K, h', w')` in [0, 1] inside `score`, by name, for inspection only."""
+        return {}
+
+
+class System(Protocol[Config]):
+    """A loaded network that can learn objects."""
+
+    device: torch.device
+    """Where the network is."""
+
+    def fit(
+        self,
+        frames: Mapping[int, Frame],
+        annotations: Annotations,
+        config: Config,
+        report: Report,
+    ) -> FittedSystem[Any]:
+        """Learn all objects from the annotated frames.
+
+        Args:
+            frames: The annotated frames by index, uint8 `(H, W, 3)`.
+            annotations: Their label maps.
+            config: Settings of this system's preset.
+            report: Called with the steps done and the steps in all, where learning takes long.
+        """
+        ...
+
+    def fit_settings(self, config: Config) -> Hashable:
+        """The settings that `fit` and `encode` depend on: equal values give equal results."""
+        ...

@@ -1,0 +1,66 @@
+"""Look inside: the maps of every stage in the frames that are asked for.
+
+    trace = StageTrace(frames={68})
+    results = list(model.segment(frames, masks, trace=trace))
+    trace.maps[68]["propagate"]     # float (K, h, w)
+
+A tracker without a trace computes nothing extra. `rotoline inspect` draws a trace as one sheet
+(`rotoline.inspection`).
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rotoline.state import ObjectState
+from rotoline.systems.protocol import FittedSystem
+
+STAGES = ("score", "limit", "propagate", "filter")
+"""The stages whose result is one map per object."""
+
+
+class StageTrace:
+    """Keeps copies of the maps of some frames.
+
+    Args:
+        frames: Indices of the frames to keep.
+    """
+
+    maps: dict[int, dict[str, Tensor]]
+    """By frame index and name: float `(K, h, w)` on the CPU. `previous` is the score map of the
+    previous frame, in [0, 1]; names that start with `score: ` are maps inside the stage score, in
+    [0, 1], which may be smaller; `foreground` `(1, h, w)` and the names in `STAGES` are logits."""
+
+    def __init__(self, frames: Collection[int]) -> None:
+        self._wanted = frozenset(frames)
+        self._current: dict[str, Tensor] | None = None
+        self.maps = {}
+        self._inside: tuple[FittedSystem[Any], Tensor] | None = None
+
+    def begin(self, index: int, system: FittedSystem[Any], state: ObjectState) -> None:
+        """Start with a frame: its stages are recorded from here on, if it was asked for."""
+        self._current, self._inside = None, None
+        if index in self._wanted:
+            # A clip with objects annotated late visits some frames twice; the later pass stays.
+            self._current = self.maps[index] = {"previous": state.scores.clone().cpu()}
+            self._inside = system, state.scores.clone()
+
+    def record(self, stage: str, output: Any) -> None:
+        """Keep the result of a stage, if it has maps."""
+        if self._current is None:
+            return
+        if stage == "encode" and self._inside is not None:
+            system, scores = self._inside
+            with torch.inference_mode():
+                inside = system.intermediate_maps(output, scores)
+            self._current |= {f"score: {name}": maps.cpu() for name, maps in inside.items()}
+        elif stage == "score":
+            logits, foreground = output
+            self._current["score"] = logits.clone().cpu()
+            self._current["foreground"] = foreground.clone().cpu()
+        elif stage in STAGES:
+            self._current[stage] = output.clone().cpu()
+        elif stage == "update":
+            self._current, self._inside = None, None

@@ -1,0 +1,234 @@
+"""The picture as code: one frame goes through seven stages, in this order.
+
+    frame ─► encode ─► score ─► limit ─► propagate ─► filter ─► fuse ─► labels
+                                                         └─► update (the objects' state and models)
+
+`Tracker.track` and `Tracker.result` are that picture. Encode, score, propagate and update belong to
+the system that the tracker was given (`rotoline.systems`), the others to `rotoline.stages`; nothing
+here depends on which system it is. What depends on the frame alone is computed once, however many
+objects there are.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rotoline.annotations import Annotations, check_annotations
+from rotoline.errors import InputError
+from rotoline.frames import check_frame
+from rotoline.runtime.progress import Report, ignore
+from rotoline.runtime.timing import StageTimer
+from rotoline.stages.foreground import foreground_mask, limit_again, limit_to_foreground
+from rotoline.stages.fuse import expected_iou, fuse, visible_masks
+from rotoline.stages.regions import filter_regions
+from rotoline.state import ObjectState
+from rotoline.systems.protocol import FittedSystem, System, SystemConfig
+from rotoline.trace import StageTrace
+from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap
+
+Inputs = ParamSpec("Inputs")
+Output = TypeVar("Output")
+
+
+class Tracker:
+    """Tracks all objects through frames that follow each other.
+
+    For callers that own the loop, such as a camera, a game or a notebook:
+
+        tracker = rotoline.load_model().tracker()
+        result = tracker.step(first_frame, annotation)
+        for frame in camera:
+            result = tracker.step(frame)
+
+    `rotoline.segment` runs the same tracker over a whole clip, in both directions.
+
+    Args:
+        system: A loaded network.
+        config: Settings of the system's preset.
+        timer: Adds up the seconds of each stage.
+        trace: Records the maps of each stage; see `rotoline.trace`.
+        report: Called with the steps of learning done and in all, where that takes long.
+    """
+
+    annotations: Annotations
+    """Every annotation so far."""
+    fitted: FittedSystem[Any]
+    """The system, once it has learned the objects."""
+    state: ObjectState
+    """Where the objects are and were."""
+
+    def __init__(
+        self,
+        system: System[Any],
+        config: SystemConfig,
+        *,
+        timer: StageTimer | None = None,
+        trace: StageTrace | None = None,
+        report: Report = ignore,
+    ) -> None:
+        self.system, self.config, self.report = system, config, report
+        self.timer, self.trace = timer or StageTimer(), trace
+        self._frames: dict[int, Frame] = {}
+        self._next_index = 0
+
+    def step(self, frame: Frame, annotation: LabelMap | None = None) -> FrameResult:
+        """Segment the next frame.
+
+        Args:
+            frame: RGB, uint8 `(H, W, 3)`; all frames have one size.
+            annotation: Object ids, integers `(H, W)` from 1 to 255 with 0 for background: the masks
+                of objects in this frame, as the user draws them. Needed with the first frame. Given
+                later, it corrects objects or adds new ones: all objects are then learned again from
+                every annotated frame so far, and what was learned online in between is dropped.
+
+        Returns:
+            The result of this frame. Annotated objects are returned exactly as annotated.
+
+        Raises:
+            InputError: The frame or the annotation cannot be used, or there is no annotation yet.
+        """
+        index = self._next_index
+        frame = check_frame(index, frame)
+        if annotation is None and not self._frames:
+            raise InputError(
+                "no object has been annotated yet; give the masks of the objects with the first "
+                "frame: step(frame, annotation)"
+            )
+        logits = None
+        if self._frames:
+            if frame.shape[:2] != self.annotations.size:
+                raise InputError(
+                    f"frame {index} is {frame.shape[1]}x{frame.shape[0]}, the frames before it are "
+                    f"{self.annotations.size[1]}x{self.annotations.size[0]}; all frames must have "
+                    "one size"
+                )
+            shown = np.isin(self.annotations.object_ids, [] if annotation is None else annotation)
+            logits = self.track(frame, index, active=torch.from_numpy(~shown))
+        if annotation is not None:
+            logits = self._annotate(frame, annotation, index, logits)
+        assert logits is not None
+        self._next_index = index + 1
+        return self.result(index, logits)
+
+    def fit(self, frames: Mapping[int, Frame], annotations: Annotations) -> None:
+        """Learn all objects from the annotated frames, by index, and start a new pass."""
+        self.annotations, self._frames = annotations, dict(frames)
+        self.fitted = self._run(
+            "fit", self.system.fit, frames, annotations, self.config, self.report
+        )
+        self._clear_state()
+
+    def new_pass(self) -> None:
+        """Forget where the objects were, and what was learned online: for another direction."""
+        self.fitted = self.fitted.new_pass()
+        self._clear_state()
+
+    @torch.inference_mode()
+    def track(self, frame: Frame, index: int, active: Tensor) -> Tensor:
+        """Carry the active objects into the next frame: every stage but the last.
+
+        Args:
+            frame: RGB, uint8 `(H, W, 3)`.
+            index: Its index, for the trace.
+            active: bool `(K,)`: the objects to track; the others are hidden in the result.
+
+        Returns:
+            float `(K, h, w)`: the objects' logits.
+        """
+        if not active.any():
+            return self._hidden()
+        system, state, config, run = self.fitted, self.state, self.config, self._run
+        active = active.to(system.device)
+        if self.trace:
+            self.trace.begin(index, system, state)
+
+        features = run("encode", system.encode, frame)
+        logits, foreground = run("score", system.score, features, state.scores)
+        logits = run("limit", limit_to_foreground, logits, foreground, config.foreground)
+        logits = run("propagate", system.propagate, logits, features)
+        logits = torch.where(active[:, None, None], logits, -SATURATED_LOGIT)
+        allowed = foreground_mask(foreground, config.foreground)
+        logits = run("filter", filter_regions, logits, state, allowed, config.regions)
+        logits = limit_again(logits, foreground, config.foreground)
+        visible = visible_masks(logits, config.fuse.background_threshold)
+        run("update", state.update, logits, visible, active)
+        run("update", system.update, features, logits, visible, active)
+        return logits
+
+    def result(self, index: int, logits: Tensor) -> FrameResult:
+        """The last stage: one label map, with the user's own pixels where there are any."""
+        ids, threshold = self.annotations.object_ids, self.config.fuse.background_threshold
+        labels = self._run("fuse", fuse, logits, ids, self.annotations.size, threshold)
+        annotated = self.annotations.labels.get(index)
+        if annotated is not None:
+            labels[np.isin(labels, annotated)] = 0
+            labels = np.where(annotated > 0, annotated, labels)
+        confidence = expected_iou(logits, ids, threshold)
+        return FrameResult(index=index, labels=labels, confidence=confidence, logits=logits.cpu())
+
+    @torch.inference_mode()
+    def apply_annotation(self, index: int, logits: Tensor | None = None) -> Tensor:
+        """Overwrite the state of the objects annotated in a frame with their annotation.
+
+        Args:
+            index: Index of the frame; nothing changes if it is not annotated.
+            logits: float `(K, h, w)` of that frame, for the objects that are not annotated in it;
+                these are hidden if None.
+
+        Returns:
+            The logits, with those of annotated objects at ±8.
+        """
+        logits = self._hidden() if logits is None else logits
+        if index in self.annotations.labels:
+            shown = self.annotations.visible_in(index).to(logits.device)
+            share = self.annotations.masks_at(index, self.fitted.map_size).to(logits.device)
+            annotated = SATURATED_LOGIT * (2 * share - 1)
+            logits = torch.where(shown[:, None, None], annotated, logits)
+            visible = visible_masks(logits, self.config.fuse.background_threshold)
+            self.state.update(logits, visible, shown)
+            self.fitted.reset_to_annotation(index)
+        return logits
+
+    def _annotate(
+        self, frame: Frame, annotation: LabelMap, index: int, logits: Tensor | None
+    ) -> Tensor:
+        """Learn from one more annotated frame, keeping the state of the objects known so far."""
+        frames = {**self._frames, index: frame.copy()}
+        labels = {**(self.annotations.labels if self._frames else {}), index: annotation}
+        annotations = check_annotations(labels, frames)
+        state, ids = (self.state, self.annotations.object_ids) if self._frames else (None, [])
+        self.fit(frames, annotations)
+        if state is not None and logits is not None:
+            rows = [ids.index(i) if i in ids else None for i in annotations.object_ids]
+            self.state = state.with_objects(rows)
+            known = self._hidden()
+            for target, row in enumerate(rows):
+                if row is not None:
+                    known[target] = logits[row]
+            logits = known
+        return self.apply_annotation(index, logits)
+
+    def _clear_state(self) -> None:
+        count, fitted = len(self.annotations.object_ids), self.fitted
+        self.state = ObjectState.empty(count, fitted.map_size, fitted.device)
+
+    def _hidden(self) -> Tensor:
+        """Logits of objects none of which is visible."""
+        return torch.full_like(self.state.scores, -SATURATED_LOGIT)
+
+    def _run(
+        self,
+        stage: str,
+        compute: Callable[Inputs, Output],
+        *args: Inputs.args,
+        **kwargs: Inputs.kwargs,
+    ) -> Output:
+        """Run a stage under its name: timed, and recorded if a trace was asked for."""
+        with self.timer.stage(stage):
+            output = compute(*args, **kwargs)
+        if self.trace:
+            self.trace.record(stage, output)
+        return output

@@ -1,0 +1,1 @@
+"""Weights files: read, written, converted, downloaded."""

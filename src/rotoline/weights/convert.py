@@ -1,0 +1,39 @@
+"""Convert weights files of version 0.1: the same numbers under today's names."""
+
+from pathlib import Path
+
+import safetensors.torch
+
+from rotoline.errors import WeightsError
+from rotoline.weights.files import WeightsRecord, read_verified, write_weights
+from rotoline.weights.names import is_of_version_0_1, renamed_state
+
+
+def convert_weights(old: Path, new: Path) -> WeightsRecord:
+    """Write the weights of `old` to `new` with the names of this version, and their record.
+
+    No number changes. The new record says which file it was converted from.
+
+    Args:
+        old: A file of version 0.1, with its record.
+        new: Ends in `.safetensors`; an existing file is not replaced.
+
+    Raises:
+        WeightsError: `old` is missing, damaged or not of version 0.1, or `new` exists.
+        OutputError: `new` cannot be written.
+    """
+    if new.suffix != ".safetensors":
+        raise WeightsError(f"{new} must end in .safetensors; choose another name")
+    if new.exists():
+        raise WeightsError(f"{new} exists; choose another name, or remove it")
+    record, data = read_verified(old)
+    state = safetensors.torch.load(data)
+    if not is_of_version_0_1(state):
+        raise WeightsError(
+            f"{old} was not written by rotoline 0.1; if it does not load, train again or get "
+            "weights of this version"
+        )
+    tensors, options = renamed_state(state)
+    about = record.model_dump(exclude={"sha256", "bytes"})
+    about |= {"name": new.stem, "network_options": options, "converted_from": record.sha256}
+    return write_weights(new, tensors, about)

@@ -1,0 +1,278 @@
+"""PretrainedEntry weights: downloaded, checked, converted once, and found again by name.
+
+    FOLDER/<file>.part ─► size and SHA-256 ─► NAME.safetensors ─► NAME.json
+
+Nothing parses a download before its SHA-256 is the known one. Each file under its final name is
+complete, and the record comes last: weights without it count as absent.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Literal
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from rotoline.errors import OutputError, WeightsError
+from rotoline.io.atomic import ADVICE
+from rotoline.weights.pretrained import PretrainedEntry, require_h5py, convert, read_registry
+from rotoline.io.run_record import current_commit
+from rotoline.weights.files import read_weights, write_weights
+
+SECONDS_OF_SILENCE = 30.0
+"""After which a connection counts as broken."""
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FetchStep:
+    """One step of a fetch."""
+
+    stage: Literal["present", "downloading", "checking", "converting", "done"]
+    """`present`: the weights were there already, and nothing was done."""
+    done: int
+    """Bytes downloaded, those of an earlier try included."""
+    total: int
+    """Bytes in all."""
+
+
+def weights_folder() -> Path:
+    """Where fetched weights lie: `$XDG_CACHE_HOME/rotoline`, or `~/.cache/rotoline`."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "rotoline"
+
+
+def weights_path(name: str, folder: Path) -> Path:
+    """Where `fetch` puts the weights of that name."""
+    return folder / f"{name}.safetensors"
+
+
+def is_fetched(name: str, folder: Path) -> bool:
+    """Whether the weights and their record lie there; reading compares the hash."""
+    path = weights_path(name, folder)
+    return path.is_file() and path.with_suffix(".json").is_file()
+
+
+def find_published(name: str) -> PretrainedEntry:
+    """The entry of that name.
+
+    Raises:
+        WeightsError: There is none.
+    """
+    registry = read_registry()
+    if name not in registry:
+        raise WeightsError(
+            f"there are no published weights {name}; known are {', '.join(registry)}"
+        )
+    return registry[name]
+
+
+def find_weights(name_or_path: str | Path, folder: Path | None = None) -> Path:
+    """Find weights by the path of the file or by the name under which they were fetched.
+
+    Args:
+        name_or_path: A file that exists comes before a name.
+        folder: Where to look for names; `weights_folder()` by default.
+
+    Returns:
+        The path of a `.safetensors` file.
+
+    Raises:
+        WeightsError: The weights of that name are not fetched yet, or it is neither.
+    """
+    path, name = Path(name_or_path), str(name_or_path)
+    if path.is_file():
+        return path
+    registry = read_registry()
+    if name not in registry:
+        raise WeightsError(
+            f"there are no weights {name}; needed is a .safetensors file "
+            f"or one of the names {', '.join(registry)}"
+        )
+    folder = weights_folder() if folder is None else folder
+    if not is_fetched(name, folder):
+        raise WeightsError(
+            f"the weights {name} are not in {folder} yet; "
+            f"run this once, with the network: rotoline weights fetch {name}"
+        )
+    return weights_path(name, folder)
+
+
+def fetch(entry: PretrainedEntry, folder: Path) -> Iterator[FetchStep]:
+    """Download published weights, check and convert them.
+
+    An interrupted download leaves `FOLDER/<file>.part`, from which the next call goes on where the
+    server can. Weights that are there with a valid record stay as they are.
+
+    Args:
+        entry: What to fetch.
+        folder: Created where it is missing.
+
+    Yields:
+        Each step; the download in pieces of 1 MiB.
+
+    Raises:
+        WeightsError: The server cannot be reached or stops, or gives another file.
+        OutputError: The folder or a file in it cannot be written.
+    """
+    path = weights_path(entry.name, folder)
+    part = folder / f"{Path(urlsplit(entry.url).path).name}.part"
+    with _writing(folder):
+        if _is_valid(entry, path):
+            yield FetchStep("present", entry.bytes, entry.bytes)
+            return
+        require_h5py(entry)
+        folder.mkdir(parents=True, exist_ok=True)
+        begun = part.stat().st_size if part.is_file() else 0
+    if begun != entry.bytes:
+        yield from _download(entry, part, begun if begun < entry.bytes else 0)
+    with _writing(part):
+        yield FetchStep("checking", entry.bytes, entry.bytes)
+        _check(entry, part)
+        yield FetchStep("converting", entry.bytes, entry.bytes)
+        write_weights(path, convert(entry, part), _about(entry))
+        part.unlink()
+    yield FetchStep("done", entry.bytes, entry.bytes)
+
+
+def _is_valid(entry: PretrainedEntry, path: Path) -> bool:
+    try:
+        record, _ = read_weights(path)
+    except WeightsError:
+        return False
+    return record.data == _origin(entry)
+
+
+def _origin(entry: PretrainedEntry) -> str:
+    return f"{entry.source} PretrainedEntry as {entry.url}, SHA-256 {entry.sha256}"
+
+
+def _download(entry: PretrainedEntry, part: Path, begun: int) -> Iterator[FetchStep]:
+    """Complete the `.part`, or leave what came for the next time."""
+    response, done = _open(entry, begun)
+    with response, _writing(part), part.open("ab" if done else "wb") as file:
+        yield FetchStep("downloading", done, entry.bytes)
+        # One byte too many is enough to refuse it.
+        while done <= entry.bytes and (chunk := _read(entry, response, done)):
+            file.write(chunk)
+            done += len(chunk)
+            yield FetchStep("downloading", done, entry.bytes)
+    if done < entry.bytes:
+        raise _stopped(entry, done, "the server closed the connection")
+
+
+def _open(entry: PretrainedEntry, done: int) -> tuple[HTTPResponse, int]:
+    """Ask for the bytes from `done` on: the answer, and where it really begins."""
+    headers = {"User-Agent": "rotoline"} | ({"Range": f"bytes={done}-"} if done else {})
+    try:
+        response = urlopen(Request(entry.url, headers=headers), timeout=SECONDS_OF_SILENCE)
+    except HTTPError as error:
+        error.close()
+        if error.code == 416 and done:
+            return _open(entry, 0)
+        raise WeightsError(
+            f"{entry.url} answers {error.code} {error.reason}; "
+            + (
+                "try again later"
+                if error.code in (408, 429) or error.code >= 500
+                else "the file may have moved: install a newer version of rotoline"
+            )
+        ) from error
+    except (OSError, HTTPException) as error:
+        raise WeightsError(
+            f"cannot reach {entry.url}: {_reason(error)}; "
+            "check the network and run the same command again"
+        ) from error
+    begin, total = _range(response)
+    if done and begin not in (0, done):
+        response.close()
+        return _open(entry, 0)
+    if total not in (None, entry.bytes):
+        response.close()
+        raise WeightsError(f"{entry.url} has {total} bytes, needed are {entry.bytes}; {_FOREIGN}")
+    return response, max(begin, 0)
+
+
+_FOREIGN = (
+    "it is not the file that was published: see whether a proxy answers in its place, "
+    "or install a newer version of rotoline"
+)
+
+
+def _range(response: HTTPResponse) -> tuple[int, int | None]:
+    """Where an answer begins, and the size of the whole file where the server says it."""
+    if response.status != 206:
+        return 0, response.length
+    given = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
+    if given is None:
+        return -1, None
+    return int(given[1]), None if given[2] == "*" else int(given[2])
+
+
+def _read(entry: PretrainedEntry, response: HTTPResponse, done: int) -> bytes:
+    try:
+        return response.read(CHUNK)
+    except (OSError, HTTPException) as error:
+        raise _stopped(entry, done, _reason(error)) from error
+
+
+def _stopped(entry: PretrainedEntry, done: int, reason: str) -> WeightsError:
+    return WeightsError(
+        f"the download of {entry.name} stopped after {done / 1e6:.1f} of {entry.bytes / 1e6:.1f} "
+        f"MB: {reason}; run the same command again to go on from there"
+    )
+
+
+def _reason(error: Exception) -> str:
+    # A URLError holds the error that says more.
+    inner = getattr(error, "reason", error)
+    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+
+
+def _check(entry: PretrainedEntry, part: Path) -> None:
+    """Refuse and remove a download that is not the published file."""
+    size = part.stat().st_size
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if size == entry.bytes and found == entry.sha256:
+        return
+    part.unlink()
+    what = (
+        f"SHA-256 {found}, needed is {entry.sha256}"
+        if size == entry.bytes
+        else f"more than the {entry.bytes} bytes that are needed"
+    )
+    raise WeightsError(
+        f"the download of {entry.name} has {what}; it is removed. Run the same command again; "
+        f"if that says the same, {_FOREIGN}"
+    )
+
+
+def _about(entry: PretrainedEntry) -> dict[str, str | int]:
+    """What the record of the converted weights says."""
+    return {
+        "name": entry.name,
+        "licence": entry.licence,
+        "data": _origin(entry),
+        "command": f"rotoline weights fetch {entry.name}",
+        "commit": current_commit(),
+        "seed": 0,
+        "steps": 0,
+    }
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = ADVICE.get(error.errno or 0, "check that the folder exists and is writable")
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write {path}: {reason}; {advice}") from error

@@ -1,0 +1,127 @@
+"""Weights files: safetensors beside a record that says what they are, checked before reading.
+
+`NAME.safetensors` never goes without `NAME.json`. The record holds the file's SHA-256, so a damaged
+or foreign file is refused before anything parses it.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor, nn
+
+from rotoline.errors import WeightsError
+from rotoline.io.atomic import replacing, write_text
+from rotoline.weights.names import is_of_version_0_1
+
+
+class WeightsRecord(BaseModel):
+    """Where weights come from and what may be done with them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """Name of the file without its suffix."""
+    sha256: str
+    """SHA-256 of the file, in hexadecimal."""
+    bytes: int
+    """Size of the file."""
+    licence: str
+    """What may be done with the weights."""
+    data: str
+    """What they were trained on, and what the training started from."""
+    command: str
+    """The command that made them."""
+    commit: str
+    """The commit that made them, with `+` for changes that were not committed."""
+    seed: int
+    """The seed of the training."""
+    steps: int
+    """The optimiser steps of the training."""
+    network_options: dict[str, bool] = {}
+    """Options of the network that the tensors do not show, such as `signed_gates`."""
+    converted_from: str = ""
+    """SHA-256 of the file of an earlier version that this file was converted from, if any."""
+
+
+def shipped_weights(name: str) -> Path:
+    """The weights of that name inside the package."""
+    return Path(__file__).parent / f"{name}.safetensors"
+
+
+def save_weights(
+    path: Path, net: nn.Module, about: dict[str, Any]
+) -> WeightsRecord:
+    """Write a network in half precision, and its record.
+
+    Args:
+        path: Ends in `.safetensors`; the record gets the same name with `.json`.
+        net: Not folded.
+        about: The fields of the record that cannot be computed.
+    """
+    tensors = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    return write_weights(path, tensors, about | {"name": path.stem})
+
+
+def write_weights(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> WeightsRecord:
+    """Write tensors as they are, then their record: weights without it count as absent.
+
+    Args:
+        path: As for `save_weights`.
+        tensors: By name.
+        about: The fields of the record that cannot be computed, the name included.
+    """
+    data = safetensors.torch.save(tensors)
+    record = WeightsRecord(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), **about)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    write_text(path.with_suffix(".json"), record.model_dump_json(indent=2) + "\n")
+    return record
+
+
+def read_weights(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:
+    """Read the tensors of a weights file, as float32, whichever network they belong to.
+
+    Raises:
+        WeightsError: The file or its record is missing or damaged, or was written by version 0.1.
+    """
+    record, data = read_verified(path)
+    state = {name: value.float() for name, value in safetensors.torch.load(data).items()}
+    if is_of_version_0_1(state):
+        raise WeightsError(
+            f"{path} was written by rotoline 0.1, whose networks had other names; convert it once: "
+            f"rotoline weights convert {path} NEW.safetensors"
+        )
+    return record, state
+
+
+def read_verified(path: Path) -> tuple[WeightsRecord, bytes]:
+    """Read a record and its file, whose SHA-256 is the recorded one.
+
+    Raises:
+        WeightsError: The file or its record is missing or damaged.
+    """
+    beside = path.with_suffix(".json")
+    for needed in (path, beside):
+        if not needed.is_file():
+            raise WeightsError(
+                f"there is no {needed}; weights are a .safetensors file and the .json record "
+                "that training wrote beside it: keep both together"
+            )
+    try:
+        record = WeightsRecord.model_validate(json.loads(beside.read_bytes()))
+    except (ValidationError, ValueError) as error:
+        raise WeightsError(
+            f"{beside} is no record of weights; copy it again from where the weights came from"
+        ) from error
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != record.sha256:
+        raise WeightsError(
+            f"{path} has SHA-256 {found[:16]}..., its record says {record.sha256[:16]}...; "
+            "the file is damaged or not the one the record describes: copy or install it again"
+        )
+    return record, data

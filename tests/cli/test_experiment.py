@@ -1,0 +1,216 @@
+"""`rotoline experiment` as a person types it, on drawn clips."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from rotoline.cli import app
+from rotoline.evaluation import development_clips, measure_clips, read_results
+from rotoline.evaluation.ablation import VARIANTS
+from rotoline.evaluation.paper_tables import TABLE_2
+
+SMALL = ["--set", "foreground.pixels=24576"]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def experiment(what, data, output, *more):
+    return call("experiment", what, "--data", data, "--output", output, *SMALL, *more)
+
+
+def words_of(result):
+    return re.sub(r"\s+", " ", result.output + result.stderr)
+
+
+def targets_with_union(table):
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_dev_writes_everything_and_agrees_with_evaluate(make_data, tmp_path):
+    data, out = make_data("tennis", "dance-jump"), tmp_path / "out"
+    result = experiment("dev", data, out)
+    assert result.exit_code == 0, result.output
+    assert {p.name for p in out.iterdir()} == {
+        "results.json", "table.md", "calibration.md", "reliability.png", "worst.png", "clips",
+    }  # fmt: skip
+    record = json.loads((out / "results.json").read_text())
+    assert {"command", "config", "weights", "versions", "device", "commit"} < set(record)
+    clips = {clip["name"]: clip for clip in record["clips"]}
+    assert list(clips) == ["dance-jump", "tennis", "schoolgirls", "synthetic-tennis-dance-jump"]
+    for clip in record["clips"]:
+        assert json.loads((out / "clips" / f"{clip['name']}.json").read_text()) == clip
+
+    girls = data / "davis-2017-schoolgirls"
+    mask = girls / "Annotations" / "00000.png"
+    run = tmp_path / "run"
+    call("segment", girls / "JPEGImages", "--masks", mask, "--output", run, *SMALL)
+    scores = call("evaluate", run / "masks", "--truth", girls / "Annotations", "--json")
+    measured = json.loads(scores.output)
+    assert clips["schoolgirls"]["scores"] == pytest.approx(
+        {key.replace("_", " "): measured[key] for key in ("J&F", "J", "F", "J_recall", "F_recall")}
+    )
+    said = json.loads((run / "run.json").read_text())["confidence"]
+    one = clips["schoolgirls"]["objects"][0]
+    assert one["object_id"] == 2
+    assert one["confidence"] == pytest.approx([said[f"0000{t}"]["2"] for t in (1, 2, 3)], abs=1e-4)
+
+    table = (out / "table.md").read_text()
+    rows = targets_with_union(table)
+    mean = np.mean([clips[name]["scores"]["J"] for name in ("tennis", "dance-jump")])
+    assert rows["**mean of 2**"][1] == f"**{mean:.3f}**"
+    assert "schoolgirls (2 objects, not in the mean)" in rows
+    assert "synthetic-tennis-dance-jump (2 objects, synthetic, not in the mean)" in rows
+    assert "Not the whole split" in table
+    calibration = targets_with_union((out / "calibration.md").read_text())
+    j = np.concatenate([one["j"] for clip in record["clips"] for one in clip["objects"]])
+    assert calibration["all"][:2] == [str(len(j)), f"{np.mean(j < 0.5):.3f}"]
+    assert sum(int(row[0]) for name, row in calibration.items() if " to " in name) == len(j)
+    with Image.open(out / "worst.png") as sheet:
+        assert sheet.size == (1280, 5 * round(640 * 96 / 144))
+
+
+def test_dev_says_what_changed_against_another_run(make_data, tmp_path):
+    data = make_data("tennis")
+    assert experiment("dev", data, tmp_path / "a").exit_code == 0
+    same = experiment("dev", data, tmp_path / "b", "--against", tmp_path / "a")
+    assert same.exit_code == 0, same.output
+    page = (tmp_path / "b" / "comparison.md").read_text()
+    assert "Settings that differ: none." in page
+    table = targets_with_union(page)
+    assert table["tennis (development)"][2:] == ["+0.000", "[+0.000, +0.000]", "no"]
+    worse = experiment(
+        "dev", data, tmp_path / "c", "--against", tmp_path / "a", "--set", "regions.threshold=0.99"
+    )
+    assert worse.exit_code == 0
+    a, c = (read_results(tmp_path / name).clips[0].scores["J&F"] for name in "ac")
+    page = (tmp_path / "c" / "comparison.md").read_text()
+    assert "Settings that differ: `regions.threshold` 0.3 → 0.99." in page
+    change = targets_with_union(page)["tennis (development)"]
+    assert change[:3] == [f"{a:.3f}", f"{c:.3f}", f"{c - a:+.3f}"]
+
+
+def test_runs_on_other_frames_or_objects_are_not_compared(make_data, tmp_path):
+    data = make_data("tennis")
+    experiment("dev", data, tmp_path / "a")
+    other = experiment("dev", data, tmp_path / "b", "--against", tmp_path / "a", "--only", "tennis")
+    assert other.exit_code == 2
+    assert "the clip schoolgirls is in the other run only" in words_of(other)
+    record = json.loads((tmp_path / "a" / "results.json").read_text())
+    record["clips"][0]["frames"][1] = "00009"
+    (tmp_path / "a" / "results.json").write_text(json.dumps(record))
+    renamed = experiment("dev", data, tmp_path / "b", "--against", tmp_path / "a")
+    assert renamed.exit_code == 2
+    assert "scored different frames of tennis: 00002 differs" in words_of(renamed)
+    record["clips"][0]["objects"][0]["j"].pop()
+    (tmp_path / "a" / "results.json").write_text(json.dumps(record))
+    damaged = experiment("dev", data, tmp_path / "b", "--against", tmp_path / "a")
+    assert damaged.exit_code == 2
+    assert "holds no results of an experiment" in words_of(damaged)
+    missing = experiment("dev", data, tmp_path / "b", "--against", tmp_path / "none")
+    assert missing.exit_code == 2
+    assert "cannot read" in words_of(missing)
+    assert not (tmp_path / "b").exists()
+
+
+def test_ablation_measures_every_variant_as_dev_would(make_data, tmp_path):
+    data, out = make_data("scooter-gray", girls=False), tmp_path / "out"
+    result = experiment("ablation", data, out, "--variant", "loose:regions.threshold=0.05")
+    assert result.exit_code == 0, result.output
+    names = ["full", *VARIANTS["fast"], "loose"]
+    assert sorted(p.name for p in out.iterdir()) == sorted([*names, "ablation.md"])
+    experiment("dev", data, tmp_path / "alone", "--set", "score.prior=false")
+    alone, row = read_results(tmp_path / "alone"), read_results(out / "no-prior")
+    assert row.config == alone.config
+    assert [clip.objects for clip in row.clips] == [clip.objects for clip in alone.clips]
+    assert row.clips[0].seconds_per_frame is None
+    full = read_results(out / "full").clips[0].scores["J&F"]
+    prior = row.clips[0].scores["J&F"]
+    first, second = (out / "ablation.md").read_text().split("J&F of the full")
+    assert list(targets_with_union(first))[1:] == names
+    assert targets_with_union(second)["no-prior"][0].startswith(f"{full - prior:+.3f} [")
+    assert "learn" in read_results(out / "full").clips[0].seconds_per_stage
+
+
+def test_ablation_prints_the_tables_of_the_paper_for_its_preset(make_data, paper_weights, tmp_path):
+    data, out = make_data("tennis", girls=False), tmp_path / "out"
+    more = ["--preset", "paper", "--weights", paper_weights, "--steps", "2"]
+    result = experiment("ablation", data, out, *more, "--set", "foreground.pixels=6144")
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in out.iterdir()) == sorted(
+        ["full", *VARIANTS["paper"], "ablation.md"]
+    )
+    page = (out / "ablation.md").read_text()
+    page, seconds = page.split("## Table 3")
+    _, table = page.split("## Table 2: development, ours")
+    ours, theirs = table.split("The paper's own figures")
+    rows, printed = targets_with_union(ours), targets_with_union(theirs)
+    assert list(rows)[1:] == list(printed)[1:] == list(TABLE_2)
+    scores = read_results(out / "no-regions-propagate").clips[0].scores
+    keys = ("J&F", "J", "J recall", "F", "F recall")
+    assert rows["no-regions-propagate"] == [f"{scores[key]:.3f}" for key in keys]
+    assert printed["no-regions-propagate-tuning"] == ["0.448", "0.442", "0.528", "0.453", "0.501"]
+    full = read_results(out / "full").clips[0]
+    assert full.all_frames == 5
+    cells = targets_with_union(seconds)
+    assert cells["propagate"][1:] == [f"{full.seconds_per_stage['propagate'] / 5:.4f}", "0.08"]
+    assert f"{full.seconds_per_stage['learn']:.2f} s an object" in seconds
+    config = read_results(out / "full").config
+    assert (config["preset"], config["adapt"]["steps"]) == ("paper", 2)
+
+
+def test_bad_arguments_end_with_a_message_and_nothing_written(make_data, tmp_path):
+    data, out = make_data("tennis"), tmp_path / "out"
+    cases = {
+        "no development sequence": ("dev", tmp_path),
+        "there is no clip tenis": ("dev", data, "--only", "tenis"),
+        "did you mean regions.threshold": ("ablation", data, "--variant", "a:regions.treshold=1"),
+        "has no name": ("ablation", data, "--variant", "regions.threshold=0.2"),
+        "two variants named full": ("ablation", data, "--variant", "full:regions.threshold=0.2"),
+    }
+    for words, (what, folder, *more) in cases.items():
+        result = experiment(what, folder, out, *more)
+        assert result.exit_code == 2, words
+        assert words in words_of(result)
+        assert not out.exists()
+    out.mkdir()
+    (out / "mine.txt").write_text("keep")
+    for what in ("dev", "ablation"):
+        result = experiment(what, data, out)
+        assert result.exit_code == 2
+        assert "holds files already" in words_of(result)
+
+
+def test_stopped_run_keeps_the_clips_that_are_done(make_data, tmp_path, monkeypatch):
+    from rotoline.evaluation import development
+
+    measure, begun = development.measuring, []
+
+    def stop_at_second(*args):
+        begun.append(args)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        return measure(*args)
+
+    monkeypatch.setattr(development, "measuring", stop_at_second)
+    result = experiment("dev", make_data("tennis"), tmp_path / "out")
+    assert result.exit_code == 130
+    assert [p.name for p in (tmp_path / "out" / "clips").iterdir()] == ["tennis.json"]
+
+
+def test_clips_are_measured_from_a_script(model, small, make_data):
+    clips = development_clips(make_data("tennis", girls=False))
+    (measured,) = measure_clips(model, small, clips)
+    (one,) = measured.measure.objects
+    assert measured.measure.scores["J"] == pytest.approx(np.mean(one.j))
+    assert measured.measure.j_and_f_per_frame.mean() == pytest.approx(one.j_and_f)
+    index, labels = measured.worst[1]
+    totals = np.add(one.j, one.f)
+    assert totals[index - 1] == totals.min()
+    assert labels.shape == clips[0].read_truth(0).shape

@@ -1,0 +1,72 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from rotoline.data.training_clips import Clip
+from rotoline.data.still_to_clip import sample_scene, inpaint_background
+
+
+def hole(size, rows, cols):
+    inside = torch.zeros(1, *size)
+    inside[:, rows, cols] = 1
+    return inside
+
+
+HOLES = {
+    "none": hole((40, 56), slice(0), slice(0)),
+    "in the middle": hole((40, 56), slice(10, 30), slice(15, 40)),
+    "at the border": hole((40, 56), slice(None), slice(0, 30)),
+    "all but a corner": 1 - hole((33, 47), slice(0, 4), slice(0, 4)),
+    "nearly all of a wide picture": hole((16, 256), slice(None), slice(8, None)),
+}
+
+
+@pytest.mark.parametrize("inside", HOLES.values(), ids=HOLES)
+def test_filled_hole_looks_like_its_surroundings(inside):
+    size = inside.shape[1:]
+    even = torch.tensor([10.0, 100.0, 250.0])[:, None, None].expand(3, *size)
+    torch.testing.assert_close(inpaint_background(even, inside), even, rtol=1e-4, atol=1e-2)
+    picture = 50 + 100 * torch.rand(3, *size, generator=torch.Generator().manual_seed(0))
+    loud = torch.where(inside > 0, 1000.0, picture)  # what is in the hole does not count
+    filled = inpaint_background(loud, inside)
+    near = functional.max_pool2d(inside, 5, stride=1, padding=2) > 0
+    torch.testing.assert_close(filled[:, ~near[0]], picture[:, ~near[0]])
+    assert filled.min() >= 49
+    assert filled.max() <= 151
+
+
+def test_hole_without_surroundings_is_black():
+    assert not inpaint_background(torch.full((3, 30, 41), 99.0), torch.ones(1, 30, 41)).any()
+
+
+@pytest.mark.parametrize("kind", ["video", "still"])
+def test_frame_and_mask_are_warped_together(clips, draw_from, kind):
+    """The object is far more colourful than its background, before and after."""
+    clip = clips[0] if kind == "video" else Clip("still", clips[0].frames[:1], clips[0].labels[:1])
+    visible = 0
+    for seed in range(8):
+        scene = sample_scene(clip, (64, 96), 3, 10, draw_from(seed))
+        assert scene.shape == (5, 4, 64, 96)
+        inside = scene[:, 3] > 0.5
+        assert torch.equal(scene[:, 3], inside.float())
+        colourful = scene[:, :3].amax(1) - scene[:, :3].amin(1) > 110
+        # Nothing of the object stays behind where it was cut out.
+        assert (colourful != inside).float().mean() < 0.02
+        visible += bool(inside.any((1, 2)).all())
+        assert not torch.equal(scene[1], scene[4])
+    assert visible > 4
+
+
+def test_drawn_object_of_a_still_is_one_of_those_in_it(make_clip, draw_from):
+    pictures, labels = make_clip(frames=1, ids=(1, 2))
+    frame = torch.from_numpy(pictures[0]).permute(2, 0, 1)
+    clip = Clip("still", [frame], [torch.from_numpy(labels[0])])
+    seen = set()
+    for seed in range(12):
+        scene = sample_scene(clip, (64, 96), 1, 10, draw_from(seed))
+        colours = scene[:, :3].permute(0, 2, 3, 1)[scene[:, 3] > 0.5]
+        if len(colours) > 50:  # the first is red, the second blue
+            share = float((colours[:, 0] > colours[:, 2]).float().mean())
+            assert min(share, 1 - share) < 0.1
+            seen.add(round(share))
+    assert seen == {0, 1}

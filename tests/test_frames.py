@@ -1,0 +1,65 @@
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from rotoline.errors import InputError
+from rotoline.frames import FrameStream
+
+
+def frames(count, size=(4, 6)):
+    for index in range(count):
+        yield np.full((*size, 3), index, np.uint8)
+
+
+def indices(pairs):
+    return [(index, int(frame[0, 0, 0])) for index, frame in pairs]
+
+
+@pytest.mark.parametrize(
+    "make", [frames, lambda n: list(frames(n)), lambda n: np.stack([*frames(n)])]
+)
+def test_generator_list_and_array_are_read_alike(make):
+    stream = FrameStream(make(6))
+    assert set(stream.read([1, 3])) == {1, 3}
+    assert indices(stream.backwards(3)) == [(2, 2), (1, 1), (0, 0)]
+    assert indices(stream.forwards(1)) == [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]
+
+
+def test_generator_is_not_read_ahead_nor_kept():
+    made = []
+
+    class Tracked(np.ndarray):
+        pass
+
+    def source():
+        for frame in frames(50):
+            tracked = frame.view(Tracked)
+            made.append(weakref.ref(tracked))
+            yield tracked
+            del tracked
+
+    stream = FrameStream(source())
+    stream.read([0])
+    most = 0
+    for _ in stream.forwards(0):
+        gc.collect()
+        most = max(most, sum(frame() is not None for frame in made))
+    assert most <= 3
+
+
+def test_marked_frame_beyond_the_end_is_refused():
+    with pytest.raises(InputError, match="frame 7 is marked but does not exist"):
+        FrameStream(frames(3)).read([0, 7])
+    with pytest.raises(InputError, match="frame 0"):
+        FrameStream([]).read([0])
+
+
+def test_frames_that_are_no_rgb_or_change_size_are_refused():
+    with pytest.raises(InputError, match="uint8"):
+        FrameStream([np.zeros((4, 4))]).read([0])
+    stream = FrameStream([*frames(1), *frames(1, (5, 6))])
+    stream.read([0])
+    with pytest.raises(InputError, match="frame 1 is 6x5, the frames before it are 6x4"):
+        list(stream.forwards(0))

@@ -1,0 +1,66 @@
+import json
+
+import pytest
+import safetensors.torch
+import torch
+
+from rotoline.errors import WeightsError
+from rotoline.weights.files import default_weights, load_weights, save_weights
+from rotoline.systems.fast.network import FastNet
+
+ABOUT = {"licence": "MIT", "data": "none", "command": "", "commit": "", "seed": 0, "steps": 0}
+
+
+def test_shipped_weights_are_small_and_say_what_they_are():
+    path = default_weights()
+    assert path.stat().st_size < 25_000_000
+    _, record = load_weights(path)
+    assert record.bytes == path.stat().st_size
+    assert "NC" in record.licence
+    assert record.command.startswith("rotoline train embedding")
+    assert record.commit
+    # Other weights reach another J&F on the bundled clip: change both, and what is said of them.
+    assert record.sha256 == ("f05f38ffeb6fa4d9f46660954d9847d4e01d05ad367b5dba2aaed8efcc822f2a")
+
+
+def test_folded_network_computes_what_the_trained_one_does(tmp_path):
+    torch.manual_seed(0)
+    net = FastNet().eval()
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    path = tmp_path / "w.safetensors"
+    save_weights(path, net, ABOUT)
+    loaded, _ = load_weights(path)
+    frame = torch.rand(1, 3, 64, 96) * 255
+    with torch.inference_mode():
+        expected, found = net.embedding(frame), loaded.embedding(frame)
+    # Half-precision storage is the only difference.
+    torch.testing.assert_close(found.embedding, expected.embedding, atol=0.03, rtol=0.03)
+
+
+def test_damaged_file_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, FastNet(), ABOUT)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    monkeypatch.setattr(safetensors.torch, "load", lambda data: pytest.fail("parsed"))
+    with pytest.raises(WeightsError, match="SHA-256"):
+        load_weights(path)
+
+
+def test_foreign_files_are_refused(tmp_path):
+    path = tmp_path / "foreign.safetensors"
+    path.write_bytes(safetensors.torch.save({"a": torch.zeros(2)}))
+    with pytest.raises(WeightsError, match="record"):
+        load_weights(path)
+    path.with_suffix(".json").write_text("{}")
+    with pytest.raises(WeightsError, match="no record of weights"):
+        load_weights(path)
+    own = tmp_path / "own.safetensors"
+    save_weights(own, torch.nn.Linear(2, 2), ABOUT)
+    with pytest.raises(WeightsError, match="another network"):
+        load_weights(own)
+    assert json.loads(own.with_suffix(".json").read_text())["name"] == "own"
