@@ -1,9 +1,12 @@
 """`rotoline evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rotoline.metrics import ObjectScores, SequenceScores
 
 Predicted = Annotated[Path, typer.Argument(help="A folder of predicted masks.")]
 Truth = Annotated[Path, typer.Option(help="A folder of true masks.", show_default=False)]
@@ -17,9 +20,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 def evaluate(
     predicted: Predicted, truth: Truth, every_frame: EveryFrame = False, as_json: AsJson = False
 ) -> None:
-    """Compare masks with the truth: region similarity J, boundary accuracy F, and their mean.
+    """Compare masks with true masks: region similarity J, boundary accuracy F, and their mean.
 
-    As in DAVIS the first and the last frame are not scored, unless --every-frame is given.
+    As in DAVIS, the first and the last frame are not scored, unless --every-frame is given.
     """
     import json
 
@@ -29,20 +32,28 @@ def evaluate(
     from rotoline.evaluation.folders import evaluate_folders
 
     scores = evaluate_folders(predicted, truth, every_frame=every_frame)
-    rows = [
-        (str(o.object_id), o.j_mean, o.f_mean, o.j_recall, o.f_recall, o.j_decay, o.f_decay)
-        for o in scores.objects
-    ]
-    mean = (scores.j, scores.f, scores.j_recall, scores.f_recall, scores.j_decay, scores.f_decay)
+    frames = len(scores.objects[0].frames)
     if as_json:
-        keys = ("object", "J", "F", "J_recall", "F_recall", "J_decay", "F_decay")
-        whole = {"J&F": scores.j_and_f, **dict(zip(keys[1:], mean, strict=True))}
-        whole["frames"] = len(scores.objects[0].frames)
-        whole["objects"] = [dict(zip(keys, row, strict=True)) for row in rows]
+        objects = [{"object": str(o.object_id), **_values(o)} for o in scores.objects]
+        whole = {"J&F": scores.j_and_f, **_values(scores), "frames": frames, "objects": objects}
         print(json.dumps(whole))  # noqa: T201
         return
     table = Table("object", "J&F", "J", "F", "J recall", "F recall", "J decay", "F decay")
-    for name, *values in [*rows, ("mean", *mean)]:
-        table.add_row(name, *(f"{x:.3f}" for x in ((values[0] + values[1]) / 2, *values)))
+    rows = [(str(o.object_id), o) for o in scores.objects]
+    for name, row in [*rows, ("mean", scores)]:
+        table.add_row(name, *(f"{x:.3f}" for x in (row.j_and_f, *_values(row).values())))
     console().print(table)
-    console().print(f"{len(scores.objects[0].frames)} frames scored")
+    console().print(f"{frames} frames scored")
+
+
+def _values(scores: "ObjectScores | SequenceScores") -> dict[str, float]:
+    """The six numbers of an object or of a whole sequence, in the order of the table."""
+    j, f = scores.j, scores.f
+    return {
+        "J": j.mean,
+        "F": f.mean,
+        "J_recall": j.recall,
+        "F_recall": f.recall,
+        "J_decay": j.decay,
+        "F_decay": f.decay,
+    }

@@ -40,8 +40,8 @@ def run_demo(output: Path, command: Sequence[str]) -> Iterator[Progress]:
 def make_report(scores: SequenceScores, record: dict) -> str:
     """The measurements of a demo run, as Markdown."""
     objects = "\n".join(
-        f"| {NAMES[o.object_id]} | {(o.j_mean + o.f_mean) / 2:.3f} | {o.j_mean:.3f} "
-        f"| {o.f_mean:.3f} |"
+        f"| {NAMES[o.object_id]} | {o.j_and_f:.3f} | {o.j.mean:.3f} "
+        f"| {o.f.mean:.3f} |"
         for o in scores.objects
     )
     stages = "\n".join(
@@ -58,7 +58,7 @@ by hand.
 | object | J&F | J | F |
 |---|---|---|---|
 {objects}
-| mean | {scores.j_and_f:.3f} | {scores.j:.3f} | {scores.f:.3f} |
+| mean | {scores.j_and_f:.3f} | {scores.j.mean:.3f} | {scores.f.mean:.3f} |
 
 First mask after {record["seconds_to_first_mask"]:.1f} s, everything after
 {record["seconds"]:.1f} s, on {record["device"]["threads"]} threads.

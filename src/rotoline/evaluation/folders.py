@@ -15,8 +15,11 @@ from rotoline.types import LabelMap
 def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> SequenceScores:
     """Score the masks in one folder against those in another, matched by their names.
 
-    Every frame of `truth` needs a prediction; predictions of further frames are left out, so a
-    truth of a few frames can be used with `every_frame`.
+    Args:
+        predicted: A mask file for every frame of `truth`; masks of further frames are ignored.
+        truth: The true masks. The objects in any of them are scored.
+        every_frame: Whether the first and the last true mask are scored too, which DAVIS leaves
+            out. Needed if `truth` holds a few frames only.
 
     Raises:
         InputError: A folder is missing or empty, predictions are missing, sizes or ids differ.

@@ -1,6 +1,6 @@
 """Boundary accuracy F: how much of two outlines lies close to the other one.
 
-`rotoline.metrics.reference` says the same in loops; a test holds the two together.
+The specification in plain loops is `rotoline.metrics.reference`; tests compare the two.
 """
 
 import math

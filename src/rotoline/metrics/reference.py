@@ -1,6 +1,6 @@
-"""The meaning of J and F in loops: slow on purpose, the specification of the fast versions.
+"""The specification of J and F in plain loops, slow on purpose. Only the tests use it.
 
-Arguments are bool arrays (H, W) of one size and are not checked. Used by tests only.
+Arguments are bool arrays (H, W) of one size and are not checked.
 """
 
 import math

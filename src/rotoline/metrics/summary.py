@@ -1,15 +1,12 @@
-"""From values per frame to scores per object and per sequence, streaming over the frames."""
+"""From J and F per frame to the scores of objects, sequences and data sets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rotoline.errors import InputError
-from rotoline.metrics.boundary import boundary_accuracy
-from rotoline.metrics.inputs import format_size
-from rotoline.metrics.region import region_similarity
 
 
 class Summary(NamedTuple):
@@ -25,78 +22,77 @@ class Summary(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectScores:
-    """The scores of one object; the three tuples run along the scored frames."""
+    """The scores of one object in one sequence."""
 
     object_id: int
+    """Its id in the label maps."""
     frames: tuple[str, ...]
-    """Names of the scored frames, in the order they came."""
-    j: tuple[float, ...]
-    """Region similarity per frame, in [0, 1]."""
-    f: tuple[float, ...]
-    """Boundary accuracy per frame, in [0, 1]."""
-    j_mean: float
-    j_recall: float
-    j_decay: float
-    f_mean: float
-    f_recall: float
-    f_decay: float
+    """Names of the scored frames, in the order in which they were scored."""
+    j_per_frame: tuple[float, ...]
+    """Region similarity J in each of these frames, in [0, 1]."""
+    f_per_frame: tuple[float, ...]
+    """Boundary accuracy F in each of these frames, in [0, 1]."""
+
+    @property
+    def j(self) -> Summary:
+        """Mean, recall and decay of J over the frames."""
+        return summarise(self.j_per_frame)
+
+    @property
+    def f(self) -> Summary:
+        """Mean, recall and decay of F over the frames."""
+        return summarise(self.f_per_frame)
+
+    @property
+    def j_and_f(self) -> float:
+        """Mean of mean J and mean F."""
+        return (self.j.mean + self.f.mean) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceScores:
-    """Scores per object and their plain means over the objects.
+    """The scores of several objects, and their plain means over the objects.
 
     DAVIS-2017 scores a data set by the mean over all objects of all its sequences, not by
-    the mean over sequences. For that, pool the objects:
-    `SequenceScores(tuple(o for sequence in sequences for o in sequence.objects))`.
+    the mean over sequences; `pool_objects` makes the scores of a data set.
 
     Raises:
         InputError: `objects` is empty.
     """
 
     objects: tuple[ObjectScores, ...]
+    """At least one."""
 
     def __post_init__(self) -> None:
         if not self.objects:
             raise InputError("there are no objects to average; pass the scores of at least one")
 
     @property
-    def j(self) -> float:
-        """Mean over objects of mean J."""
-        return self._mean("j_mean")
+    def j(self) -> Summary:
+        """Mean, recall and decay of J, each as a mean over the objects."""
+        return _mean_summary([scores.j for scores in self.objects])
 
     @property
-    def f(self) -> float:
-        """Mean over objects of mean F."""
-        return self._mean("f_mean")
+    def f(self) -> Summary:
+        """Mean, recall and decay of F, each as a mean over the objects."""
+        return _mean_summary([scores.f for scores in self.objects])
 
     @property
     def j_and_f(self) -> float:
-        """Mean of `j` and `f`: the number by which DAVIS ranks."""
-        return (self.j + self.f) / 2
+        """Mean of mean J and mean F: the number by which DAVIS ranks."""
+        return (self.j.mean + self.f.mean) / 2
 
-    @property
-    def j_recall(self) -> float:
-        """Mean over objects of the recall of J."""
-        return self._mean("j_recall")
 
-    @property
-    def f_recall(self) -> float:
-        """Mean over objects of the recall of F."""
-        return self._mean("f_recall")
+def pool_objects(sequences: Sequence[SequenceScores]) -> SequenceScores:
+    """Return the scores of a data set: every object counts the same, whatever its sequence.
 
-    @property
-    def j_decay(self) -> float:
-        """Mean over objects of the decay of J."""
-        return self._mean("j_decay")
+    Raises:
+        InputError: There are no sequences.
 
-    @property
-    def f_decay(self) -> float:
-        """Mean over objects of the decay of F."""
-        return self._mean("f_decay")
-
-    def _mean(self, field: str) -> float:
-        return float(np.mean([getattr(scores, field) for scores in self.objects]))
+    Source:
+        davis2017-evaluation, semi-supervised task.
+    """
+    return SequenceScores(tuple(one for sequence in sequences for one in sequence.objects))
 
 
 def summarise(values: Sequence[float]) -> Summary:
@@ -127,7 +123,7 @@ def summarise(values: Sequence[float]) -> Summary:
         they wrap round and its decay compares other frames; here they do not. Sequences
         of DAVIS are shorter, so no published number changes.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
         raise InputError(
             f"values have shape {array.shape} and finite is {bool(np.isfinite(array).all())}; "
@@ -143,144 +139,6 @@ def summarise(values: Sequence[float]) -> Summary:
     )
 
 
-def scored_frames(names: Sequence[str], *, every_frame: bool) -> Sequence[str]:
-    """Return the names of the frames that count.
-
-    DAVIS leaves out the first frame, whose mask was given, and the last one, for
-    historical reasons.
-
-    Args:
-        names: All frames of the sequence, in order.
-        every_frame: Whether to keep the first and the last too.
-
-    Returns:
-        `names`, or `names` without its ends.
-
-    Raises:
-        InputError: Fewer than three frames, so that none would be left.
-
-    Example:
-        >>> scored_frames(["00000", "00001", "00002", "00003"], every_frame=False)
-        ['00001', '00002']
-
-    Source:
-        Perazzi et al., CVPR 2016; davis2017-evaluation, `DAVISEvaluation.evaluate`.
-    """
-    if every_frame:
-        return names
-    if len(names) < 3:
-        raise InputError(
-            f"the sequence has {len(names)} frames and DAVIS leaves out the first and the "
-            f"last, so none is left; score every frame instead"
-        )
-    return names[1:-1]
-
-
-def evaluate_sequence(
-    predictions: Iterable[tuple[str, np.ndarray, np.ndarray]], object_ids: Iterable[int]
-) -> SequenceScores:
-    """Score a sequence frame by frame, holding no frame longer than its turn.
-
-    Every triple that comes is scored; which frames count is the caller's choice, and
-    `scored_frames` makes the choice of DAVIS. An object without pixels in a prediction
-    has an empty mask there. True ids that are not asked for are background: the void
-    label 255, or objects that appear later (DAVIS counts those of the first true frame).
-
-    Args:
-        predictions: Triples of frame name, predicted labels and true labels. Labels are
-            integer arrays (H, W) holding object ids, with 0 for background.
-        object_ids: The objects to score, each above 0 and given once; also the order of
-            the result.
-
-    Returns:
-        Scores per object and their means.
-
-    Raises:
-        InputError: No frames; no object ids, a repeated one, or one below 1; labels that
-            are not integers (H, W); a prediction that differs in size from its truth; a
-            predicted id that is not among `object_ids`.
-
-    Example:
-        >>> truth = np.array([[0, 1, 1], [0, 1, 1], [0, 2, 2]])
-        >>> half = np.array([[0, 1, 1], [0, 0, 0], [0, 2, 2]])
-        >>> scores = evaluate_sequence([("00001", half, truth)], object_ids=[1, 2])
-        >>> [(scores.object_id, scores.j_mean) for scores in scores.objects]
-        [(1, 0.5), (2, 1.0)]
-
-    Source:
-        Perazzi et al., CVPR 2016; davis2017-evaluation, semi-supervised task. The
-        official tool ends the program when a prediction holds an id above the number of
-        objects; here any id not asked for is an error.
-    """
-    ids = _checked_ids(object_ids)
-    frames: list[str] = []
-    j: dict[int, list[float]] = {object_id: [] for object_id in ids}
-    f: dict[int, list[float]] = {object_id: [] for object_id in ids}
-    for name, predicted, true in predictions:
-        _check_frame(name, predicted, true, ids)
-        frames.append(name)
-        for object_id in ids:
-            prediction, truth = predicted == object_id, true == object_id
-            j[object_id].append(region_similarity(prediction, truth))
-            f[object_id].append(boundary_accuracy(prediction, truth))
-    if not frames:
-        raise InputError("there are no frames to score; pass at least one")
-    return SequenceScores(
-        tuple(_object_scores(object_id, frames, j[object_id], f[object_id]) for object_id in ids)
-    )
-
-
-def _object_scores(
-    object_id: int, frames: Sequence[str], j: Sequence[float], f: Sequence[float]
-) -> ObjectScores:
-    """Put the values of one object and their summaries together."""
-    region, boundary = summarise(j), summarise(f)
-    return ObjectScores(
-        object_id=object_id,
-        frames=tuple(frames),
-        j=tuple(j),
-        f=tuple(f),
-        j_mean=region.mean,
-        j_recall=region.recall,
-        j_decay=region.decay,
-        f_mean=boundary.mean,
-        f_recall=boundary.recall,
-        f_decay=boundary.decay,
-    )
-
-
-def _checked_ids(object_ids: Iterable[int]) -> list[int]:
-    """The ids as plain integers, in the given order; InputError if they cannot be scored."""
-    ids = [int(object_id) for object_id in object_ids]
-    if not ids or min(ids) < 1 or len(set(ids)) < len(ids):
-        raise InputError(
-            f"object_ids are {ids}; pass at least one id, each once and above 0, "
-            f"which is the background"
-        )
-    return ids
-
-
-def _check_frame(name: str, predicted: np.ndarray, true: np.ndarray, ids: Sequence[int]) -> None:
-    """Raise InputError, naming the frame, unless its two label maps can be compared."""
-    for what, labels in (("prediction", predicted), ("truth", true)):
-        if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
-            raise InputError(
-                f"frame {name}: the {what} is {labels.dtype} of shape {labels.shape}; "
-                f"pass object ids as an integer array (height, width)"
-            )
-    if predicted.shape != true.shape:
-        raise InputError(
-            f"frame {name}: the prediction is {format_size(predicted)} but the truth is "
-            f"{format_size(true)} (height x width); write predictions at the size of the truth"
-        )
-    unknown = sorted(set(np.unique(predicted).tolist()) - {0, *ids})
-    if unknown:
-        raise InputError(
-            f"frame {name}: the prediction holds the ids {_listed(unknown)}, but the objects "
-            f"are {_listed(ids)}; relabel the prediction, with 0 as background, or score "
-            f"these ids too"
-        )
-
-
-def _listed(ids: Sequence[int]) -> str:
-    return ", ".join(str(object_id) for object_id in ids)
+def _mean_summary(summaries: Sequence[Summary]) -> Summary:
+    """The mean of each of the three numbers."""
+    return Summary(*(float(np.mean(column)) for column in zip(*summaries, strict=True)))
