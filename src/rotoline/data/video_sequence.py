@@ -1,0 +1,137 @@
+"""One annotated video of a data set: a folder of frames and a folder of label maps.
+
+`rotoline.data.davis` and `rotoline.data.youtube_vos` find the folders;
+`rotoline.data.datasets.read_dataset` finds out which of the two layouts a data set has.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rotoline.errors import InputError
+from rotoline.io.frames import ImageFolder
+from rotoline.io.masks import read_labels
+from rotoline.io.pictures import list_pictures
+from rotoline.types import Frame, LabelMap
+
+VOID = 255
+"""The label of void pixels in DAVIS and YouTube-VOS: pixels whose object is not defined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSequence:
+    """The frames of a video, some or all of them with a label map. Files are read when needed."""
+
+    name: str
+    """Name of the sequence: the name of its two folders."""
+    frame_names: tuple[str, ...]
+    """File names of all frames without the extension, in order."""
+    annotated: tuple[int, ...]
+    """Indices of the frames with a label map, in ascending order; at least one."""
+    frame_folder: Path
+    """Folder with one picture per frame."""
+    label_files: Mapping[int, Path]
+    """The file of each label map, by frame index."""
+
+    @cached_property
+    def frames(self) -> ImageFolder:
+        """All frames, in the form that `rotoline.segment` accepts.
+
+        Raises:
+            InputError: Frames differ in size, or a file is not a picture.
+        """
+        return ImageFolder(self.frame_folder)
+
+    def read_frame(self, index: int) -> Frame:
+        """Read frame `index`, uint8 `(H, W, 3)`.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        return self.frames.read([index])[index]
+
+    def read_labels(self, index: int) -> LabelMap:
+        """Read the label map of frame `index`, uint8 `(H, W)`: object ids, 0 is background.
+
+        Void pixels (255) are 0, as in the official evaluation of DAVIS-2017 for semi-supervised
+        methods; `read_void` returns where they are. In a black-and-white mask, as in DAVIS-2016,
+        white is object 1, not void.
+
+        Raises:
+            InputError: The frame has no label map, or the file cannot be used.
+        """
+        labels = self._read_raw_labels(index)
+        return np.where(labels == VOID, 0, labels).astype(np.uint8)
+
+    def read_void(self, index: int) -> NDArray[np.bool_]:
+        """Return which pixels of the label map of frame `index` are void, bool `(H, W)`.
+
+        Raises:
+            InputError: The frame has no label map, or the file cannot be used.
+        """
+        void: NDArray[np.bool_] = self._read_raw_labels(index) == VOID
+        return void
+
+    def _read_raw_labels(self, index: int) -> LabelMap:
+        if index not in self.label_files:
+            raise InputError(
+                f"frame {index} of {self.name} has no label map; frames with one are "
+                f"{', '.join(map(str, self.annotated[:8]))}"
+                f"{' ...' if len(self.annotated) > 8 else ''}; choose one of them"
+            )
+        path = self.label_files[index]
+        labels = read_labels(path)
+        if labels.shape != self.frames.size:
+            raise InputError(
+                f"{path} is {labels.shape[0]} x {labels.shape[1]}, but the frames of "
+                f"{self.frame_folder} are {self.frames.size[0]} x {self.frames.size[1]} "
+                "(height x width); a label map needs the size of its frame, so take frames and "
+                "annotations of the same resolution"
+            )
+        return labels
+
+
+def find_sequence(name: str, frame_folder: Path, label_folder: Path) -> VideoSequence:
+    """Match the frames of a video with its label maps by file name; read neither.
+
+    Args:
+        name: Name of the sequence, for messages and results.
+        frame_folder: Holds one picture per frame.
+        label_folder: Holds label maps of some or all frames, each named like its frame.
+
+    Raises:
+        InputError: A folder is missing or empty, or a label map belongs to no frame.
+    """
+    for folder, content in ((frame_folder, "frames"), (label_folder, "annotations")):
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder} does not exist; sequence {name} needs its {content} there, "
+                "so copy the data set again or remove the sequence from the list"
+            )
+    # Hidden files and files that are no pictures are ignored, as everywhere in rotoline.io.
+    names = tuple(path.stem for path in list_pictures(frame_folder))
+    files = {path.stem: path for path in list_pictures(label_folder)}
+    for found, folder, content in ((names, frame_folder, "frames"), (files, label_folder, "masks")):
+        if not found:
+            raise InputError(
+                f"{folder} holds no {content}; needed is a picture per frame of {name}, "
+                "so copy the data set again"
+            )
+    stray = sorted(files.keys() - set(names))
+    if stray:
+        raise InputError(
+            f"{files[stray[0]]} belongs to no frame of {frame_folder}; a mask is named like its "
+            "frame, so rename or remove it"
+        )
+    label_files = {index: files[stem] for index, stem in enumerate(names) if stem in files}
+    return VideoSequence(
+        name=name,
+        frame_names=names,
+        annotated=tuple(label_files),
+        frame_folder=frame_folder,
+        label_files=label_files,
+    )
