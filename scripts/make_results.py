@@ -1,0 +1,243 @@
+"""Write the tables of docs/results.md from the raw results in benchmarks/results.
+
+    python scripts/make_results.py            # rewrite every table
+    python scripts/make_results.py --check    # exit with 1 if a table is stale
+
+A table stands between the comments `<!-- table: NAME -->` and `<!-- end of table -->`; the text
+around the tables is written by hand. Below every table stand the command that made its numbers, the
+raw file, and the commit of the source.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "results.md"
+RAW = ROOT / "benchmarks" / "results"
+DEVELOPMENT = RAW / "development" / "dev"
+"""`results.json` of `rotoline experiment dev`."""
+ABLATION = RAW / "development" / "ablation"
+"""A folder per variant, with the `results.json` that `rotoline experiment ablation` wrote."""
+CLIP = RAW / "bundled-clip.json"
+"""Runs of the bundled clip, as `rotoline evaluate --json` prints them."""
+TRANSCRIBED = RAW / "transcribed"
+
+FILE = "results.json"
+BLOCK = re.compile(r"(<!-- table: (\S+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+
+STAGES = (
+    *("fit", "encode", "foreground", "score", "limit", "propagate"),
+    *("filter", "regions", "update", "adapt", "fuse"),
+)
+"""Stages in the order of the columns; files of 2026-11-25 and before have the names of the day."""
+
+
+def development_accuracy() -> str:
+    """Accuracy on every development clip."""
+    if not (DEVELOPMENT / FILE).is_file():
+        return transcribed("2026-11-25-development", "accuracy")
+    from rotoline.evaluation.report import accuracy_table
+    from rotoline.evaluation.results import read_results
+
+    return _measured(accuracy_table(read_results(DEVELOPMENT)), DEVELOPMENT)
+
+
+def development_ablation() -> str:
+    """What each stage brings."""
+    if not (ABLATION / "full" / FILE).is_file():
+        return transcribed("2026-11-25-development", "ablation", "ablation-differences")
+    from rotoline.evaluation.report import ablation_table
+    from rotoline.evaluation.results import read_results
+    from rotoline.presets import PRESETS
+
+    order = ["full", *PRESETS["fast"].ablations]
+    names = [name for name in order if (ABLATION / name / FILE).is_file()]
+    rows = [(name, read_results(ABLATION / name)) for name in names]
+    return _measured(ablation_table(rows), ABLATION / "full")
+
+
+def development_calibration() -> str:
+    """How well the confidence predicts J."""
+    if not (DEVELOPMENT / FILE).is_file():
+        return transcribed("2026-11-25-development", "calibration", "calibration-bins")
+    from rotoline.evaluation.report import calibration_table
+    from rotoline.evaluation.results import read_results
+
+    paragraphs = calibration_table(read_results(DEVELOPMENT)).split("\n\n")
+    tables = (paragraph for paragraph in paragraphs if paragraph.startswith("|"))
+    return _measured("\n\n".join(tables), DEVELOPMENT)
+
+
+def bundled_clip() -> str:
+    """The bundled clip, with two annotated frames and with one."""
+    if not CLIP.is_file():
+        return transcribed("2026-11-25-bundled-clip", "bundled-clip")
+    record = json.loads(CLIP.read_text())
+    rows = [
+        (run["annotated"], one["object"], *(f"{_score(one, key):.3f}" for key in ("J&F", "J", "F")))
+        for run in record["runs"]
+        for one in (*run["scores"]["objects"], run["scores"] | {"object": "mean"})
+    ]
+    head = ("annotated frames", "object", "J&F", "J", "F")
+    return f"{_table(head, rows)}\n\n{_origin(record['command'], CLIP, record['commit'])}"
+
+
+def transcribed(file: str, *names: str) -> str:
+    """Return tables that were copied from an earlier version of the page, and say so."""
+    path = TRANSCRIBED / f"{file}.json"
+    record = json.loads(path.read_text())
+    tables = [record["tables"][name] for name in names]
+    parts = []
+    for table in tables:
+        parts += [textwrap.fill(table["note"], 118)] if "note" in table else []
+        parts.append(_table(table["header"], table["rows"]))
+    return "\n\n".join((*parts, _origin(tables[0]["command"], path, record["source"])))
+
+
+def frame_times() -> str:
+    """Seconds per frame and stage, from the newest file of benchmarks/frame.py."""
+    path = max(RAW.glob("*-frame-*.jsonl"))
+    lines = _read_lines(path)
+    timed = [line for line in lines if "seconds_per_frame_median" in line]
+    names = [name for name in STAGES if any(name in line["stages"] for line in timed)]
+    rows = [
+        (
+            line["objects"],
+            line["frames"],
+            line["kernels"] or "best",
+            "kept" if line["keep_memory"] else "returned",
+            f"{line['seconds_per_frame_median']:.3f}",
+            *(f"{1000 * line['stages'].get(name, 0):.0f}" for name in names),
+            f"{line['start_to_first_mask']:.1f}",
+            f"{line['peak_mb']:.0f}",
+        )
+        for line in timed
+    ]
+    head = ("objects", "frames", "kernel", "freed memory", "s per frame", *names)
+    table = _table((*head, "s to first mask", "peak MB"), rows)
+    ratios = [line for line in lines if "frame_over_resnet101" in line]
+    text = "".join(
+        f"One pass of a ResNet-101 at the same size takes {line['resnet101_seconds']:.3f} s in the "
+        f"same run; a frame with one object takes {line['frame_over_resnet101']:.3f} of that.\n\n"
+        for line in ratios
+    )
+    command = f"python benchmarks/frame.py --label {path.stem}"
+    return f"{table}\n\n{text}{_origin(command, path, _commit(lines))}"
+
+
+def preset_times() -> str:
+    """Seconds of both presets, from the newest file of benchmarks/presets.py."""
+    path = max(RAW.glob("*-presets-*.jsonl"))
+    lines = _read_lines(path)
+    hidden = ("adapt.steps", "learner.steps", "foreground.pixels", "working_pixels")
+    rows = [
+        (
+            line["preset"],
+            line["objects"],
+            " ".join(f"`{one}`" for one in line["settings"] if not one.startswith(hidden)),
+            f"{line['schedule_hours']} h (extrapolated)"
+            if "schedule_hours" in line
+            else f"{line['seconds_learning']:.1f} s",
+            f"{line['seconds_per_frame_median']:.3f}",
+            line.get("seconds_per_step", ""),
+        )
+        for line in lines
+    ]
+    head = ("preset", "objects", "settings", "learning", "s per frame", "s per step and network")
+    command = f"python benchmarks/presets.py --weights paper.safetensors --label {path.stem}"
+    return f"{_table(head, rows)}\n\n{_origin(command, path, _commit(lines))}"
+
+
+def _paper(name: str) -> Callable[[], str]:
+    return lambda: transcribed("2026-11-25-paper", name)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "development-accuracy": development_accuracy,
+    "development-ablation": development_ablation,
+    "development-calibration": development_calibration,
+    "bundled-clip": bundled_clip,
+    "frame-times": frame_times,
+    "preset-times": preset_times,
+    "paper-accuracy": _paper("accuracy"),
+    "paper-table-2": _paper("table-2"),
+    "paper-table-2-published": _paper("table-2-paper"),
+    "paper-differences": _paper("differences"),
+    "paper-table-3": _paper("table-3"),
+    "paper-learners": _paper("learners"),
+    "paper-bundled-clip": _paper("bundled-clip"),
+}
+
+
+def fill(page: str) -> str:
+    """Return the page with every table made anew.
+
+    Raises:
+        SystemExit: The page lacks a table, has one twice, or names one that does not exist.
+    """
+    named = [name for _, name, _, _ in BLOCK.findall(page)]
+    if sorted(named) != sorted(TABLES):
+        odd = sorted(set(named) ^ set(TABLES)) or sorted({n for n in named if named.count(n) > 1})
+        raise SystemExit(
+            f"docs/results.md must have each table once; missing, unknown or repeated: {odd}"
+        )
+    return BLOCK.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n{found[4]}", page)
+
+
+def _measured(report: str, folder: Path) -> str:
+    """A report without its title, its headings one level lower, and where it is from."""
+    body = re.sub(r"\A# .*\n+", "", report).strip()
+    body = re.sub(r"^#(#+ )", r"###\1", body, flags=re.MULTILINE)
+    results = json.loads((folder / FILE).read_text())
+    origin = _origin(shlex.join(results["command"]), folder / FILE, results["commit"])
+    return f"{body}\n\n{origin}"
+
+
+def _origin(command: str, path: Path, source: str) -> str:
+    """The lines below a table: the command as a block of code, and the raw file."""
+    # An option and its value stay on one line.
+    options = (option.replace(" ", "\0") for option in re.split(r" (?=--)", command))
+    lines = textwrap.wrap(" ".join(options), 104, break_long_words=False, break_on_hyphens=False)
+    block = " \\\n        ".join(lines).replace("\0", " ")
+    text = f"Raw file: `{path.relative_to(ROOT)}`.  \nSource: {source}."
+    return f"    {block}\n\n{text}" if command else text
+
+
+def _commit(lines: Sequence[dict[str, Any]]) -> str:
+    commits = sorted({line["commit"] for line in lines if line.get("commit")})
+    return ", ".join(commits) or "commit not recorded"
+
+
+def _score(scores: dict[str, float], key: str) -> float:
+    return scores[key] if key in scores else (scores["J"] + scores["F"]) / 2
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def main() -> None:
+    """Rewrite the page, or check it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it is stale")
+    old = PAGE.read_text()
+    new = fill(old)
+    if not parser.parse_args().check:
+        PAGE.write_text(new)
+    elif new != old:
+        raise SystemExit("docs/results.md is stale; run: python scripts/make_results.py")
+
+
+if __name__ == "__main__":
+    main()
