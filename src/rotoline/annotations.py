@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -66,35 +68,54 @@ def check_annotations(
     labels: dict[int, LabelMap] = {}
     first: dict[ObjectId, int] = {}
     for index, given in sorted(by_index(masks).items()):
-        found: np.ndarray = np.asarray(given)
-        if found.dtype == bool:
-            found = found.astype(np.uint8)
-        if found.ndim != 2 or not np.issubdtype(found.dtype, np.integer):
-            raise InputError(
-                f"the mask of frame {index} is {found.dtype} of shape {found.shape}; "
-                "needed are object ids as integers (height, width), 0 for background"
-            )
         height, width = frames[index].shape[:2]
-        if found.shape != (height, width):
-            raise InputError(
-                f"the mask of frame {index} is {found.shape[1]}x{found.shape[0]}, its frame is "
-                f"{width}x{height}; draw the mask at the size of the frame"
-            )
-        ids = np.unique(found)
-        if ids[0] < 0 or ids[-1] > MAX_ID:
-            raise InputError(
-                f"the mask of frame {index} has ids from {ids[0]} to {ids[-1]}; "
-                f"supported are 1 to {MAX_ID}, and 0 for background: renumber the objects"
-            )
-        if ids[-1] == 0:
-            raise InputError(
-                f"the mask of frame {index} is all background; mark at least one object in it"
-            )
-        labels[index] = found.astype(np.uint8)
-        for object_id in ids[ids > 0].tolist():
-            first.setdefault(object_id, index)
+        labels[index] = check_mask(f"the mask of frame {index}", given, (height, width))
+        for object_id in np.unique(labels[index]).tolist():
+            if object_id > 0:
+                first.setdefault(object_id, index)
     object_ids = sorted(first)
     return Annotations(labels, object_ids, torch.tensor([first[i] for i in object_ids]))
+
+
+def check_mask(name: str, mask: Any, size: tuple[int, int] | None = None) -> LabelMap:
+    """Check one label map that annotates objects.
+
+    Args:
+        name: What messages call it, such as "the mask of frame 3" or a path.
+        mask: Object ids as integers, or bool, whose True is object 1.
+        size: Height and width of its frame, if they are known.
+
+    Returns:
+        The ids, uint8 `(H, W)`.
+
+    Raises:
+        InputError: A wrong shape, type or id, or nothing but background.
+    """
+    found: NDArray[Any] = np.asarray(mask)
+    if found.dtype == bool:
+        found = found.astype(np.uint8)
+    if found.ndim != 2 or not np.issubdtype(found.dtype, np.integer):
+        raise InputError(
+            f"{name} is {found.dtype} of shape {found.shape}; "
+            "needed are object ids as integers (height, width), 0 for background"
+        )
+    if size is not None and found.shape != size:
+        raise InputError(
+            f"{name} is {found.shape[1]}x{found.shape[0]}, its frame is {size[1]}x{size[0]}; "
+            "draw the mask at the size of the frame"
+        )
+    ids = np.unique(found)
+    if ids[0] < 0 or ids[-1] > MAX_ID:
+        raise InputError(
+            f"{name} has ids from {ids[0]} to {ids[-1]}; "
+            f"supported are 1 to {MAX_ID}, and 0 for background: renumber the objects"
+        )
+    if ids[-1] == 0:
+        raise InputError(
+            f"{name} is all background: every pixel is 0; mark at least one object in it, with an "
+            f"id from 1 to {MAX_ID}"
+        )
+    return found.astype(np.uint8)
 
 
 def by_index(masks: LabelMap | Mapping[int, LabelMap]) -> dict[int, LabelMap]:

@@ -8,8 +8,10 @@ map        float `(K, h, w)`: one value per object and pixel at the working reso
 logit      a map before the sigmoid; score: after it, in [0, 1]
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,6 +58,12 @@ class FrameResult:
         """
         scores: NDArray[np.float32] = upsample(self.logits, self.labels.shape).sigmoid().numpy()
         return scores
+
+
+def list_ids(ids: Sequence[int] | NDArray[Any]) -> str:
+    """The first eight ids and the number of the others, for a message: `1, 2, 3 and 4 more`."""
+    shown = ", ".join(str(object_id) for object_id in ids[:8])
+    return shown + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
 
 
 def upsample(maps: Tensor, size: tuple[int, ...]) -> Tensor:

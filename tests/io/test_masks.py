@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from rotoline.errors import InputError, OutputError
 from rotoline.io.frames import open_frames
-from rotoline.io.masks import DAVIS_PALETTE, read_labels, read_annotations, read_mask, write_mask
+from rotoline.io.masks import DAVIS_PALETTE, read_annotations, read_labels, read_mask, write_mask
 from rotoline.io.video import VideoFile
 
 SIZE = (48, 64)
@@ -24,7 +24,7 @@ def squares(*ids: int, dtype: type = np.uint8) -> np.ndarray:
 def smooth_disc(colour: tuple[int, int, int]) -> np.ndarray:
     """An RGB picture of a disc with soft edges on black."""
     image = Image.new("RGB", (8 * SIZE[1], 8 * SIZE[0]))
-    ImageDraw.Sampler(image).ellipse((80, 80, 320, 320), fill=colour)
+    ImageDraw.Draw(image).ellipse((80, 80, 320, 320), fill=colour)
     return np.asarray(image.resize(SIZE[::-1], Image.Resampling.BOX))
 
 
@@ -86,10 +86,10 @@ def test_thin_objects_are_no_soft_edges(save):
     np.testing.assert_array_equal(read_mask(save("a.png", labels)), labels)
 
 
-def test_all_background_is_legal_in_results_and_refused_in_marks(save):
+def test_all_background_is_legal_in_results_and_refused_in_annotations(save):
     path = save("a.png", squares())
     np.testing.assert_array_equal(read_labels(path), squares())
-    with pytest.raises(InputError, match=r"a\.png marks no object: every pixel is 0"):
+    with pytest.raises(InputError, match=r"a\.png is all background: every pixel is 0; mark"):
         read_mask(path)
 
 
@@ -174,60 +174,60 @@ def frames(tmp_path):
 
 
 @pytest.fixture
-def marks(tmp_path):
-    (tmp_path / "marks").mkdir()
-    return tmp_path / "marks"
+def masks(tmp_path):
+    (tmp_path / "masks").mkdir()
+    return tmp_path / "masks"
 
 
-def test_a_file_marks_the_first_frame(save, frames):
+def test_a_file_annotates_the_first_frame(save, frames):
     found = read_annotations(save("any name.png", squares(4)), frames)
     assert list(found) == [0]
     np.testing.assert_array_equal(found[0], squares(4))
 
 
-def test_a_folder_marks_the_frames_that_its_files_are_named_after(marks, frames):
-    write_mask(marks / "shot 3.png", squares(2))
-    write_mask(marks / "0.png", squares(1))  # an index, because no frame has this stem
-    found = read_annotations(marks, frames)
+def test_a_folder_annotates_the_frames_that_its_files_are_named_after(masks, frames):
+    write_mask(masks / "shot 3.png", squares(2))
+    write_mask(masks / "0.png", squares(1))  # an index, because no frame has this stem
+    found = read_annotations(masks, frames)
     assert list(found) == [0, 2]
     np.testing.assert_array_equal(found[2], squares(2))
 
 
-def test_a_mask_without_a_frame_shows_what_frames_are_called(marks, frames):
-    write_mask(marks / "shot 5.png", squares(2))
+def test_a_mask_without_a_frame_shows_what_frames_are_called(masks, frames):
+    write_mask(masks / "shot 5.png", squares(2))
     expected = r"shot 5\.png belongs to no frame .*are called shot 1 \.\.\. shot 4; name each mask"
     with pytest.raises(InputError, match=expected):
-        read_annotations(marks, frames)
+        read_annotations(masks, frames)
 
 
-def test_a_mask_of_another_size_is_refused(marks, frames):
-    write_mask(marks / "shot 1.png", squares(2)[:40])
-    with pytest.raises(InputError, match=r"shot 1\.png is 40 x 64, but the frames .* are 48 x 64"):
-        read_annotations(marks, frames)
+def test_a_mask_of_another_size_is_refused(masks, frames):
+    write_mask(masks / "shot 1.png", squares(2)[:40])
+    with pytest.raises(InputError, match=r"shot 1\.png is 64x40, its frame is 64x48; draw"):
+        read_annotations(masks, frames)
 
 
-def test_two_masks_for_one_frame_are_refused(marks, frames):
-    write_mask(marks / "1.png", squares(2))
-    write_mask(marks / "shot 2.png", squares(2))
-    with pytest.raises(InputError, match=r"1\.png and .*shot 2\.png both mark frame shot 2;"):
-        read_annotations(marks, frames)
+def test_two_masks_for_one_frame_are_refused(masks, frames):
+    write_mask(masks / "1.png", squares(2))
+    write_mask(masks / "shot 2.png", squares(2))
+    with pytest.raises(InputError, match=r"1\.png and .*shot 2\.png both belong to frame shot 2;"):
+        read_annotations(masks, frames)
 
 
-def test_a_folder_without_masks_says_what_it_holds(marks, frames):
-    (marks / "readme.txt").write_text("")
+def test_a_folder_without_masks_says_what_it_holds(masks, frames):
+    (masks / "readme.txt").write_text("")
     with pytest.raises(InputError, match=r"holds no masks: it holds readme\.txt; put PNG files"):
-        read_annotations(marks, frames)
+        read_annotations(masks, frames)
 
 
-def test_frames_of_a_video_are_named_with_five_digits(marks, monkeypatch):
+def test_frames_of_a_video_are_named_with_five_digits(masks, monkeypatch):
     class Video(VideoFile):
         def __init__(self, count):
             self.path, self.size, self._length = Path("clip.mp4"), SIZE, count
 
-    write_mask(marks / "00131.png", squares(2))
-    assert list(read_annotations(marks, Video(132))) == [131]
+    write_mask(masks / "00131.png", squares(2))
+    assert list(read_annotations(masks, Video(132))) == [131]
     with pytest.raises(InputError, match=r"are called 00000 \.\.\. 00130"):
-        read_annotations(marks, Video(131))
+        read_annotations(masks, Video(131))
 
 
 # Writing

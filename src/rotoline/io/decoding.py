@@ -1,7 +1,7 @@
-"""Open a video file safely, and decode it from wherever it stands.
+"""Open a video file safely, and decode it from its current position.
 
-This is the only module that knows how FFmpeg is asked. A video comes from anywhere, so only
-formats that are complete in themselves are opened: a playlist could name any file of this
+This is the only module that opens files with FFmpeg to read them. A video may come from anyone, so
+only formats that are complete in themselves are opened: a playlist could name any file of this
 machine, or an address in the network.
 """
 
@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from rotoline.errors import InputError
+from rotoline.types import Frame
 
 MAX_PIXELS = 8192 * 8192
 """Largest frame that is decoded: a small file can claim pictures that fill the memory."""
@@ -44,17 +47,17 @@ _DEFAULT_RATE = Fraction(24)
 
 
 @dataclass(slots=True)
-class Pass:
-    """What one pass through the file met on its way."""
+class DecodeStats:
+    """What happened while a file was decoded once."""
 
     discarded: int = 0
-    """Packets that the file itself says not to show (an edit list)."""
+    """Number of packets that the file itself says not to show (an edit list)."""
     end: Fraction | None = None
     """When the last decoded frame ends, in seconds."""
     decoded: int = 0
-    """Frames so far."""
+    """Number of frames decoded so far."""
     corrupt: list[int] = field(default_factory=list)
-    """Which of them the decoder had to make up in part."""
+    """Indices of the frames that the decoder had to conceal errors in."""
     damage: str | None = None
     """Why decoding stopped, unless it reached the end of the file."""
 
@@ -115,7 +118,7 @@ def _choose_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def upright(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def upright(picture: Frame, matrix: NDArray[np.int32]) -> Frame:
     """Turn and mirror a picture (H, W, 3) as a display matrix says; a view.
 
     Args:
@@ -132,25 +135,39 @@ def upright(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def decode(
-    container: InputContainer, stream: VideoStream, seen: Pass
-) -> Iterator[tuple[int | None, np.ndarray]]:
-    """Yield time stamp and upright picture from where the container stands; stop at damage."""
+    container: InputContainer, stream: VideoStream, stats: DecodeStats
+) -> Iterator[tuple[int | None, Frame]]:
+    """Yield time stamp and upright picture from the current position on; stop at damage.
+
+    Args:
+        container: An open video, at the position of a keyframe.
+        stream: Its stream.
+        stats: Updated with every frame.
+
+    Yields:
+        Time stamp in units of the stream's time base, and the picture, uint8 RGB `(H, W, 3)`.
+    """
     try:
         for packet in container.demux(stream):
-            seen.discarded += packet.is_discard
+            stats.discarded += packet.is_discard
             for frame in packet.decode():
-                picture = frame.to_ndarray(format="rgb24")
-                matrix = frame.side_data.get("DISPLAYMATRIX")
+                picture: Any = frame.to_ndarray(format="rgb24")
+                matrix: Any = frame.side_data.get("DISPLAYMATRIX")
                 if matrix is not None:
                     picture = upright(picture, np.frombuffer(matrix, np.int32))
                 if frame.is_corrupt:
-                    seen.corrupt.append(seen.decoded)
-                seen.decoded += 1
+                    stats.corrupt.append(stats.decoded)
+                stats.decoded += 1
                 if frame.pts is not None:
-                    seen.end = (frame.pts + (frame.duration or 0)) * stream.time_base
+                    stats.end = (frame.pts + (frame.duration or 0)) * seconds_per_tick(stream)
                 yield frame.pts, np.ascontiguousarray(picture)
     except av.FFmpegError as error:
-        seen.damage = error.strerror or str(error)
+        stats.damage = error.strerror or str(error)
+
+
+def seconds_per_tick(stream: VideoStream) -> Fraction:
+    """The unit of the stream's time stamps, in seconds."""
+    return stream.time_base or Fraction(1, av.time_base)
 
 
 def frame_rate(stream: VideoStream) -> Fraction:

@@ -2,10 +2,10 @@
 
     for frame in open_frames(path): ...                  # forwards, one frame in memory
     for index, frame in source.backwards(start): ...     # start - 1, start - 2, ..., 0
-    source.read({0, 40})                                 # some frames, for the marks
+    source.read({0, 40})                                 # some frames by index
 
-A frame has the same pixels whichever way it was reached. Only where a video is damaged may
-its decoder fill the gaps differently each time; `problem` then says so.
+A frame has the same pixels however it was reached, unless the video is damaged: a decoder may
+conceal errors differently each time, and `problem` then describes the damage.
 """
 
 from collections.abc import Collection, Iterator
@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from rotoline.errors import InputError
+from rotoline.frames import RereadableFrames
 from rotoline.io.pictures import (
     EXTENSIONS,
     SIXTEEN_BIT_MODES,
@@ -25,6 +26,7 @@ from rotoline.io.pictures import (
     opened_picture,
 )
 from rotoline.io.video import VideoFile
+from rotoline.types import Frame
 
 FOLDER_FRAME_RATE = Fraction(24)
 """Frames a second of a folder, where nothing says otherwise; the rate of DAVIS."""
@@ -32,8 +34,11 @@ FOLDER_FRAME_RATE = Fraction(24)
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 swap height and width
 
 
-class FrameSource(Protocol):
-    """Frames in order, all of one size, as uint8 RGB arrays (H, W, 3)."""
+class FrameSource(RereadableFrames, Protocol):
+    """Frames of a file or folder in order, all of one size, with their names and times.
+
+    `read` and `backwards` raise InputError where a frame does not exist.
+    """
 
     path: Path
     """The folder or the file."""
@@ -49,30 +54,16 @@ class FrameSource(Protocol):
         Exact for a folder. For a video it is what the container says, which may be wrong or
         None, until the last frame has been decoded once.
         """
+        ...
 
     @property
     def problem(self) -> str | None:
         """What is missing or damaged, for a warning; known once the last frame was read."""
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        """Yield every frame from the first to the last, each time anew."""
-
-    def backwards(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield index and frame for `start` - 1, `start` - 2, ..., 0, in constant memory.
-
-        Raises:
-            InputError: there are fewer than `start` frames.
-        """
-
-    def read(self, indices: Collection[int]) -> dict[int, np.ndarray]:
-        """Read some frames by index.
-
-        Raises:
-            InputError: there is no frame with one of the indices.
-        """
+        ...
 
     def name(self, index: int) -> str:
-        """Name of a frame: the stem of its file; in a video the index with five digits."""
+        """Return the name of a frame: the stem of its file; in a video the index, five digits."""
+        ...
 
     def find(self, name: str) -> int | None:
         """Index of the frame with that name, or None if there is none.
@@ -81,9 +72,11 @@ class FrameSource(Protocol):
         video is found out only where the container tells the number of frames; `read`
         refuses it in any case.
         """
+        ...
 
     def time(self, index: int) -> float | None:
         """Seconds since the first frame; None for a video frame that was not decoded yet."""
+        ...
 
 
 def open_frames(path: Path) -> FrameSource:
@@ -97,7 +90,7 @@ def open_frames(path: Path) -> FrameSource:
         The frames; none but the first is decoded yet.
 
     Raises:
-        InputError: nothing is there, it holds no frames, or frames differ in size.
+        InputError: The path does not exist, it holds no frames, or frames differ in size.
     """
     if path.is_dir():
         return ImageFolder(path)
@@ -130,19 +123,19 @@ class ImageFolder:
         """Number of frames."""
         return len(self._pictures)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Frame]:
         """Yield every frame from the first to the last."""
         for index in range(self.count):
             yield self._read(index)
 
-    def backwards(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
+    def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         """Yield index and frame for `start` - 1, `start` - 2, ..., 0."""
         if start > self.count:
             raise self._missing(start - 1)
         for index in reversed(range(start)):
             yield index, self._read(index)
 
-    def read(self, indices: Collection[int]) -> dict[int, np.ndarray]:
+    def read(self, indices: Collection[int]) -> dict[int, Frame]:
         """Read some frames by index."""
         for index in indices:
             if not 0 <= index < self.count:
@@ -166,7 +159,7 @@ class ImageFolder:
         """Seconds since the first frame, from the frame rate."""
         return float(index / self.frame_rate)
 
-    def _read(self, index: int) -> np.ndarray:
+    def _read(self, index: int) -> Frame:
         """Decode one frame, uint8 RGB (H, W, 3)."""
         path = self._pictures[index]
         with opened_picture(path) as image:
@@ -177,7 +170,7 @@ class ImageFolder:
         return frame
 
     def _index_stems(self) -> dict[str, int]:
-        """Map stems to indices; marks and results are named by stem, so it must be unique."""
+        """Map stems to indices; masks and results are named by stem, so it must be unique."""
         index_of: dict[str, int] = {}
         for index, path in enumerate(self._pictures):
             if path.stem in index_of:
@@ -216,9 +209,10 @@ def _upright_size(path: Path) -> tuple[int, int]:
     """Height and width after EXIF orientation, from the header alone."""
     with opened_picture(path) as image:
         # A JPEG with a second picture inside (a depth map, a preview) is a picture all the same.
-        if image.format not in ("JPEG", "MPO") and getattr(image, "n_frames", 1) > 1:
+        pictures = getattr(image, "n_frames", 1)
+        if image.format not in ("JPEG", "MPO") and pictures > 1:
             raise InputError(
-                f"{path} holds {image.n_frames} pictures; "
+                f"{path} holds {pictures} pictures; "
                 "a frame is one picture, so save each as a file of its own"
             )
         width, height = image.size
@@ -230,7 +224,7 @@ def _upright_size(path: Path) -> tuple[int, int]:
         return (width, height) if turned else (height, width)
 
 
-def _to_rgb(image: Image.Image, path: Path) -> np.ndarray:
+def _to_rgb(image: Image.Image, path: Path) -> Frame:
     """Convert any picture to uint8 RGB (H, W, 3)."""
     if image.mode in SIXTEEN_BIT_MODES:
         grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)

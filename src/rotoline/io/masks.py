@@ -1,22 +1,24 @@
 """Mask files into label maps, and label maps into mask files.
 
 A mask file holds one object id per pixel; 0 is background. The ids are the user's and are
-kept. Many programs save masks in ways that change ids unseen (soft edges, colours, lossy
-compression): such files are refused with the ids that were probably meant.
+kept. Many programs change ids when they save a mask (soft edges, colours, lossy compression):
+such files are refused, and the message names the ids that were probably meant.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from rotoline.annotations import check_mask
 from rotoline.errors import InputError
 from rotoline.io.atomic import replacing
 from rotoline.io.frames import FrameSource
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, describe_contents, list_pictures, opened_picture
-from rotoline.types import MAX_ID, LabelMap
+from rotoline.types import MAX_ID, LabelMap, list_ids
 
 _JPEG_REASON = "whose compression changes ids near edges"
 _UNSUITABLE = {
@@ -44,7 +46,7 @@ DAVIS_PALETTE = _davis_palette()
 
 
 def read_mask(path: Path) -> LabelMap:
-    """Read a mask that marks objects.
+    """Read a mask that annotates objects.
 
     Accepted are pictures with a palette (the id is the index), 8-bit grey (the id is the
     value), 16-bit grey up to id 255, and masks with two values (1 bit, or grey with 0 and
@@ -54,17 +56,12 @@ def read_mask(path: Path) -> LabelMap:
         The ids, uint8 (H, W), as the file has them; at least one pixel is not 0.
 
     Raises:
-        InputError: the file is missing, is no mask, or marks nothing. The message says which
-            ids were probably meant.
+        InputError: The file is missing, is no mask, or is all background. The message names
+            the ids that were probably meant.
     """
     labels = read_labels(path)
     _refuse_soft_edges(path, labels)
-    if not labels.any():
-        raise InputError(
-            f"{path} marks no object: every pixel is 0, which is background; "
-            "paint each object with its id, 1 to 255"
-        )
-    return labels
+    return check_mask(str(path), labels)
 
 
 def read_labels(path: Path) -> LabelMap:
@@ -77,7 +74,7 @@ def read_labels(path: Path) -> LabelMap:
         The ids, uint8 (H, W), as the file has them.
 
     Raises:
-        InputError: as `read_mask`, except that nothing needs to be marked.
+        InputError: As `read_mask`, except that a mask may be all background.
     """
     with opened_picture(path) as image:
         if image.format in _UNSUITABLE:
@@ -94,45 +91,39 @@ def read_labels(path: Path) -> LabelMap:
     found = np.unique(values)
     white = 255 if values.dtype == np.uint8 else 65535
     if is_grey and found[-1] == white and set(found.tolist()) <= {0, white}:
-        return (values == white).astype(np.uint8)
+        return np.asarray(values == white).astype(np.uint8)
     if is_grey:
         _refuse_soft_edges(path, values)
     if found[0] < 0 or found[-1] > MAX_ID:
         outside = found[(found < 0) | (found > MAX_ID)]
         raise InputError(
-            f"{path} holds the ids {_listed(outside)}; ids 1 to {MAX_ID} are supported, "
+            f"{path} holds the ids {list_ids(outside)}; ids 1 to {MAX_ID} are supported, "
             "so give these objects smaller ids"
         )
-    return values.astype(np.uint8)
+    labels: LabelMap = values.astype(np.uint8)
+    return labels
 
 
 def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
-    """Read the masks that mark objects, one or several frames of them.
+    """Read the masks of the annotated frames.
 
     Args:
         path: A mask for frame 0; or a folder of masks, each named like its frame.
-        frames: The frames that are marked.
+        frames: The frames that the masks belong to.
 
     Returns:
-        For each marked frame, by index and in order, its ids. An index beyond the end of a
+        By frame index, in ascending order: object ids, uint8 `(H, W)`. An index beyond the end of a
         video is found out only where the container tells the number of frames;
         `frames.read` refuses it in any case.
 
     Raises:
-        InputError: a mask cannot be used, belongs to no frame, or has another size.
+        InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
     files = _match_frames(path, frames) if path.is_dir() else {0: path}
-    marks = {}
-    for index in sorted(files):
-        labels = read_mask(files[index])
-        if labels.shape != frames.size:
-            raise InputError(
-                f"{files[index]} is {labels.shape[0]} x {labels.shape[1]}, but the frames of "
-                f"{frames.path} are {frames.size[0]} x {frames.size[1]} (height x width); "
-                "make the mask on a frame of full size"
-            )
-        marks[index] = labels
-    return marks
+    return {
+        index: check_mask(str(files[index]), read_mask(files[index]), frames.size)
+        for index in sorted(files)
+    }
 
 
 def write_mask(path: Path, labels: LabelMap) -> None:
@@ -162,18 +153,18 @@ def _match_frames(folder: Path, frames: FrameSource) -> dict[int, Path]:
         if index is None:
             raise InputError(
                 f"{file} belongs to no frame of {frames.path}: {_frame_names(frames)}; "
-                "name each mask like the frame that it marks"
+                "name each mask like its frame"
             )
         if index in files:
             raise InputError(
-                f"{files[index]} and {file} both mark frame {frames.name(index)}; "
+                f"{files[index]} and {file} both belong to frame {frames.name(index)}; "
                 "keep one mask per frame"
             )
         files[index] = file
     if not files:
         raise InputError(
             f"{folder} holds no masks: {describe_contents(folder)}; "
-            "put PNG files there, each named like the frame that it marks"
+            "put PNG files there, each named like its frame"
         )
     return files
 
@@ -187,14 +178,14 @@ def _frame_names(frames: FrameSource) -> str:
     return f"frames are called {frames.name(0)} ... {frames.name(frames.count - 1)}"
 
 
-def _solid_values(values: np.ndarray) -> np.ndarray:
+def _solid_values(values: NDArray[Any]) -> NDArray[Any]:
     """Values that fill some 3 x 3 neighbourhood; those of soft edges exist in thin lines only."""
     largest = ndimage.maximum_filter(values, size=3, mode="nearest")
     smallest = ndimage.minimum_filter(values, size=3, mode="nearest")
     return np.unique(values[largest == smallest])
 
 
-def _refuse_soft_edges(path: Path, values: np.ndarray) -> None:
+def _refuse_soft_edges(path: Path, values: NDArray[Any]) -> None:
     """Raise InputError if most of the values in a mask exist only along edges."""
     found = np.unique(values)
     if len(found) < 4:
@@ -203,7 +194,7 @@ def _refuse_soft_edges(path: Path, values: np.ndarray) -> None:
     soft = len(found) - len(solid)
     if soft >= 3 and soft > len(solid):
         meant = solid[solid > 0]
-        probably = f"probably meant: {_listed(meant)}" if len(meant) else "none of them is solid"
+        probably = f"probably meant: {list_ids(meant)}" if len(meant) else "none of them is solid"
         raise InputError(
             f"{path} holds {len(found)} different values, and {soft} of them only in thin lines: "
             f"its edges are soft (anti-aliased) and would become objects; {probably}; "
@@ -211,7 +202,7 @@ def _refuse_soft_edges(path: Path, values: np.ndarray) -> None:
         )
 
 
-def _explain_colours(path: Path, mode: str, picture: np.ndarray) -> str:
+def _explain_colours(path: Path, mode: str, picture: NDArray[np.uint8]) -> str:
     """Say what a colour picture given as a mask holds, and which ids were probably meant."""
     packed = picture.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
     colours, areas = np.unique(packed, return_counts=True)
@@ -240,9 +231,3 @@ def _guess_ids(colours: list[int]) -> str:
     ]
     more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
     return ", ".join(shown) + more if shown else "nothing but background"
-
-
-def _listed(values: np.ndarray) -> str:
-    """The first values, and how many more there are."""
-    shown = ", ".join(str(value) for value in values[:8])
-    return shown + (f" and {len(values) - 8} more" if len(values) > 8 else "")

@@ -1,4 +1,4 @@
-"""Frames and label maps into something to look at: a video, a picture, a contact sheet."""
+"""Draw objects into frames: a picture, a video, a contact sheet."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,12 +8,13 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from rotoline.errors import InputError, OutputError
 from rotoline.io.atomic import replacing
 from rotoline.io.masks import DAVIS_PALETTE
-from rotoline.types import LabelMap
+from rotoline.types import Frame, LabelMap
 
 OBJECT_COLOURS = (48 + 207 * np.sqrt(DAVIS_PALETTE / 255)).round().astype(np.uint8)
 """The palette of mask files, brightened: half of it is too dark to see on a picture.
@@ -32,7 +33,7 @@ _MPEG4_TICKS = 60_000  # that encoder allows no more than 65,535
 _PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
-def draw_overlay(frame: np.ndarray, labels: LabelMap, alpha: float = 0.5) -> np.ndarray:
+def draw_overlay(frame: Frame, labels: LabelMap, alpha: float = 0.5) -> Frame:
     """Tint every object with its colour and draw its contour.
 
     Args:
@@ -64,7 +65,7 @@ def draw_overlay(frame: np.ndarray, labels: LabelMap, alpha: float = 0.5) -> np.
 
 def write_overlay(
     path: Path,
-    frames: Iterable[np.ndarray],
+    frames: Iterable[Frame],
     labels: Iterable[LabelMap],
     *,
     frame_rate: Fraction,
@@ -123,7 +124,7 @@ def write_overlay(
                 writer.close()
 
 
-def contact_sheet(pictures: Sequence[np.ndarray], columns: int, width: int) -> np.ndarray:
+def contact_sheet(pictures: Sequence[Frame], columns: int, width: int) -> Frame:
     """Tile pictures row by row into one.
 
     Args:
@@ -155,7 +156,7 @@ def contact_sheet(pictures: Sequence[np.ndarray], columns: int, width: int) -> n
     return sheet
 
 
-def write_picture(path: Path, picture: np.ndarray) -> None:
+def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
     """Write a picture, uint8 RGB (H, W, 3) or grey (H, W), as PNG, JPEG or WebP by its suffix.
 
     Raises:
@@ -195,7 +196,7 @@ class _VideoWriter:
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = Fraction(1, self._ticks)
 
-    def write(self, picture: np.ndarray, seconds: float | None) -> None:
+    def write(self, picture: Frame, seconds: float | None) -> None:
         """Add a picture, at a time if it is known, otherwise one interval after the last."""
         if picture.shape[:2] != self._size:
             raise InputError(
@@ -227,16 +228,16 @@ class _VideoWriter:
         self._container.close()
 
 
-def _contour(labels: LabelMap) -> np.ndarray:
+def _contour(labels: LabelMap) -> NDArray[np.bool_]:
     """Pixels of objects within `CONTOUR` pixels of another id in their row or column; bool."""
     edge = np.zeros(labels.shape, bool)
     for distance in range(1, CONTOUR + 1):
         below = labels[distance:] != labels[:-distance]
         edge[distance:] |= below
         edge[:-distance] |= below
-        beside = labels[:, distance:] != labels[:, :-distance]
-        edge[:, distance:] |= beside
-        edge[:, :-distance] |= beside
+        right = labels[:, distance:] != labels[:, :-distance]
+        edge[:, distance:] |= right
+        edge[:, :-distance] |= right
     return edge & (labels > 0)
 
 

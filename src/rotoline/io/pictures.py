@@ -7,11 +7,11 @@ pictures, their order, and one place where the many ways in which Pillow fails b
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from rotoline.errors import InputError, RotolineError
 
@@ -46,7 +46,7 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
         raise
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the path") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise InputError(
             f"{path} is not a picture that can be read; PNG, JPEG, BMP, TIFF, WebP and GIF "
             "are; save it as one of these"
@@ -61,26 +61,33 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """List the pictures of a folder by extension, in natural order: 2 comes before 10.
+    """List the pictures of a folder; see `list_files`."""
+    return list_files(folder, EXTENSIONS)
+
+
+def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """List the files of a folder that end in one of the suffixes, in natural order: 2 before 10.
 
     Hidden files are left out: systems and editors hide thumbnails and half-written files.
 
+    Args:
+        folder: Subfolders are not searched.
+        suffixes: In lower case, each with its dot; upper case is found too.
+
     Raises:
-        InputError: the folder cannot be listed.
+        InputError: The folder cannot be listed.
     """
     try:
-        pictures = [
+        files = [
             path
             for path in folder.iterdir()
-            if path.suffix.lower() in EXTENSIONS
-            and not path.name.startswith(".")
-            and path.is_file()
+            if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
         ]
     except OSError as error:
         raise InputError(
             f"{folder} cannot be listed: {error.strerror}; give a folder that you may read"
         ) from error
-    return sorted(pictures, key=lambda path: (_natural_key(path.stem), path.name))
+    return sorted(files, key=lambda path: (_natural_key(path.stem), path.name))
 
 
 def describe_contents(folder: Path) -> str:

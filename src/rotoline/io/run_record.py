@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from rotoline.runtime.device import choose_device
 from rotoline.io.atomic import write_text
+from rotoline.runtime.device import choose_device
 
 PACKAGES = ("rotoline", "torch", "numpy", "scipy", "av", "pillow", "safetensors")
 """Whose versions can change a result."""

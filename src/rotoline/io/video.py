@@ -17,12 +17,12 @@ from itertools import islice
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from rotoline.errors import InputError
-from rotoline.io.decoding import Pass, decode, frame_rate, opened_video
+from rotoline.io.decoding import DecodeStats, decode, frame_rate, opened_video, seconds_per_tick
+from rotoline.types import Frame
 
 _CHUNK_BYTES = 2**28
 _LONGEST_CHUNK = 32
@@ -33,7 +33,7 @@ _MATROSKA_DURATION = re.compile(r"([0-9]{1,9}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,
 
 
 @dataclass(frozen=True, slots=True)
-class _Promise:
+class DeclaredLength:
     """What the container says about its length, before anything is decoded."""
 
     frames: int | None
@@ -61,9 +61,9 @@ class VideoFile:
         self._stamps: list[int | None] = []
         self._checksums: list[int] = []
         with opened_video(self.path) as (container, stream):
-            self._time_base = stream.time_base
+            self._seconds_per_tick = seconds_per_tick(stream)
             self.frame_rate = frame_rate(stream)
-            self._promise = _read_promise(container, stream, self.frame_rate)
+            self._declared = _declared_length(container, stream, self.frame_rate)
         first = next(iter(self), None)
         if first is None:
             raise InputError(
@@ -75,19 +75,19 @@ class VideoFile:
     @property
     def count(self) -> int | None:
         """Number of frames: what the container says, or the truth once the end was reached."""
-        return self._promise.estimate if self._length is None else self._length
+        return self._declared.estimate if self._length is None else self._length
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Frame]:
         """Yield every frame from the first to the last."""
-        seen = Pass()
+        stats = DecodeStats()
         with opened_video(self.path) as (container, stream):
-            for index, (stamp, frame) in enumerate(decode(container, stream, seen)):
+            for index, (stamp, frame) in enumerate(decode(container, stream, stats)):
                 self._remember(index, stamp, frame)
                 yield frame
-        self._length = seen.decoded
-        self.problem = self._explain_end(seen)
+        self._length = stats.decoded
+        self.problem = self._explain_end(stats)
 
-    def backwards(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
+    def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         """Yield index and frame for `start` - 1, `start` - 2, ..., 0, in constant memory."""
         if start > len(self._stamps):
             for _ in islice(self, start):
@@ -101,7 +101,7 @@ class VideoFile:
             while chunk:
                 yield low + len(chunk) - 1, chunk.pop()
 
-    def read(self, indices: Collection[int]) -> dict[int, np.ndarray]:
+    def read(self, indices: Collection[int]) -> dict[int, Frame]:
         """Read some frames by index; decodes from the beginning to the last of them."""
         wanted = set(indices)
         if wanted and min(wanted) < 0:
@@ -120,7 +120,7 @@ class VideoFile:
         """The index that `name` is when read as a number, or None."""
         if not (name.isascii() and name.isdigit() and len(name) <= 9):
             return None
-        known = self._promise.frames if self._length is None else self._length
+        known = self._declared.frames if self._length is None else self._length
         return int(name) if known is None or int(name) < known else None
 
     def time(self, index: int) -> float | None:
@@ -128,9 +128,13 @@ class VideoFile:
         if index >= len(self._stamps):
             return None
         first, stamp = self._stamps[0], self._stamps[index]
-        return None if first is None or stamp is None else float((stamp - first) * self._time_base)
+        return (
+            None
+            if first is None or stamp is None
+            else float((stamp - first) * self._seconds_per_tick)
+        )
 
-    def _remember(self, index: int, stamp: int | None, frame: np.ndarray) -> None:
+    def _remember(self, index: int, stamp: int | None, frame: Frame) -> None:
         """Note time stamp and checksum of a frame met in order, and check its size."""
         if index > 0 and frame.shape[:2] != self.size:
             raise InputError(
@@ -140,9 +144,9 @@ class VideoFile:
             )
         if index == len(self._stamps):
             self._stamps.append(stamp)
-            self._checksums.append(zlib.crc32(frame))
+            self._checksums.append(zlib.crc32(frame.data))
 
-    def _read_span(self, low: int, high: int) -> list[np.ndarray]:
+    def _read_span(self, low: int, high: int) -> list[Frame]:
         """Read frames `low` to `high` - 1 with the pixels that they have in a forward pass."""
         for lead in _SEEK_LEADS:
             frames = self._read_by_seeking(low, high, lead)
@@ -150,23 +154,23 @@ class VideoFile:
                 return frames
         return list(islice(self, low, high))
 
-    def _read_by_seeking(self, low: int, high: int, lead: int) -> list[np.ndarray] | None:
+    def _read_by_seeking(self, low: int, high: int, lead: int) -> list[Frame] | None:
         """Read frames `low` to `high` - 1 from a keyframe on; None if that is not exact.
 
         The keyframe is the one at or before `lead` frames earlier, if the format seeks exactly.
         """
-        stamps = self._stamps[low:high]
-        if None in stamps or len(set(stamps)) < len(stamps):
+        stamps = [stamp for stamp in self._stamps[low:high] if stamp is not None]
+        if len(set(stamps)) < high - low:  # without time stamps of their own
             return None
-        found: list[np.ndarray] = []
+        found: list[Frame] = []
         with opened_video(self.path) as (container, stream):
             try:
                 container.seek(self._stamps[max(0, low - lead)] or 0, stream=stream)
             except av.FFmpegError:
                 return None
-            for stamp, frame in decode(container, stream, Pass()):
+            for stamp, frame in decode(container, stream, DecodeStats()):
                 if stamp == stamps[len(found)]:
-                    if zlib.crc32(frame) != self._checksums[low + len(found)]:
+                    if zlib.crc32(frame.data) != self._checksums[low + len(found)]:
                         return None
                     found.append(frame)
                     if len(found) == len(stamps):
@@ -175,24 +179,24 @@ class VideoFile:
                     return None  # landed behind the first frame, or skipped one
         return None
 
-    def _explain_end(self, seen: Pass) -> str | None:
-        """Say what was wrong in a pass to the end; None if all that was promised came."""
-        promise = self._promise
-        of = "" if promise.estimate is None else f" of {promise.estimate}"
-        if seen.damage is not None:
-            return f"{self.path} stopped after {seen.decoded}{of} frames: damaged ({seen.damage})"
-        if promise.frames is not None:
-            is_short = seen.decoded + seen.discarded < promise.frames
-        elif promise.seconds is not None and seen.end is not None:
-            is_short = seen.end + promise.slack < promise.seconds
+    def _explain_end(self, stats: DecodeStats) -> str | None:
+        """Say what was wrong in a pass to the end; None if every declared frame was decoded."""
+        declared = self._declared
+        of = "" if declared.estimate is None else f" of {declared.estimate}"
+        if stats.damage is not None:
+            return f"{self.path} stopped after {stats.decoded}{of} frames: damaged ({stats.damage})"
+        if declared.frames is not None:
+            is_short = stats.decoded + stats.discarded < declared.frames
+        elif declared.seconds is not None and stats.end is not None:
+            is_short = stats.end + declared.slack < declared.seconds
         else:
             is_short = False
         if is_short:
-            return f"{self.path} ended after {seen.decoded}{of} frames: cut off or damaged"
-        if seen.corrupt:
+            return f"{self.path} ended after {stats.decoded}{of} frames: cut off or damaged"
+        if stats.corrupt:
             return (
-                f"{self.path} is damaged: {len(seen.corrupt)} of {seen.decoded} frames, from "
-                f"frame {seen.corrupt[0]} on, could be decoded only in part"
+                f"{self.path} is damaged: {len(stats.corrupt)} of {stats.decoded} frames, from "
+                f"frame {stats.corrupt[0]} on, could be decoded only in part"
             )
         return None
 
@@ -205,20 +209,23 @@ class VideoFile:
         )
 
 
-def _read_promise(container: InputContainer, stream: VideoStream, rate: Fraction) -> _Promise:
+def _declared_length(
+    container: InputContainer, stream: VideoStream, rate: Fraction
+) -> DeclaredLength:
     """Collect what the container says about the length of the stream."""
-    begin = (stream.start_time or 0) * stream.time_base
-    seconds, slack = None, Fraction(3, 2) / rate
+    begin = (stream.start_time or 0) * seconds_per_tick(stream)
+    seconds: Fraction | None = None
+    slack = Fraction(3, 2) / rate
     written = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
     if stream.duration:
-        seconds = begin + stream.duration * stream.time_base
+        seconds = begin + stream.duration * seconds_per_tick(stream)
     elif written:
         hours, minutes, rest = map(Fraction, written.groups())
-        seconds = hours * 3600 + minutes * 60 + rest
+        seconds = Fraction(hours * 3600 + minutes * 60 + rest)
     elif container.duration:
         # Of the longest stream; sound often runs a little longer than the picture.
         seconds = begin + Fraction(container.duration, av.time_base)
         slack += 0 if len(container.streams) == 1 else 1
     frames = stream.frames or None
     guess = None if seconds is None else max(0, round((seconds - begin) * rate))
-    return _Promise(frames=frames, seconds=seconds, slack=slack, estimate=frames or guess)
+    return DeclaredLength(frames=frames, seconds=seconds, slack=slack, estimate=frames or guess)

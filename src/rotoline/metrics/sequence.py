@@ -10,6 +10,7 @@ from rotoline.metrics.boundary import boundary_accuracy
 from rotoline.metrics.inputs import format_size
 from rotoline.metrics.region import region_similarity
 from rotoline.metrics.summary import ObjectScores, SequenceScores
+from rotoline.types import list_ids
 
 Labels = np.ndarray[Any, Any]
 """Integers `(H, W)`: the object id of every pixel, 0 for background."""
@@ -189,11 +190,7 @@ def _check_frame(name: str, predicted: np.ndarray, true: np.ndarray, ids: Sequen
     unknown = sorted(set(np.unique(predicted).tolist()) - {0, *ids})
     if unknown:
         raise InputError(
-            f"frame {name}: the prediction holds the ids {_listed(unknown)}, but the objects "
-            f"are {_listed(ids)}; relabel the prediction, with 0 as background, or score "
+            f"frame {name}: the prediction holds the ids {list_ids(unknown)}, but the objects "
+            f"are {list_ids(ids)}; relabel the prediction, with 0 as background, or score "
             f"these ids too"
         )
-
-
-def _listed(ids: Sequence[int]) -> str:
-    return ", ".join(str(object_id) for object_id in ids)

@@ -1,7 +1,8 @@
-"""Propagation on the CPU in C++: `propagation.cpp`, compiled when rotoline is installed.
+"""Propagation on the CPU in C++: `scan.cpp`, `lanes.cpp` and `module.cpp`.
 
-SIMD over the rows of a column, threads over batch, direction and groups of channels. An install
-without a compiler lacks the compiled module; then `vectorised` runs, with the same numbers.
+They are compiled when rotoline is installed. SIMD over the rows of a column, threads over batch,
+direction and groups of channels. An install without a compiler lacks the compiled module; then
+`vectorised` runs, with the same numbers.
 """
 
 import functools
