@@ -1,16 +1,18 @@
-"""Synthetic clips with known answers, and settings that make the pipeline quick."""
+"""Synthetic clips with known answers, settings that make the pipeline quick, and the command."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from rotoline.io.masks import write_mask
-from rotoline.weights.files import save_weights
-from rotoline.systems.paper.network import PaperNet
 from rotoline.presets import FAST
+from rotoline.systems.paper.network import PaperNet
+from rotoline.weights.files import save_weights
 
 COLOURS = ((235, 80, 40), (40, 90, 235), (240, 220, 60))
 
@@ -18,8 +20,21 @@ COLOURS = ((235, 80, 40), (40, 90, 235), (240, 220, 60))
 @pytest.fixture
 def small():
     """The default configuration at a small working size."""
-    quick = FAST.foreground.model_copy(update={"pixels": 128 * 192})
-    return FAST.model_copy(update={"foreground": quick})
+    return FAST.model_copy(update={"working_pixels": 128 * 192})
+
+
+@pytest.fixture(scope="session")
+def call():
+    """A function that runs the command `rotoline` in this process with some arguments."""
+    from rotoline.cli import app
+
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="session")
+def words_of():
+    """A function: everything that a command printed, with single spaces between the words."""
+    return lambda result: re.sub(r"\s+", " ", result.output + result.stderr)
 
 
 @pytest.fixture(scope="session")

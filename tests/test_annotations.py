@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
-from rotoline.errors import InputError
 from rotoline.annotations import by_index, check_annotations
+from rotoline.errors import InputError
 
 FRAME = np.zeros((4, 6, 3), np.uint8)
 
 
-def test_objects_start_where_they_are_first_marked():
+def test_objects_start_where_they_are_first_annotated():
     early, late = np.zeros((4, 6), np.int64), np.zeros((4, 6), np.int64)
     early[0, 0] = 200
     late[0, 0], late[1, 1] = 200, 3
-    marks = check_annotations({9: late, 2: early}, {2: FRAME, 9: FRAME})
-    assert marks.object_ids == [3, 200]
-    assert marks.starts.tolist() == [9, 2]
-    assert marks.shows(2).tolist() == [False, True]
-    assert marks.shows(5).tolist() == [False, False]
-    assert marks.masks(9).sum((1, 2)).tolist() == [1.0, 1.0]
+    annotations = check_annotations({9: late, 2: early}, {2: FRAME, 9: FRAME})
+    assert annotations.object_ids == [3, 200]
+    assert annotations.first_annotated.tolist() == [9, 2]
+    assert annotations.visible_in(2).tolist() == [False, True]
+    assert annotations.visible_in(5).tolist() == [False, False]
+    assert annotations.masks(9).sum((1, 2)).tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_bool_mask_is_object_one():
     assert check_annotations(np.ones((4, 6), bool), {0: FRAME}).object_ids == [1]
 
 
-def test_marks_need_frame_numbers():
+def test_annotations_need_frame_numbers():
     with pytest.raises(InputError, match="no masks"):
         by_index({})
     with pytest.raises(InputError, match="'00000'"):

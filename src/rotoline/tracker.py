@@ -97,6 +97,8 @@ class Tracker:
                 "no object has been annotated yet; give the masks of the objects with the first "
                 "frame: step(frame, annotation)"
             )
+        if annotation is not None:
+            check_annotations({index: annotation}, {index: frame})  # before anything changes
         logits = None
         if self._frames:
             if frame.shape[:2] != self.annotations.size:

@@ -1,43 +1,49 @@
-import numpy as np
 import pytest
 import torch
 
 from rotoline.stages.foreground import (
-    ForegroundConfig,
+    MarginLimit,
+    MaskLimit,
+    NoLimit,
+    foreground_mask,
+    limit_again,
     limit_to_foreground,
-    to_tensor,
-    working_size,
 )
 
-
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [((480, 854), (480, 864)), ((720, 1280), (480, 864)), ((1920, 1080), (864, 480))],
-)
-def test_working_size_has_the_shape_of_the_frame(size, expected):
-    assert working_size(size, 480 * 864) == expected
+LOGITS = torch.tensor([[[3.0, 3.0, 0.5]], [[-1.0, 2.0, -9.0]]])
+"""Two objects, a row of three pixels."""
+FOREGROUND = torch.tensor([[[1.0, -2.0, 0.0]]])
+"""Inside, outside, and on the border, which is outside."""
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 5000), (4000, 4000)])
-def test_any_frame_gets_a_working_size_of_bounded_cost(size):
-    height, width = working_size(size, 480 * 864)
-    assert height % 32 == width % 32 == 0
-    assert 32 * 32 <= height * width < 3 * 480 * 864
+def test_no_object_exceeds_the_foreground_by_more_than_the_margin():
+    limited = limit_to_foreground(LOGITS, FOREGROUND, MarginLimit(margin=0.5))
+    assert limited.tolist() == [[[1.5, -1.5, 0.5]], [[-1.0, -1.5, -9.0]]]
+    hard = limit_to_foreground(LOGITS, FOREGROUND, MarginLimit(margin=0))
+    assert hard.tolist() == [[[1.0, -2.0, 0.0]], [[-1.0, -2.0, -9.0]]]
 
 
-def test_frame_becomes_a_tensor_without_losing_its_values():
-    frame = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
-    tensor = to_tensor(frame, (64, 96))
-    np.testing.assert_array_equal(tensor[0].permute(1, 2, 0).numpy(), frame)
-    assert to_tensor(frame[:, ::-1], (32, 64)).shape == (1, 3, 32, 64)
-    frame.setflags(write=False)  # as Pillow gives them: no warning, and no change
-    assert torch.equal(to_tensor(frame, (64, 96)), tensor)
+def test_mask_hides_objects_where_the_foreground_scores_at_most_one_half():
+    limited = limit_to_foreground(LOGITS, FOREGROUND, MaskLimit())
+    assert limited.tolist() == [[[3.0, -8.0, -8.0]], [[-1.0, -8.0, -8.0]]]
 
 
-def test_no_object_scores_far_above_the_foreground():
-    logits = torch.tensor([3.0, -1.0]).view(2, 1, 1, 1)
-    foreground = torch.tensor(1.0).view(1, 1, 1, 1)
-    limited = limit_to_foreground(logits, foreground, ForegroundConfig(margin=0.5))
-    assert limited.flatten().tolist() == [1.5, -1.0]
-    free = limit_to_foreground(logits, foreground, ForegroundConfig(limit=False))
-    assert free.flatten().tolist() == [3.0, -1.0]
+def test_without_a_limit_the_logits_stay():
+    assert limit_to_foreground(LOGITS, FOREGROUND, NoLimit()) is LOGITS
+
+
+def test_only_the_mask_limits_again_after_propagation_and_filter():
+    assert limit_again(LOGITS, FOREGROUND, MaskLimit())[0].tolist() == [[3.0, -8.0, -8.0]]
+    for config in (MarginLimit(), NoLimit()):
+        assert limit_again(LOGITS, FOREGROUND, config) is LOGITS
+
+
+def test_objects_may_be_where_the_foreground_is_or_anywhere_without_a_limit():
+    for config in (MarginLimit(), MaskLimit()):
+        assert foreground_mask(FOREGROUND, config).tolist() == [[True, False, False]]
+    assert foreground_mask(FOREGROUND, NoLimit()).tolist() == [[True, True, True]]
+
+
+def test_refuses_negative_margins():
+    with pytest.raises(ValueError, match="margin"):
+        MarginLimit(margin=-1)

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from rotoline.errors import InputError
-from rotoline.stages.regions.components import check_maps, count_inside, find_regions, overlap, overlaps
+from rotoline.stages.regions.components import (
+    check_maps,
+    count_inside,
+    find_regions,
+    overlap,
+    overlaps,
+)
 
 
 def test_regions_are_8_connected_and_numbered_in_scan_order(mark):

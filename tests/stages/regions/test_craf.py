@@ -4,12 +4,12 @@ import pytest
 from rotoline.errors import InputError
 from rotoline.stages.regions.components import find_regions, overlap, overlaps
 from rotoline.stages.regions.craf import (
-    Origin,
     Craf,
-    filter_scores,
+    Origin,
+    keep_selected_regions,
+    resolve_overlaps,
     select_free_region,
     select_region,
-    resolve_overlaps,
 )
 
 PAPER = Craf()
@@ -17,7 +17,7 @@ PAPER = Craf()
 
 def keep(maps, masks, config=PAPER):
     """The filtered maps, as text."""
-    return text(filter_scores(np.stack(maps), np.stack(masks), config))
+    return text(keep_selected_regions(np.stack(maps), np.stack(masks), config))
 
 
 def text(scores):
@@ -183,7 +183,7 @@ def test_own_scores_stay_in_a_region_of_another_map_where_they_are_higher(draw, 
     maps = [draw(".1.1"), draw("7777")]
     maps[0][0, 3] = 0.11  # no region: not above 30 / 255
     maps[1][0, 3] = 0.12
-    kept = filter_scores(np.stack(maps), np.stack([mark("####"), mark("....")]))
+    kept = keep_selected_regions(np.stack(maps), np.stack([mark("####"), mark("....")]), PAPER)
     np.testing.assert_allclose(kept, [[[0.7, 0.7, 0.7, 0.12]], [[0, 0, 0, 0]]])
 
 
@@ -280,7 +280,7 @@ def test_agrees_with_the_slow_filter(make_scene, flood, change):
     for seed in range(300):
         scores, previous, _ = make_scene(seed)
         before = scores.copy()
-        kept = filter_scores(scores, previous, config)
+        kept = keep_selected_regions(scores, previous, config)
         assert kept.tolist() == slow_filter(scores, previous, config, flood), seed
         assert kept.dtype == np.float32
         assert (scores == before).all()
@@ -288,7 +288,7 @@ def test_agrees_with_the_slow_filter(make_scene, flood, change):
 
 def test_refuses_masks_of_another_size():
     with pytest.raises(InputError, match="objects, height, width"):
-        filter_scores(np.zeros((1, 2, 3), "f4"), np.zeros((1, 3, 2), bool))
+        keep_selected_regions(np.zeros((1, 2, 3), "f4"), np.zeros((1, 3, 2), bool), PAPER)
 
 
 @pytest.mark.parametrize("name", ["threshold", "alpha", "beta", "gamma", "delta"])

@@ -1,13 +1,26 @@
 import numpy as np
+import pytest
 
-from rotoline.stages.regions.last_visible import LastVisible, object_pixels_to_remove, pixels_to_remove
+from rotoline.stages.regions import last_visible
+from rotoline.stages.regions.last_visible import (
+    NEARBY_MIN_SCORE,
+    NEARBY_RADIUS,
+    LastVisible,
+    object_pixels_to_remove,
+    pixels_to_remove,
+)
 
-CONFIG = LastVisible(reach=0)
-"""Everything is near on maps as small as these; one test is about being near."""
+CONFIG = LastVisible()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_near(monkeypatch):
+    """Everything would be near on maps as small as these; one test is about being near."""
+    monkeypatch.setattr(last_visible, "NEARBY_RADIUS", 0)
 
 
 def removed_of(scores, last, hidden, largest=100):
-    """What goes of objects that were last seen there and never covered more than `largest`."""
+    """The pixels removed from objects last seen in `last`, `hidden` frames ago."""
     count = len(scores)
     return pixels_to_remove(scores, last, np.full(count, largest), np.full(count, hidden), CONFIG)
 
@@ -23,7 +36,7 @@ def test_look_alike_far_away_goes_and_the_object_stays():
     assert removed.sum() == 16
 
 
-def test_part_inside_the_last_mask_stays_beside_the_best_region():
+def test_part_inside_the_last_mask_stays_with_the_best_region():
     """A thin occluder cuts the object in two; both parts were inside it a frame ago."""
     score = np.full((6, 9), 0.8)
     score[:, 5] = 0.1
@@ -31,18 +44,19 @@ def test_part_inside_the_last_mask_stays_beside_the_best_region():
     assert not removed.any()
 
 
-def test_part_that_comes_out_behind_a_pole_stays_if_it_is_sure():
+def test_part_that_emerges_behind_a_pole_stays_if_it_is_certain(monkeypatch):
+    monkeypatch.setattr(last_visible, "NEARBY_RADIUS", NEARBY_RADIUS)
+    assert (NEARBY_RADIUS, NEARBY_MIN_SCORE) == (4, 0.8)
     last_seen = np.zeros((12, 30), bool)
     last_seen[:, :8] = True
     score = np.where(last_seen, 0.9, 0.0)
-    score[:, 10:12] = 0.85  # beside the pole, columns 8 and 9
+    score[:, 10:12] = 0.85  # behind the pole, which covers columns 8 and 9
     score[:, 25:] = 0.95
-    config = LastVisible(reach=4, near_score=0.8)
-    removed = object_pixels_to_remove(score, last_seen, config)
+    removed = object_pixels_to_remove(score, last_seen, CONFIG)
     assert not removed[:, 10:12].any()
     assert removed[:, 25:].all()
     score[:, 10:12] = 0.75
-    assert object_pixels_to_remove(score, last_seen, config)[:, 10:12].all()
+    assert object_pixels_to_remove(score, last_seen, CONFIG)[:, 10:12].all()
 
 
 def test_hidden_object_loses_every_region():
@@ -53,22 +67,22 @@ def test_hidden_object_loses_every_region():
     assert object_pixels_to_remove(score, last_seen, CONFIG)[0, 0]
 
 
-def test_object_hidden_for_long_may_come_back_elsewhere():
+def test_object_hidden_for_long_may_reappear_in_another_place():
     scores = np.zeros((1, 6, 6))
     scores[0, 0, :3] = 0.97
     scores[0, 2, :3] = 0.85
     last = np.zeros((1, 6, 6), bool)
     last[0, 5, 5] = True
     regions = scores[0] > 0.5
-    sure = np.arange(6)[:, None] < 1
-    hidden = CONFIG.return_after
+    best = np.arange(6)[:, None] < 1
+    hidden = CONFIG.reentry_min_hidden_frames
     assert (removed_of(scores, last, hidden - 1)[0] == regions).all()
-    assert (removed_of(scores, last, hidden)[0] == regions & ~sure).all()
+    assert (removed_of(scores, last, hidden)[0] == regions & ~best).all()
     uncertain = np.minimum(scores, 0.75)
     assert (removed_of(uncertain, last, 50)[0] == regions).all()
 
 
-def test_object_does_not_come_back_as_something_far_larger():
+def test_object_does_not_reappear_as_something_far_larger():
     scores = np.zeros((1, 6, 6))
     scores[0, :3] = 0.99  # 18 pixels
     last = np.zeros((1, 6, 6), bool)
@@ -77,7 +91,7 @@ def test_object_does_not_come_back_as_something_far_larger():
     assert removed_of(scores, last, 50, largest=8).sum() == 18
 
 
-def test_object_does_not_come_back_as_another_object():
+def test_object_does_not_reappear_as_another_object():
     scores = np.zeros((2, 4, 4))
     scores[0, 0] = 0.97
     scores[1, 0] = 0.99
@@ -101,9 +115,8 @@ def test_diagonal_neighbours_are_one_region():
     assert not object_pixels_to_remove(score, last_seen, CONFIG).any()
 
 
-def test_equal_overlap_goes_to_the_larger_region():
+def test_equal_overlap_goes_to_the_larger_region(monkeypatch):
+    monkeypatch.setattr(last_visible, "MIN_IOU", 0.0)
     score = np.array([[0.9, 0.9, 0.0, 0.9]])
-    removed = object_pixels_to_remove(
-        score, np.zeros((1, 4), bool), CONFIG.model_copy(update={"least_overlap": 0.0})
-    )
+    removed = object_pixels_to_remove(score, np.zeros((1, 4), bool), CONFIG)
     assert removed.tolist() == [[False, False, False, True]]

@@ -1,6 +1,21 @@
+"""What the objects' logits are computed from, with stand-ins for the networks."""
+
+from types import SimpleNamespace
+
+import pytest
 import torch
 
-from rotoline.systems.fast.scoring import best_other_object
+from rotoline.systems.fast.memory_readout import MemoryFrames
+from rotoline.systems.fast.scoring import (
+    ScoringConfig,
+    TemporalContext,
+    best_other_object,
+    readout_maps,
+    score_objects,
+)
+
+H, W = 4, 8
+SCALE, SHIFT = 3.0, -0.5
 
 
 def maps(*objects):
@@ -8,19 +23,123 @@ def maps(*objects):
     return torch.tensor(objects, dtype=torch.float32)[:, None]
 
 
-def test_rival_of_one_of_two_objects_is_the_other():
+class Recorder:
+    """A refinement network that keeps its inputs and adds one to every logit."""
+
+    def __init__(self):
+        self.inputs = []
+
+    def __call__(self, *inputs):
+        self.inputs.append(inputs)
+        return inputs[0] + 1
+
+
+class Readout:
+    """Readouts that say which inputs they were given, as constant maps."""
+
+    def from_previous(self, keys, previous_keys, scores):
+        rows = len(scores)
+        shift = float(previous_keys.mean() - keys.mean())
+        return (torch.arange(rows)[:, None, None] + shift).expand(rows, H // 2, W // 2)
+
+    def from_memory(self, features, memory):
+        return memory.values.mean(1)[:, None, None].expand(-1, H // 2, W // 2)
+
+
+@pytest.fixture
+def net():
+    return SimpleNamespace(
+        logit_scale=torch.tensor(SCALE),
+        logit_shift=torch.tensor(SHIFT),
+        refinement=Recorder(),
+        memory_readout=Readout(),
+    )
+
+
+@pytest.fixture
+def features(make_features):
+    return make_features(H, W, torch.float32)
+
+
+def make_context(rows, features):
+    generator = torch.Generator().manual_seed(3)
+    return TemporalContext(
+        scores=torch.rand(rows, H, W, generator=generator),
+        local_keys=features.local_keys + 7,
+        memory=MemoryFrames(torch.zeros(64, 1), torch.arange(rows)[:, None] / 10, torch.ones(1)),
+    )
+
+
+def classifiers(rows):
+    return torch.randn(rows, 65, generator=torch.Generator().manual_seed(4))
+
+
+def appearance(rows, features):
+    """Logits from the classifiers alone, pixel by pixel."""
+    pixels = features.embedding[0].flatten(1)
+    found = classifiers(rows)
+    outputs = found[:, :-1] @ pixels + found[:, -1:]
+    return (SCALE * outputs + SHIFT).unflatten(1, (H, W))
+
+
+def test_without_context_a_logit_is_the_scaled_output_of_the_classifier(net, features):
+    context = make_context(3, features)
+    logits = score_objects(net, classifiers(3), features, context, ScoringConfig(context="off"))
+    torch.testing.assert_close(logits, appearance(3, features))
+    assert net.refinement.inputs == []
+
+
+def test_previous_context_is_the_previous_scores_and_the_other_objects(net, features):
+    context = make_context(3, features)
+    config = ScoringConfig(context="previous")
+    logits = score_objects(net, classifiers(3), features, context, config)
+    torch.testing.assert_close(logits, appearance(3, features) + 1)
+    expected = best_other_object(appearance(3, features)[:2], context.scores[:2])
+    for row, (logit, previous, readout, others, given) in enumerate(net.refinement.inputs):
+        torch.testing.assert_close(logit[0, 0], appearance(3, features)[row])
+        assert torch.equal(previous[0, 0], context.scores[row])
+        assert readout is None
+        if row < 2:
+            torch.testing.assert_close(others[0], expected[row])
+        else:  # the union has no other objects
+            assert others is None
+        assert given is features
+
+
+def test_full_context_has_both_readouts_of_every_row(net, features):
+    context = make_context(3, features)
+    score_objects(net, classifiers(3), features, context, ScoringConfig())
+    assert len(net.refinement.inputs) == 3
+    for row, (_, _, readout, _, _) in enumerate(net.refinement.inputs):
+        assert readout.shape == (1, 2, H // 2, W // 2)
+        carried, looked_up = readout[0]
+        torch.testing.assert_close(carried, torch.full_like(carried, row + 7.0))
+        torch.testing.assert_close(looked_up, torch.full_like(looked_up, row / 10))
+    carried, looked_up = readout_maps(net, features, context)
+    assert carried.shape == looked_up.shape == (3, H // 2, W // 2)
+
+
+def test_lone_object_has_no_other_objects(net, features):
+    context = make_context(1, features)
+    logits = score_objects(net, classifiers(1), features, context, ScoringConfig())
+    assert logits.shape == (1, H, W)
+    ((_, _, _, others, _),) = net.refinement.inputs
+    assert others is None
+
+
+def test_best_other_of_two_objects_is_the_other():
     logits, scores = maps([3, -1, 2], [1, -4, 2]), maps([0.9, 0.1, 0.5], [0.2, 0.1, 0.7])
-    rivals = best_other_object(logits, scores)
-    torch.testing.assert_close(rivals[:, 0], logits.flip(0))
-    torch.testing.assert_close(rivals[:, 1], scores.flip(0))
+    others = best_other_object(logits, scores)
+    torch.testing.assert_close(others[:, 0], logits.flip(0))
+    torch.testing.assert_close(others[:, 1], scores.flip(0))
 
 
-def test_rival_of_several_objects_is_the_highest_other():
-    """Pixels: one leads; two share the lead; all are alike; nobody is there."""
+def test_best_other_of_several_objects_is_the_highest_other():
+    """Pixels: one leads; two share the lead; all are alike; no object is there."""
     logits = maps([3, 5, 4, -1], [1, 5, 4, -2], [2, 1, 4, -3])
     expected = maps([2, 5, 4, -2], [3, 5, 4, -1], [3, 5, 4, -1])
-    rivals = best_other_object(logits, logits.roll(1, 0) / 10)
-    assert rivals.shape == (3, 2, 1, 4)
-    torch.testing.assert_close(rivals[:, 0], expected)
+    others = best_other_object(logits, logits.roll(1, 0) / 10)
+    assert others.shape == (3, 2, 1, 4)
+    torch.testing.assert_close(others[:, 0], expected)
     # Each quantity is compared by itself: who leads now need not have led before.
-    torch.testing.assert_close(rivals[:, 1], expected.roll(1, 0) / 10)
+    torch.testing.assert_close(others[:, 1], expected.roll(1, 0) / 10)

@@ -13,7 +13,7 @@ class RefinementNet(nn.Module):
     It sees where the object was, where the memory says it is, and where the other objects are. The
     layers that see only the frame (`Features.guidance`) were computed once for all objects; here
     they are added to what the object brings. Half of the work happens at stride 8, with dilation,
-    so that a correction sees some 100 pixels around it.
+    so that a correction depends on the 64 pixels of the frame to each side of it.
     """
 
     def __init__(self) -> None:
