@@ -8,7 +8,7 @@ that has no effect under the other settings (with what it belongs to), and one t
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,15 +53,29 @@ def read_config(start: Settings, file: Path | None, assignments: Sequence[str]) 
 
 def _change(start: Settings, given: Mapping[str, Any]) -> Settings:
     """`start` with the given values in place of its own."""
+    known = list(list_settings(start))
+    paths = {one.path for one in known}
+    renamed = explain_renamed([path for path in flatten(given) if path not in paths])
+    if renamed:
+        raise ConfigError(renamed)
     values = _merged(start, given, "", start)
     try:
         return type(start).model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        # Pydantic names the method of a group as if it were a group of its own.
-        methods = {one.condition.partition("=")[2] for one in list_settings(start)}
-        name = ".".join(str(part) for part in first["loc"] if part not in methods)
+        name = _setting_at(first["loc"], {one.condition for one in known})
         raise ConfigError(f"{name} is {first['input']!r}; {first['msg'].lower()}") from error
+
+
+def _setting_at(location: Sequence[int | str], conditions: Collection[str]) -> str:
+    """The setting that Pydantic means, which names the method of a group as if it were a group."""
+    names: list[str] = []
+    is_method = False
+    for part in map(str, location):
+        is_method = not is_method and f"{'.'.join(names)}.method={part}" in conditions
+        if not is_method:
+            names.append(part)
+    return ".".join(names)
 
 
 def _merged(
@@ -115,9 +129,6 @@ def _explain_unknown(path: str, value: Any, group: BaseModel, whole: BaseModel) 
                     f"{paths[0]} belongs to the preset {name}; the preset is {own}, so it would "
                     f"have no effect: leave it out, or add --preset {name}"
                 )
-    renamed = explain_renamed(paths)
-    if renamed:
-        return renamed
     close = difflib.get_close_matches(paths[0], here, n=1)
     siblings = [one for one in here if one.startswith(path.rpartition(".")[0])]
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(siblings)}"
@@ -142,9 +153,7 @@ def _insert(changes: dict[str, Any], assignment: str) -> None:
     """Put `group.name=value` into nested values; a later assignment replaces an earlier one."""
     name, equals, text = assignment.partition("=")
     if not equals or not name:
-        raise ConfigError(
-            f"--set {assignment} has no '='; write it as --set regions.threshold=0.3"
-        )
+        raise ConfigError(f"--set {assignment} has no '='; write it as --set regions.threshold=0.3")
     *groups, leaf = name.strip().split(".")
     for group in groups:
         inner = changes.setdefault(group, {})

@@ -8,7 +8,8 @@ RENAMED = {
     "foreground.rule": "foreground.method (margin or mask)",
     "propagate.enabled": "propagation.enabled",
     "regions.enabled": "regions.method (off for no filter)",
-    "regions.rule": "regions.method (last_visible for memory, craf for paper, craf_script for script)",
+    "regions.rule": "regions.method (last_visible for memory, craf for paper, craf_script for "
+    "script)",
     "regions.return_after": "regions.reentry_min_hidden_frames",
     "regions.return_score": "regions.reentry_min_score",
     "regions.return_area": "regions.reentry_max_area_ratio",
@@ -37,6 +38,24 @@ RENAMED = {
     "adapt.views": "learner.views, with learner.method=linear_probe",
     "adapt.damping": "learner.ridge, with learner.method=linear_probe",
     "adapt.iterations": "learner.max_iterations, with learner.method=linear_probe",
+    **{
+        old: f"{new} (of a training)"
+        for old, new in {
+            "height": "crop.height",
+            "width": "crop.width",
+            "rate": "optimiser.learning_rate",
+            "backbone_rate": "optimiser.backbone_learning_rate",
+            "momentum": "optimiser.momentum",
+            "weight_decay": "optimiser.weight_decay",
+            "clip": "optimiser.max_gradient_norm",
+            "halve_every": "optimiser.halve_every",
+            "scale": "augmentation.scale",
+            "rotation": "augmentation.rotation",
+            "shift": "augmentation.shift",
+            "signed": "signed_gates",
+            "measure_statistics": "measure_batch_statistics",
+        }.items()
+    },
 }
 """Old path: new path."""
 
@@ -63,8 +82,16 @@ REMOVED = {
     "adapt.patience": "is gone: use learner.steps or learner.budget",
     "adapt.together": "is gone: objects are fine-tuned one after another",
     "adapt.compile": "is gone",
+    **dict.fromkeys(
+        ("frozen_blocks", "average", "rival_share", "power", "encoder_share", "save_every"),
+        "is a constant of the training now",
+    ),
 }
 """Old path: what became of it."""
+
+
+MOST_LISTED = 6
+"""Settings in one message; the `run.json` of version 0.1 has some forty."""
 
 
 def explain_renamed(paths: Sequence[str]) -> str:
@@ -73,6 +100,8 @@ def explain_renamed(paths: Sequence[str]) -> str:
     found += [f"{path} {REMOVED[path]}" for path in paths if path in REMOVED]
     if not found:
         return ""
+    if len(found) > MOST_LISTED:
+        found = [*found[:MOST_LISTED], f"and {len(found) - MOST_LISTED} more"]
     return (
         f"these are settings of rotoline 0.1: {'; '.join(found)}. "
         "All settings: docs/reference/settings.md"
