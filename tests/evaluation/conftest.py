@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rotoline.model import load_model
 from rotoline.io.masks import write_mask
+from rotoline.model import load_model
 
 DAVIS = "davis-2016-train"
 

@@ -18,7 +18,7 @@ QUALITY = np.array([0.0, 0.5, 0.0, 0.75, 0.5, 1.0])
 
 def test_bins_hold_their_lower_end_and_the_last_both():
     table = reliability(CONFIDENCE, QUALITY, bins=4)
-    assert [one.count for one in table] == [1, 2, 0, 3]
+    assert [one.entries for one in table] == [1, 2, 0, 3]
     assert table[1][:2] == (0.25, 0.5)
     assert table[1].confidence == table[1].quality == 0.25
     assert table[3].confidence == pytest.approx(2.75 / 3)
@@ -65,12 +65,14 @@ def test_equal_values_across_the_limit_count_as_the_mean_over_all_choices():
     quality = np.arange(20) / 20
     assert worst_decile_recall(np.ones(20), quality) == pytest.approx(0.1)
     # One of two certain; the other is any of 19, of which one is right.
-    assert worst_decile_recall(np.array([0.0] + [1.0] * 19), quality) == pytest.approx((1 + 1 / 19) / 2)
+    assert worst_decile_recall(np.array([0.0] + [1.0] * 19), quality) == pytest.approx(
+        (1 + 1 / 19) / 2
+    )
 
 
 def test_all_measures_together():
     found = calibrate(CONFIDENCE, QUALITY)
-    assert found.count == 6
+    assert found.entries == 6
     assert found.failures == pytest.approx(2 / 6)
     # Failures: 0.0 below all four others; 0.25 below three and equal to one.
     assert found.auroc == pytest.approx((4 + 3.5) / 8)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from rotoline.data.composites import paste_object, place, stack_labels
 from rotoline.errors import InputError
 from rotoline.evaluation.development_clips import development_clips
-from rotoline.data.composites import paste_object, place, stack_labels
 
 
 def test_clips_come_in_three_groups(make_data):

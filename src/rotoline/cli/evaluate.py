@@ -18,7 +18,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def evaluate(
-    predicted: Predicted, truth: Truth, every_frame: EveryFrame = False, as_json: AsJson = False
+    predicted: Predicted,
+    truth: Truth,
+    *,
+    every_frame: EveryFrame = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare masks with true masks: region similarity J, boundary accuracy F, and their mean.
 
@@ -39,7 +43,9 @@ def evaluate(
         print(json.dumps(whole))  # noqa: T201
         return
     table = Table("object", "J&F", "J", "F", "J recall", "F recall", "J decay", "F decay")
-    rows = [(str(o.object_id), o) for o in scores.objects]
+    rows: list[tuple[str, ObjectScores | SequenceScores]] = [
+        (str(o.object_id), o) for o in scores.objects
+    ]
     for name, row in [*rows, ("mean", scores)]:
         table.add_row(name, *(f"{x:.3f}" for x in (row.j_and_f, *_values(row).values())))
     console().print(table)

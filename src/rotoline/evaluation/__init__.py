@@ -1,25 +1,22 @@
-"""Measure accuracy on the development clips, again and again, in one process.
+"""Measuring accuracy, time and calibration.
 
-    rotoline experiment dev        how good is this version, and is it better than that one?
-    rotoline experiment ablation   what does each stage bring?
+| module              | what it holds                                                          |
+|---------------------|------------------------------------------------------------------------|
+| `folders`           | J and F of a folder of masks: `rotoline evaluate`                      |
+| `benchmark`         | a whole DAVIS or YouTube-VOS split: `rotoline benchmark`               |
+| `development`       | one configuration on the development clips: `rotoline experiment dev`  |
+| `ablation`          | variants that leave something out: `rotoline experiment ablation`      |
+| `development_clips` | the development clips                                                  |
+| `measure`           | segments and scores one clip                                           |
+| `results`           | `results.json` of `experiment`: records, reading, writing, comparing   |
+| `benchmark_results` | `results.json` of `benchmark`, and its table                           |
+| `report`            | results as Markdown tables, also from committed `results.json` files   |
+| `paper_tables`      | Tables 2 and 3 of the paper, with our rows                             |
+| `tables`            | Markdown tables from rows of cells                                     |
+| `figures`           | the worst frames, and the reliability diagram                          |
+| `calibration`       | how well confidence predicts J                                         |
+| `bootstrap`         | confidence intervals of differences                                    |
+| `feature_cache`     | computes once what several configurations share                        |
 
-From a scratch script: `for measured in measure_clips(model, config, development_clips(data))`.
+Nothing is imported here, so that importing one module loads only what that module needs.
 """
-
-from rotoline.evaluation.bootstrap import Interval, paired_interval
-from rotoline.evaluation.development_clips import DevelopmentClip, development_clips
-from rotoline.evaluation.measure import ClipMeasure, MeasuredClip, ObjectMeasure, measure_clips
-from rotoline.evaluation.results import Results, read_results
-
-__all__ = [
-    "ClipMeasure",
-    "DevelopmentClip",
-    "Interval",
-    "MeasuredClip",
-    "ObjectMeasure",
-    "Results",
-    "development_clips",
-    "measure_clips",
-    "paired_interval",
-    "read_results",
-]

@@ -1,69 +1,42 @@
-"""What does each stage bring? The full configuration, and variants that leave one thing out.
+"""What does each stage bring? The full configuration against variants that leave one thing out.
 
     rotoline experiment ablation --data DATA --output OUT --weights FILE
 
-OUT/ablation.md             accuracy of every row, and the differences with their intervals
-OUT/VARIANT/results.json    what `rotoline experiment dev` measures, without the time
+OUT/ablation.md             accuracy of every variant, and the differences with their intervals
+OUT/VARIANT/results.json    what `rotoline experiment dev` measures; times of `full` only
 OUT/VARIANT/clips/NAME.json one per clip, as soon as it is measured
 
 OUT/ablation.md has the rows of the paper's Table 2 (stages left out one after another) and the
-seconds of its Table 3, beside the paper's own figures, then each thing left out alone. Takes three
-to four times as long as `dev`: what does not depend on the variant is computed once.
+seconds of its Table 3, next to the published figures, then each thing left out alone. Takes three
+to four times as long as `dev`: what variants have in common is computed once per clip.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from rotoline.model import load_model
 from rotoline.config import read_config
 from rotoline.errors import InputError
 from rotoline.evaluation.development_clips import DevelopmentClip
-from rotoline.evaluation.development import counted
-from rotoline.evaluation.measure import ClipMeasure, measuring
-from rotoline.evaluation.feature_cache import cached
+from rotoline.evaluation.feature_cache import CachedSystem
+from rotoline.evaluation.measure import ClipMeasure, ClipMeasurement
 from rotoline.evaluation.report import ablation_table
-from rotoline.evaluation.results import FILE, make_results, write_record
+from rotoline.evaluation.results import FILE, Results, make_results, read_results, write_record
 from rotoline.io.atomic import write_text
-from rotoline.pipeline import PipelineConfig
-from rotoline.runtime.progress import Progress
+from rotoline.model import load_model
+from rotoline.presets import find_preset
 from rotoline.run import check_output
+from rotoline.runtime.progress import Progress
+from rotoline.systems.protocol import SystemConfig
 
 FULL = "full"
+"""Name of the configuration that the variants are compared with."""
 
 Settings = tuple[str, ...]
-"""Such as `regions.enabled=false`."""
-
-_WITHOUT_BOTH = ("regions.enabled=false", "propagate.enabled=false")
-
-VARIANTS: dict[str, dict[str, Settings]] = {
-    "fast": {
-        "no-regions": ("regions.enabled=false",),
-        "no-regions-propagate": _WITHOUT_BOTH,
-        # The foreground is learned in the first frame or not at all: there is no generic one.
-        "no-regions-propagate-tuning": (*_WITHOUT_BOTH, "foreground.limit=false"),
-        "no-propagate": ("propagate.enabled=false",),
-        "no-prior": ("score.prior=false",),
-        "no-recall": ("score.recall=false",),
-        "no-updates": ("adapt.update_every=0",),
-        "lone-updates": ("adapt.update_lone=true",),
-        "no-foreground": ("foreground.limit=false",),
-    },
-    "paper": {
-        "no-regions": ("regions.enabled=false",),
-        "no-regions-propagate": _WITHOUT_BOTH,
-        "no-regions-propagate-tuning": (*_WITHOUT_BOTH, "adapt.foreground=false"),
-        "no-propagate": ("propagate.enabled=false",),
-        "no-tuning": ("adapt.foreground=false",),
-        "no-foreground": ("foreground.limit=false",),
-        "script-regions": ("regions.rule=script",),
-        "memory-regions": ("regions.rule=memory",),
-        "solved-heads": ("adapt.whole=false",),
-    },
-}
-"""By preset: name of the variant, and the settings that leave the thing out, or put another in.
-The first three are those of the paper's Table 2."""
+"""Such as `regions.method=off`."""
 
 
 def measure_variants(
@@ -71,7 +44,7 @@ def measure_variants(
     output: Path,
     *,
     weights: Path | None,
-    config: PipelineConfig,
+    config: SystemConfig,
     command: Sequence[str],
     more: Sequence[tuple[str, Settings]] = (),
 ) -> Iterator[Progress]:
@@ -82,37 +55,39 @@ def measure_variants(
         output: Must not exist, or be empty.
         weights: A weights file, or None for the one that ships.
         config: The full configuration.
-        command: What the user typed, for the record.
+        command: The command line, for the record.
         more: Further variants: names and settings.
 
     Yields:
         Progress, once a frame and variant.
 
     Raises:
-        RotolineError: Whatever is wrong with input, settings or output.
+        RotolineError: Input, settings or output cannot be used.
     """
     yield Progress("reading")
     check_output(output)
-    configs = {FULL: config}
-    for name, settings in (*VARIANTS[config.preset].items(), *more):
-        if name in configs:
-            raise InputError(f"there are two variants named {name}; give each a name of its own")
-        configs[name] = read_config(config, None, settings)
-    model = load_model(weights, config.preset)
+    configs = make_variants(config, more)
+    preset: Any = config.preset
+    model = load_model(weights, preset)
+    cache = CachedSystem(model.system)
+    model = replace(model, system=cache)
     done = count(1)
     total = len(configs) * sum(len(clip.frame_names) for clip in clips)
     measures: dict[str, list[ClipMeasure]] = {name: [] for name in configs}
-    with cached(model) as (model, memory):
-        for clip in clips:
-            memory.forget()
-            for name, variant in configs.items():
-                one = yield from counted(measuring(model, variant, clip), done, total)
-                measure = one.measure
-                if name != FULL:  # only the first computes everything
-                    untimed = {"seconds_per_frame": None, "seconds_per_stage": None}
-                    measure = measure.model_copy(update=untimed)
-                write_record(output / name / "clips" / f"{clip.name}.json", measure)
-                measures[name].append(measure)
+    for clip in clips:
+        for name, variant in configs.items():
+            measurement = ClipMeasurement(model, variant, clip)
+            for _ in measurement.run():
+                yield Progress("segmenting", next(done), total)
+            measure = measurement.result().measure
+            if name != FULL:
+                # The full configuration comes first and computes everything. The others take from
+                # the cache what they have in common with it, so their times would mislead.
+                untimed = {"seconds_per_frame": None, "seconds_per_stage": None}
+                measure = measure.model_copy(update=untimed)
+            write_record(output / name / "clips" / f"{clip.name}.json", measure)
+            measures[name].append(measure)
+        cache.clear()
     rows = [
         (name, make_results(model, configs[name], command, of_all))
         for name, of_all in measures.items()
@@ -123,8 +98,52 @@ def measure_variants(
     yield Progress("done", total, total)
 
 
+def make_variants(
+    config: SystemConfig, more: Sequence[tuple[str, Settings]] = ()
+) -> dict[str, SystemConfig]:
+    """Return the full configuration and its variants by name, the full one first.
+
+    Args:
+        config: The full configuration.
+        more: Variants besides those of its preset: names and settings.
+
+    Raises:
+        InputError: Two variants have one name.
+        ConfigError: A setting cannot be used.
+    """
+    configs = {FULL: config}
+    for name, settings in (*find_preset(config.preset).ablations.items(), *more):
+        if name in configs:
+            raise InputError(f"there are two variants named {name}; give each a name of its own")
+        configs[name] = read_config(config, None, settings)
+    return configs
+
+
+def read_ablation(folder: Path) -> list[tuple[str, Results]]:
+    """Read the results of every variant of a finished ablation, for `report.ablation_table`.
+
+    Args:
+        folder: The output folder: a folder for each variant, which holds `results.json`.
+
+    Returns:
+        Names and results: the full configuration, the variants of its preset in their order, then
+        others in alphabetical order.
+
+    Raises:
+        InputError: The full configuration is missing, or a file is damaged.
+    """
+    full = read_results(folder / FULL)
+    known = find_preset(str(full.config.get("preset"))).ablations
+    found: Mapping[str, Results] = {
+        path.parent.name: read_results(path.parent) for path in sorted(folder.glob(f"*/{FILE}"))
+    }
+    names = [name for name in known if name in found]
+    names += [name for name in found if name not in (FULL, *known)]
+    return [(FULL, full), *((name, found[name]) for name in names)]
+
+
 def read_variant(text: str) -> tuple[str, Settings]:
-    """Read `name:stage.setting=value`.
+    """Read `name:group.setting=value`.
 
     Raises:
         InputError: It is not of that form, or the name cannot name a folder.

@@ -1,32 +1,40 @@
-"""How sure a difference between two runs on the same frames is."""
+"""Confidence intervals of the difference between two runs on the same frames."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 
+Values = NDArray[np.float64]
+
 RESAMPLES = 2000
+"""Number of resampled means."""
 BLOCK = 10
-"""Frames that are drawn together: neighbours err together, so they are not independent."""
+"""Number of neighbouring frames that are drawn together, because their errors are correlated."""
 SEED = 20170729
+"""Fixed, so that the same differences give the same interval."""
 
 
 class Interval(NamedTuple):
-    """A mean and where 95 % of the resampled means lie."""
+    """A mean difference with its 95 % interval."""
 
     mean: float
+    """The mean over the sequences."""
     low: float
+    """The 2.5th percentile of the resampled means."""
     high: float
+    """The 97.5th percentile of the resampled means."""
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the sign of the mean can be believed."""
+        """Whether both ends of the interval have the same sign."""
         return self.low > 0 or self.high < 0
 
 
-def paired_interval(differences: Sequence[np.ndarray]) -> Interval:
+def paired_interval(differences: Sequence[Values]) -> Interval:
     """Return the mean difference with its 95 % bootstrap interval.
 
     A resample draws as many sequences as there are, with replacement, and of each drawn sequence
@@ -35,8 +43,8 @@ def paired_interval(differences: Sequence[np.ndarray]) -> Interval:
     interval runs from the 2.5th to the 97.5th percentile of `RESAMPLES` such means; the seed is
     fixed, so the same differences give the same interval.
 
-    With one sequence it speaks of further frames of that sequence only. With few it is too
-    narrow: percentiles of six sequences cannot know of a seventh kind.
+    With one sequence the interval is about further frames of that sequence only. With few sequences
+    it is too narrow, because few sequences do not represent all kinds of videos.
 
     Args:
         differences: Per sequence one run's score minus the other's in every frame.
@@ -66,9 +74,10 @@ def paired_interval(differences: Sequence[np.ndarray]) -> Interval:
     return Interval(float(mean), float(low), float(high))
 
 
-def _resampled_means(values: np.ndarray, times: int, generator: np.random.Generator) -> np.ndarray:
-    """Means `(times,)` of as many values in blocks of neighbours."""
+def _resampled_means(values: Values, times: int, generator: np.random.Generator) -> Values:
+    """Means `(times,)` of as many values as there are, drawn in blocks of neighbours."""
     length = len(values)
     starts = generator.integers(length, size=(times, -(-length // BLOCK), 1))
     indices = (starts + np.arange(BLOCK)).reshape(times, -1)[:, :length] % length
-    return values[indices].mean(1)
+    means: Values = values[indices].mean(1)
+    return means

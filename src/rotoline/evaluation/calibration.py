@@ -1,12 +1,14 @@
-"""Does the pipeline know where it is wrong? Its confidence against the true J, frame by frame.
+"""How well the confidence predicts the true J, frame by frame.
 
 All functions take two arrays of the same length, one entry per object and scored frame:
-`confidence` as `FrameResult.confidence` says, and `quality`, the true J, both in [0, 1].
+`confidence`, the predicted J (`FrameResult.confidence`), and `quality`, the true J, both in [0, 1].
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+Values = np.ndarray[Any, Any]
 
 BAD = 0.5
 """J below which a mask counts as failed."""
@@ -16,30 +18,35 @@ class Bin(NamedTuple):
     """The entries whose confidence lies in one range."""
 
     low: float
+    """Lower end of the range."""
     high: float
-    count: int
+    """Upper end of the range."""
+    entries: int
+    """Number of entries."""
     confidence: float
-    """Mean; nan in an empty bin, as is `quality`."""
+    """Mean confidence of the entries; nan if there are none."""
     quality: float
+    """Mean J of the entries; nan if there are none."""
 
 
 class Calibration(NamedTuple):
-    """How well confidence foretells J, in single numbers."""
+    """How well confidence predicts J, in single numbers."""
 
-    count: int
+    entries: int
+    """Number of entries."""
     failures: float
     """Share of the entries with J below `BAD`."""
     error: float
-    """See `expected_calibration_error`."""
+    """Expected calibration error, in [0, 1]; 0 is perfect (`expected_calibration_error`)."""
     auroc: float
-    """See `auroc`: of 1 - confidence, for finding the failures."""
+    """Area under the ROC curve of 1 - confidence as a detector of failures (`auroc`)."""
     spearman: float
-    """See `spearman`."""
+    """Rank correlation of confidence and J, in [-1, 1] (`spearman`)."""
     worst_decile_recall: float
-    """See `worst_decile_recall`."""
+    """Share of the worst tenth that is in the least confident tenth (`worst_decile_recall`)."""
 
 
-def calibrate(confidence: np.ndarray, quality: np.ndarray) -> Calibration:
+def calibrate(confidence: Values, quality: Values) -> Calibration:
     """Return all measures of a non-empty set of entries."""
     failed = quality < BAD
     return Calibration(
@@ -52,7 +59,7 @@ def calibrate(confidence: np.ndarray, quality: np.ndarray) -> Calibration:
     )
 
 
-def reliability(confidence: np.ndarray, quality: np.ndarray, bins: int = 10) -> list[Bin]:
+def reliability(confidence: Values, quality: Values, bins: int = 10) -> list[Bin]:
     """Return mean confidence and mean quality in equal ranges of confidence.
 
     A range holds its lower end and not its upper one; the last holds both.
@@ -67,8 +74,8 @@ def reliability(confidence: np.ndarray, quality: np.ndarray, bins: int = 10) -> 
     return table
 
 
-def expected_calibration_error(confidence: np.ndarray, quality: np.ndarray, bins: int = 10) -> float:
-    """Return the expected calibration error, confidence taken as a prediction of J.
+def expected_calibration_error(confidence: Values, quality: Values, bins: int = 10) -> float:
+    """Return the expected calibration error of the confidence as a prediction of J.
 
     The mean over the ranges of `reliability`, weighted by their counts, of the distance between
     mean confidence and mean quality. 0 is perfect.
@@ -76,20 +83,23 @@ def expected_calibration_error(confidence: np.ndarray, quality: np.ndarray, bins
     Example:
         Ranges .2 to .3 and .9 to 1, off by .25 and .5, of one and three entries:
 
-        >>> round(expected_calibration_error(np.array([0.25, 1, 1, 1]), np.array([0, 0.5, 0.25, 0.75])), 4)
+        >>> confidence, quality = np.array([0.25, 1, 1, 1]), np.array([0, 0.5, 0.25, 0.75])
+        >>> round(expected_calibration_error(confidence, quality), 4)
         0.4375
 
     Source:
         Guo et al., On Calibration of Modern Neural Networks, ICML 2017, equation 3, with J in
         the place of accuracy.
     """
-    filled = [one for one in reliability(confidence, quality, bins) if one.count]
-    gaps = sum(one.count * abs(one.confidence - one.quality) for one in filled)
+    filled = [one for one in reliability(confidence, quality, bins) if one.entries]
+    gaps = sum(one.entries * abs(one.confidence - one.quality) for one in filled)
     return float(gaps / len(quality))
 
 
-def auroc(score: np.ndarray, is_positive: np.ndarray) -> float:
-    """Return how probably a random positive scores above a random negative; equals count half.
+def auroc(score: Values, is_positive: Values) -> float:
+    """Return the probability that a random positive scores above a random negative.
+
+    Equal scores count half. This is the area under the ROC curve.
 
     Returns:
         In [0, 1], 0.5 for chance; nan where there are only positives or only negatives.
@@ -108,19 +118,19 @@ def auroc(score: np.ndarray, is_positive: np.ndarray) -> float:
     return float(in_order / (positives * negatives))
 
 
-def spearman(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the rank correlation, in [-1, 1]; nan where either is constant."""
+def spearman(first: Values, second: Values) -> float:
+    """Return Spearman's rank correlation, in [-1, 1]; nan if either array is constant."""
     a, b = _ranks(first), _ranks(second)
     a, b = a - a.mean(), b - b.mean()
     length = np.sqrt((a @ a) * (b @ b))
     return float(a @ b / length) if length else float("nan")
 
 
-def worst_decile_recall(confidence: np.ndarray, quality: np.ndarray, share: float = 0.1) -> float:
-    """Return which part of the worst entries are among those with the lowest confidence.
+def worst_decile_recall(confidence: Values, quality: Values, share: float = 0.1) -> float:
+    """Return which share of the worst entries is among those with the lowest confidence.
 
-    Compared are the `share` of lowest quality and as many of lowest confidence. Where equal
-    values lie across the limit, the answer is the mean over all ways to choose among them.
+    The entries with the lowest quality, `share` of all, are compared with as many entries of the
+    lowest confidence. Ties at the limit count as the mean over all ways to choose among them.
 
     Returns:
         In [0, 1]; `share` for chance.
@@ -129,14 +139,16 @@ def worst_decile_recall(confidence: np.ndarray, quality: np.ndarray, share: floa
     return float(_lowest(quality, count) @ _lowest(confidence, count) / count)
 
 
-def _lowest(values: np.ndarray, count: int) -> np.ndarray:
-    """How surely each value is among the `count` lowest, in [0, 1]."""
+def _lowest(values: Values, count: int) -> Values:
+    """Probability that each value is among the `count` lowest; ties are broken at random."""
     limit = np.sort(values)[count - 1]
     below, equal = values < limit, values == limit
-    return below + equal * ((count - below.sum()) / equal.sum())
+    probability: Values = below + equal * ((count - below.sum()) / equal.sum())
+    return probability
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def _ranks(values: Values) -> Values:
     """Ranks from 1; equal values share the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (counts.cumsum() - (counts - 1) / 2)[inverse]
+    ranks: Values = (counts.cumsum() - (counts - 1) / 2)[inverse]
+    return ranks

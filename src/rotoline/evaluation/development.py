@@ -1,26 +1,26 @@
-"""How good is this version on the development clips, and is it better than another one?
+"""How accurate is one configuration on the development clips, and is it better than another one?
 
     rotoline experiment dev --data DATA --output OUT --weights FILE --against OTHER_OUT
 
 OUT/clips/NAME.json   one per clip, as soon as it is measured
-OUT/results.json      everything measured, and what made it
+OUT/results.json      everything measured, and what produced it
 OUT/table.md          accuracy and time
-OUT/worst.png         the worst frames beside their truth
-OUT/calibration.md    does the confidence tell the J? with reliability.png
-OUT/comparison.md     with --against: what changed, and whether to believe it
+OUT/worst.png         the worst frames next to their truth
+OUT/calibration.md    how well the confidence predicts J, with reliability.png
+OUT/comparison.md     with --against: the differences and their confidence intervals
 
-About two and a half minutes on one core with the default preset.
+Takes about two and a half minutes on one core with the default preset.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from rotoline.model import load_model
 from rotoline.evaluation.calibration import reliability
 from rotoline.evaluation.development_clips import DevelopmentClip
-from rotoline.evaluation.measure import MeasuredClip, measuring
 from rotoline.evaluation.figures import reliability_diagram, worst_frames
+from rotoline.evaluation.measure import ClipMeasurement, MeasuredClip
 from rotoline.evaluation.report import (
     accuracy_table,
     calibration_table,
@@ -37,9 +37,10 @@ from rotoline.evaluation.results import (
 )
 from rotoline.io.atomic import write_text
 from rotoline.io.overlay import write_picture
-from rotoline.pipeline import PipelineConfig
-from rotoline.runtime.progress import Progress
+from rotoline.model import load_model
 from rotoline.run import check_output
+from rotoline.runtime.progress import Progress
+from rotoline.systems.protocol import SystemConfig
 
 
 def measure_development(
@@ -47,7 +48,7 @@ def measure_development(
     output: Path,
     *,
     weights: Path | None,
-    config: PipelineConfig,
+    config: SystemConfig,
     command: Sequence[str],
     against: Path | None = None,
 ) -> Iterator[Progress]:
@@ -59,16 +60,16 @@ def measure_development(
         clips: As `development_clips` finds them.
         output: Must not exist, or be empty.
         weights: A weights file, or None for the one that ships.
-        config: Settings of the stages.
-        command: What the user typed, for the record.
+        config: The settings; they also decide which preset runs.
+        command: The command line, for the record.
         against: The output folder of the run to compare with.
 
     Yields:
         Progress, once a frame.
 
     Raises:
-        RotolineError: Whatever is wrong with input or output, with `against` in particular: no
-            results there, or on other frames or objects.
+        RotolineError: Input or output cannot be used, or `against` holds no results or results on
+            other frames or objects.
     """
     yield Progress("reading")
     check_output(output)
@@ -76,13 +77,16 @@ def measure_development(
     if against is not None:
         before = read_results(against)
         check_same_scope(before.scope, scope_of(clips))
-    model = load_model(weights, config.preset)
+    preset: Any = config.preset
+    model = load_model(weights, preset)
     done, total = count(1), sum(len(clip.frame_names) for clip in clips)
     measured: list[MeasuredClip] = []
     for clip in clips:
-        one = yield from counted(measuring(model, config, clip), done, total)
-        write_record(output / "clips" / f"{clip.name}.json", one.measure)
-        measured.append(one)
+        measurement = ClipMeasurement(model, config, clip)
+        for _ in measurement.run():
+            yield Progress("segmenting", next(done), total)
+        measured.append(measurement.result())
+        write_record(output / "clips" / f"{clip.name}.json", measured[-1].measure)
     yield Progress("drawing")
     results = make_results(model, config, command, (one.measure for one in measured))
     write_record(output / FILE, results)
@@ -94,15 +98,3 @@ def measure_development(
     if before is not None:
         write_text(output / "comparison.md", comparison_table(before, results))
     yield Progress("done", total, total)
-
-
-def counted(
-    steps: Generator[None, None, MeasuredClip], done: Iterator[int], total: int
-) -> Generator[Progress, None, MeasuredClip]:
-    """Turn the frames of one clip into progress of all, and return what the clip returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-        yield Progress("segmenting", next(done), total)

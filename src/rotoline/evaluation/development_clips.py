@@ -1,6 +1,6 @@
-"""The clips that versions are compared on: frames and their truth, read when they are needed.
+"""The clips that versions are compared on: frames and their true labels, read when needed.
 
-Three groups. `development`: the six sequences of `DEVELOPMENT_SPLIT`, one object each.
+There are three groups. `development`: the six sequences of `DEVELOPMENT_SPLIT`, one object each.
 `multi-object`: schoolgirls, seven look-alikes. `synthetic`: composites of development sequences.
 The number to quote is the mean over the first group; the others are never part of it.
 """
@@ -8,43 +8,48 @@ The number to quote is the mean over the first group; the others are never part 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from rotoline.errors import InputError
 from rotoline.data.composites import paste_object, place, stack_labels
+from rotoline.data.training_clips import DEVELOPMENT_SPLIT
+from rotoline.errors import InputError
 from rotoline.io.frames import ImageFolder
 from rotoline.io.masks import read_labels
 from rotoline.io.pictures import list_pictures
 from rotoline.metrics import scored_frames
-from rotoline.data.training_clips import DEVELOPMENT_SPLIT
 from rotoline.types import Frame, LabelMap, ObjectId
+
+Array = np.ndarray[Any, Any]
 
 DEVELOPMENT, MULTI_OBJECT, SYNTHETIC = GROUPS = ("development", "multi-object", "synthetic")
 
 LONGEST_COMPOSITE = 40
-"""Frames a composite has at most."""
+"""Largest number of frames of a composite."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DevelopmentClip:
-    """A clip with the truth of every frame, marked in the first."""
+    """A clip with the true label map of every frame; its objects are annotated in the first."""
 
     name: str
+    """Name of the clip."""
     group: str
     """One of `GROUPS`."""
     frame_names: tuple[str, ...]
-    """At least three: the first and the last are not scored."""
+    """Names of all frames; at least three, since the first and the last are not scored."""
     read_frame: Callable[[int], Frame]
-    """The frame of an index, uint8 `(H, W, 3)`."""
+    """Reads the frame of an index, uint8 `(H, W, 3)`."""
     read_truth: Callable[[int], LabelMap]
-    """Its true labels, uint8 `(H, W)`."""
+    """Reads the true labels of the frame of an index, uint8 `(H, W)`."""
     object_ids: tuple[ObjectId, ...]
-    """The objects with pixels in the first frame, rising: these are marked and scored."""
+    """The objects with pixels in the first frame, in ascending order: the annotated and scored
+    ones."""
 
     @property
     def scored(self) -> tuple[str, ...]:
-        """Names of the frames that count, by the rule of DAVIS."""
+        """Names of the frames that DAVIS would score: all but the first and the last."""
         return tuple(scored_frames(self.frame_names, every_frame=False))
 
 
@@ -53,15 +58,18 @@ class Composite:
     """Which object is pasted over which clip; see `rotoline.data.composites`."""
 
     behind: str
+    """Name of the clip that gives the background and the first object."""
     in_front: str
+    """Name of the clip whose object is pasted over it."""
     shift: tuple[float, float]
-    """How far down and right, as shares of the frame: chosen so that both objects are to be seen
-    in the first frame and meet later."""
+    """Shift of the pasted object down and to the right, as fractions of the frame's height and
+    width; chosen so that both objects are visible in the first frame and meet later."""
     mirrored: bool = False
+    """Whether the pasted clip is mirrored left to right."""
 
     @property
     def name(self) -> str:
-        """Says that it is synthetic, and of what."""
+        """Name of the composite: `synthetic-` and the names of both clips."""
         other = "mirrored" if self.behind == self.in_front else self.in_front
         return f"synthetic-{self.behind}-{other}"
 
@@ -70,16 +78,16 @@ COMPOSITES = (
     Composite(behind="tennis", in_front="dance-jump", shift=(0, -0.35)),
     Composite(behind="horsejump-low", in_front="kite-walk", shift=(0, -0.45)),
     Composite(behind="scooter-gray", in_front="bmx-bumps", shift=(0, 0.25)),
-    # Its own mirror image: the closest look-alike there is; it comes from the other side.
+    # The object's own mirror image comes from the other side: the closest look-alike possible.
     Composite(behind="scooter-gray", in_front="scooter-gray", shift=(0, 0.15), mirrored=True),
 )
 
 
 def development_clips(data: Path, only: Sequence[str] = ()) -> list[DevelopmentClip]:
-    """Find the clips below a data folder, laid out as in docs/training.md.
+    """Find the clips below a data folder, laid out as in docs/how-to/train.md.
 
     Args:
-        data: Holds `davis-2016-train`, and `davis-2017-schoolgirls` where there is one.
+        data: Holds `davis-2016-train` and, optionally, `davis-2017-schoolgirls`.
         only: Names of the clips to take; all of them if empty.
 
     Returns:
@@ -100,7 +108,7 @@ def development_clips(data: Path, only: Sequence[str] = ()) -> list[DevelopmentC
     if not sequences:
         raise InputError(
             f"no development sequence below {data}; needed is davis-2016-train/JPEGImages/480p/"
-            f"SEQUENCE of {', '.join(DEVELOPMENT_SPLIT)}; give the folder of docs/training.md"
+            f"SEQUENCE of {', '.join(DEVELOPMENT_SPLIT)}; give the folder of docs/how-to/train.md"
         )
     clips = list(sequences.values())
     girls = data / "davis-2017-schoolgirls"
@@ -137,7 +145,7 @@ def _read_folder(name: str, group: str, frames: Path, masks: Path) -> Developmen
             f"{masks} lacks the masks of {len(missing)} of {len(names)} frames, the first is "
             f"{missing[0]}; every frame needs its true mask, so copy the data again"
         )
-    return _marked_clip(
+    return _annotated_clip(
         name=name,
         group=group,
         frame_names=names,
@@ -151,7 +159,7 @@ def _compose(composite: Composite, sequences: Mapping[str, DevelopmentClip]) -> 
     behind, in_front = sequences[composite.behind], sequences[composite.in_front]
     count = min(len(behind.frame_names), len(in_front.frame_names), LONGEST_COMPOSITE)
 
-    def placed(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def placed(picture: Array, size: tuple[int, int]) -> Array:
         return place(picture, size, composite.shift, mirrored=composite.mirrored)
 
     def read_frame(index: int) -> Frame:
@@ -163,7 +171,7 @@ def _compose(composite: Composite, sequences: Mapping[str, DevelopmentClip]) -> 
         own = behind.read_truth(index) > 0
         return stack_labels(own, placed(in_front.read_truth(index) > 0, own.shape))
 
-    return _marked_clip(
+    return _annotated_clip(
         name=composite.name,
         group=SYNTHETIC,
         frame_names=behind.frame_names[:count],
@@ -172,12 +180,14 @@ def _compose(composite: Composite, sequences: Mapping[str, DevelopmentClip]) -> 
     )
 
 
-def _marked_clip(*, name: str, read_truth: Callable[[int], LabelMap], **rest) -> DevelopmentClip:
-    """The clip, once its first mask has shown which objects there are."""
+def _annotated_clip(
+    *, name: str, read_truth: Callable[[int], LabelMap], **rest: Any
+) -> DevelopmentClip:
+    """The clip with the objects that its first true label map shows."""
     ids = tuple(int(object_id) for object_id in np.unique(read_truth(0)) if object_id)
     if not ids:
         raise InputError(
-            f"the first true mask of {name} is empty; objects are marked there, "
-            "so begin the clip where one is to be seen"
+            f"the first true mask of {name} is empty; objects are annotated there, "
+            "so begin the clip in a frame that shows one"
         )
     return DevelopmentClip(name=name, read_truth=read_truth, object_ids=ids, **rest)

@@ -1,42 +1,49 @@
-"""Segment one clip from its first true mask, and score every frame while it runs."""
+"""Segment a clip from its first true mask, and score every frame while it runs."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
+from rotoline.evaluation.development_clips import DevelopmentClip
+from rotoline.metrics import ObjectScores, SequenceScorer, SequenceScores, summarise
 from rotoline.model import Model
 from rotoline.runtime.timing import StageTimer
-from rotoline.evaluation.development_clips import DevelopmentClip
-from rotoline.metrics import boundary_accuracy, region_similarity, summarise
-from rotoline.pipeline import PipelineConfig
+from rotoline.systems.protocol import SystemConfig
 from rotoline.types import FrameResult, LabelMap, ObjectId
+
+SCORES = ("J&F", "J", "F", "J recall", "F recall")
+"""The scores of a clip: the two means of the field, their mean, and the recalls."""
 
 _Values = tuple[float, ...]
 _RECORD = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class ObjectMeasure(BaseModel):
-    """One object; the three tuples run along the scored frames."""
+    """One object of a clip. The three tuples have one value for each scored frame."""
 
     model_config = _RECORD
 
     object_id: ObjectId
+    """Its id in the label maps."""
     j: _Values = Field(min_length=1)
-    """Region similarity per frame, in [0, 1]."""
+    """Region similarity J per frame, in [0, 1]."""
     f: _Values
-    """Boundary accuracy per frame, in [0, 1]."""
+    """Boundary accuracy F per frame, in [0, 1]."""
     confidence: _Values
-    """What the pipeline said per frame, in [0, 1]; 0 where it saw nothing of the object."""
+    """Predicted J per frame (`FrameResult.confidence`), in [0, 1]; 0 where the object was not
+    found."""
 
-    @computed_field
+    # mypy has no types for a decorated property; pydantic wants this order.
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def j_mean(self) -> float:
         """Mean J over the frames."""
         return summarise(self.j).mean
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def f_mean(self) -> float:
         """Mean F over the frames."""
@@ -44,27 +51,35 @@ class ObjectMeasure(BaseModel):
 
     @property
     def j_and_f(self) -> float:
-        """Mean of the two."""
+        """Mean of mean J and mean F."""
         return (self.j_mean + self.f_mean) / 2
+
+    def scores(self, frames: tuple[str, ...]) -> ObjectScores:
+        """The same values as scores of the frames with these names."""
+        return ObjectScores(
+            object_id=self.object_id, frames=frames, j_per_frame=self.j, f_per_frame=self.f
+        )
 
 
 class ClipMeasure(BaseModel):
-    """All objects of one clip; its scores are plain means over the objects."""
+    """All objects of one clip."""
 
     model_config = _RECORD
 
     name: str
+    """Name of the clip."""
     group: str
     """One of `rotoline.evaluation.development_clips.GROUPS`."""
     frames: tuple[str, ...]
     """Names of the scored frames."""
     objects: tuple[ObjectMeasure, ...] = Field(min_length=1)
+    """The scored objects, by ascending id."""
     seconds_per_frame: float | None
-    """Learning and reading included; None where it would mean nothing."""
+    """Wall-clock seconds per frame, reading and learning included; None if it was not timed."""
     seconds_per_stage: dict[str, float] | None = None
-    """Of the whole clip: `learn`, then what `rotoline.pipeline` counts; None likewise."""
+    """Wall-clock seconds of each stage over the whole clip; None if it was not timed."""
     all_frames: int | None = None
-    """How many frames were segmented, those that are not scored included."""
+    """Number of segmented frames, including those that are not scored."""
 
     @model_validator(mode="after")
     def _lengths_agree(self) -> "ClipMeasure":
@@ -73,104 +88,153 @@ class ClipMeasure(BaseModel):
                 raise ValueError(f"object {one.object_id} has not one value for each frame")
         return self
 
-    @computed_field
+    # mypy has no types for a decorated property; pydantic wants this order.
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def scores(self) -> dict[str, float]:
-        """J&F, J, F and the recalls of J and F (share of frames above one half)."""
-        region = [summarise(one.j) for one in self.objects]
-        boundary = [summarise(one.f) for one in self.objects]
-        j = float(np.mean([summary.mean for summary in region]))
-        f = float(np.mean([summary.mean for summary in boundary]))
+        """The scores named in `SCORES`: plain means over the objects."""
+        found = SequenceScores(tuple(one.scores(self.frames) for one in self.objects))
         return {
-            "J&F": (j + f) / 2,
-            "J": j,
-            "F": f,
-            "J recall": float(np.mean([summary.recall for summary in region])),
-            "F recall": float(np.mean([summary.recall for summary in boundary])),
+            "J&F": found.j_and_f,
+            "J": found.j.mean,
+            "F": found.f.mean,
+            "J recall": found.j.recall,
+            "F recall": found.f.recall,
         }
 
     @property
-    def j_and_f_per_frame(self) -> np.ndarray:
+    def j_and_f_per_frame(self) -> NDArray[np.float64]:
         """Mean of J and F over the objects, per scored frame; its mean is the clip's J&F."""
-        return np.mean([(np.array(one.j) + one.f) / 2 for one in self.objects], axis=0)
+        values: NDArray[np.float64] = np.mean(
+            [(np.array(one.j) + one.f) / 2 for one in self.objects], axis=0
+        )
+        return values
+
+
+def mean_scores(clips: Sequence[ClipMeasure]) -> dict[str, float]:
+    """Return the mean of each score over clips; every clip counts the same."""
+    return {key: float(np.mean([clip.scores[key] for clip in clips])) for key in SCORES}
+
+
+class ResultScorer:
+    """Scores the results of a clip one by one, and finds the worst frame of each object.
+
+    Args:
+        object_ids: The objects to score.
+    """
+
+    worst: dict[ObjectId, tuple[int, LabelMap]]
+    """For each object the index of the frame with the lowest J + F, and the predicted labels."""
+
+    def __init__(self, object_ids: Sequence[ObjectId]) -> None:
+        self.worst = {}
+        self._lowest: dict[ObjectId, float] = {}
+        self._scorer = SequenceScorer(object_ids)
+        self._confidence: dict[ObjectId, list[float]] = {one: [] for one in object_ids}
+
+    def add(
+        self,
+        name: str,
+        result: FrameResult,
+        truth: LabelMap,
+        only: Iterable[ObjectId] | None = None,
+    ) -> None:
+        """Score one frame; `only` names the objects that are scored in it, all of them if None.
+
+        Raises:
+            InputError: Result and truth differ in size.
+        """
+        for object_id, found in self._scorer.add(name, result.labels, truth, only).items():
+            self._confidence[object_id].append(result.confidence[object_id])
+            total = found.j + found.f
+            if total <= self._lowest.get(object_id, total):
+                self._lowest[object_id] = total
+                self.worst[object_id] = result.index, result.labels
+
+    def measures(self) -> tuple[ObjectMeasure, ...]:
+        """The values of the objects that were scored in at least one frame.
+
+        Raises:
+            InputError: There are none.
+        """
+        return tuple(
+            ObjectMeasure(
+                object_id=one.object_id,
+                j=one.j_per_frame,
+                f=one.f_per_frame,
+                confidence=tuple(self._confidence[one.object_id]),
+            )
+            for one in self._scorer.scores().objects
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class MeasuredClip:
-    """The measures of a clip, and what is needed to look at its worst frames."""
+    """The measures of a clip, and what is needed to draw its worst frames."""
 
     clip: DevelopmentClip
+    """The clip."""
     measure: ClipMeasure
-    worst: dict[ObjectId, tuple[int, LabelMap]]
-    """Per object the frame with the lowest J + F, and the labels predicted there."""
+    """Its scores and times."""
+    worst: Mapping[ObjectId, tuple[int, LabelMap]]
+    """For each object the index of the frame with the lowest J + F, and the predicted labels."""
 
 
-def measure_clips(
-    model: Model, config: PipelineConfig, clips: Iterable[DevelopmentClip]
-) -> Iterator[MeasuredClip]:
-    """Segment and score clips one after another, for scripts; yields each when it is done.
+class ClipMeasurement:
+    """One clip being measured: iterate over `run`, then ask for the `result`.
+
+    The first and the last frame are segmented but not scored, as in DAVIS.
+
+    Args:
+        model: Segments the clip.
+        config: The settings to measure.
+        clip: A clip with the truth of every frame.
+    """
+
+    def __init__(self, model: Model, config: SystemConfig, clip: DevelopmentClip) -> None:
+        self.clip = clip
+        self._stages, self._timer = StageTimer(), StageTimer()
+        self._tracker = model.tracker(config=config, timer=self._stages)
+        self._scorer = ResultScorer(clip.object_ids)
+
+    def run(self) -> Iterator[int]:
+        """Segment and score frame by frame; yields the index of each frame that is done.
+
+        Raises:
+            InputError: A frame or a mask cannot be read.
+        """
+        clip, last = self.clip, len(self.clip.frame_names) - 1
+        annotation = clip.read_truth(0)
+        for index, name in enumerate(clip.frame_names):
+            with self._timer.stage("segment"):
+                frame = clip.read_frame(index)
+                result = self._tracker.step(frame, annotation if index == 0 else None)
+            if 0 < index < last:
+                self._scorer.add(name, result, clip.read_truth(index))
+            yield index
+
+    def result(self) -> MeasuredClip:
+        """The measures, once `run` is exhausted."""
+        clip, count = self.clip, len(self.clip.frame_names)
+        measure = ClipMeasure(
+            name=clip.name,
+            group=clip.group,
+            frames=clip.scored,
+            objects=self._scorer.measures(),
+            seconds_per_frame=round(self._timer.seconds["segment"] / count, 4),
+            seconds_per_stage={k: round(v, 4) for k, v in self._stages.seconds.items()},
+            all_frames=count,
+        )
+        return MeasuredClip(clip, measure, self._scorer.worst)
+
+
+def measure_clip(model: Model, config: SystemConfig, clip: DevelopmentClip) -> MeasuredClip:
+    """Segment and score one clip.
 
     Raises:
         InputError: A frame or a mask cannot be read.
     """
-    for clip in clips:
-        steps = measuring(model, config, clip)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                yield end.value
-                break
-
-
-def measuring(
-    model: Model, config: PipelineConfig, clip: DevelopmentClip
-) -> Generator[None, None, MeasuredClip]:
-    """The same for one clip: yields once a frame, and returns the measures.
-
-    The first and the last frame are segmented but not scored, as in DAVIS.
-    """
-    timer, stages = StageTimer(), StageTimer()
-    count = len(clip.frame_names)
-    seconds: dict[str, float] = {}
-    values = {object_id: ([], [], []) for object_id in clip.object_ids}
-    worst: dict[ObjectId, tuple[int, LabelMap]] = {}
-    frames = (clip.read_frame(index) for index in range(count))
-    results = model.segment(frames, clip.read_truth(0), config=config, timer=stages)
-    for result in _timed(results, timer):
-        if not seconds:  # nothing but learning has been counted under this name so far
-            seconds["learn"] = stages.seconds.pop("adapt")
-        if 0 < result.index < count - 1:
-            truth = clip.read_truth(result.index)
-            for object_id, (j, f, confidence) in values.items():
-                prediction, true = result.labels == object_id, truth == object_id
-                j.append(region_similarity(prediction, true))
-                f.append(boundary_accuracy(prediction, true))
-                confidence.append(result.confidence[object_id])
-                if j[-1] + f[-1] <= min(map(sum, zip(j, f, strict=True))):
-                    worst[object_id] = result.index, result.labels
-        yield
-    objects = [
-        ObjectMeasure(object_id=object_id, j=j, f=f, confidence=confidence)
-        for object_id, (j, f, confidence) in values.items()
-    ]
-    measure = ClipMeasure(
-        name=clip.name,
-        group=clip.group,
-        frames=clip.scored,
-        objects=objects,
-        seconds_per_frame=round(timer.seconds["segment"] / count, 4),
-        seconds_per_stage={k: round(v, 4) for k, v in (seconds | stages.seconds).items()},
-        all_frames=count,
-    )
-    return MeasuredClip(clip, measure, worst)
-
-
-def _timed(results: Iterator[FrameResult], timer: StageTimer) -> Iterator[FrameResult]:
-    """Count what the results take, and not what is done with them."""
-    while True:
-        with timer.stage("segment"):
-            result = next(results, None)
-        if result is None:
-            return
-        yield result
+    measurement = ClipMeasurement(model, config, clip)
+    for _ in measurement.run():
+        pass
+    return measurement.result()

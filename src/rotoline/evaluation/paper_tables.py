@@ -1,57 +1,67 @@
-"""The tables of the paper's ablation: the same rows from our runs, and the paper's own figures."""
+"""Tables 2 and 3 of the paper: the same rows from our runs, next to the published figures."""
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from rotoline.evaluation.measure import ClipMeasure
+from rotoline.evaluation.measure import ClipMeasure, mean_scores
 from rotoline.evaluation.results import Results
+from rotoline.evaluation.tables import markdown_table
 
 TABLE_2 = {
     "full": (0.576, 0.540, 0.601, 0.611, 0.683),
-    "no-regions": (0.537, 0.506, 0.582, 0.568, 0.602),
-    "no-regions-propagate": (0.481, 0.457, 0.536, 0.504, 0.526),
-    "no-regions-propagate-tuning": (0.448, 0.442, 0.528, 0.453, 0.501),
+    "no-filter": (0.537, 0.506, 0.582, 0.568, 0.602),
+    "no-filter-propagation": (0.481, 0.457, 0.536, 0.504, 0.526),
+    "no-filter-propagation-tuning": (0.448, 0.442, 0.528, 0.453, 0.501),
 }
-"""Variant: J&F, J, J recall, F, F recall, as the paper prints them for DAVIS-2017 val. Each row
-leaves out one thing more: the filter (CRAF), propagation (SPN), fine-tuning of the foreground."""
+"""J&F, J, J recall, F and F recall by variant, as published for DAVIS-2017 val. Each row leaves out
+one thing more: the filter (CRAF), propagation (SPN), fine-tuning of the foreground network."""
 
-TABLE_3 = {"foreground": 0.3, "score": 0.3, "propagate": 0.08, "regions": 0.1}
-"""Stage: seconds per frame and object on a Titan X, as the paper prints them."""
+TABLE_3 = {"encode": 0.3, "score": 0.3, "propagate": 0.08, "filter": 0.1}
+"""Seconds per frame and object by stage, as published for a Titan X."""
 
 SCORES = ("J&F", "J", "J recall", "F", "F recall")
+"""The columns of Table 2."""
 
 _ROLES = {
-    "foreground": "foreground network, and what is computed once a frame",
-    "score": "the objects' networks",
-    "propagate": "spatial propagation",
-    "regions": "connected-region-aware filter",
-    "adapt": "updates while the video runs",
-    "fuse": "labels at full size",
+    "encode": "foreground network, and whatever else the objects of a frame share",
+    "score": "object networks",
+    "limit": "limit to the foreground",
+    "propagate": "spatial propagation network",
+    "filter": "connected-region-aware filter",
+    "update": "state and models of the objects",
+    "fuse": "label map at the size of the frame",
 }
 
 
 def accuracy_rows(runs: Sequence[tuple[str, Results]], group: str) -> str:
-    """The rows of Table 2 from our runs on one group of clips, then the paper's own."""
+    """Return the rows of Table 2 from our runs on one group of clips, then those of the paper.
+
+    Args:
+        runs: Variants by name; those that are no row of Table 2 are ignored.
+        group: One of `rotoline.evaluation.development_clips.GROUPS`.
+    """
     by_name = dict(runs)
-    ours = []
-    for name in TABLE_2:
-        clips = by_name[name].in_group(group)
-        means = [float(np.mean([clip.scores[key] for clip in clips])) for key in SCORES]
-        ours.append((name, means))
+    ours = [
+        (name, *_row(mean_scores(by_name[name].in_group(group))))
+        for name in TABLE_2
+        if name in by_name
+    ]
+    theirs = [
+        (name, *_row(dict(zip(SCORES, values, strict=True)))) for name, values in TABLE_2.items()
+    ]
     return "\n\n".join(
         (
             f"## Table 2: {group}, ours",
-            _table(("variant", *SCORES), ours),
-            "The paper's own figures for these rows. Other videos (DAVIS-2017 val), other training "
-            "data and weights: to be read for their differences, not beside the rows above.",
-            _table(("variant, the paper", *SCORES), TABLE_2.items()),
+            markdown_table(("variant", *SCORES), ours),
+            "The paper's own figures for these rows were measured on other videos (DAVIS-2017 val) "
+            "with other training data and weights: compare the differences between rows, not the "
+            "values.",
+            markdown_table(("variant, the paper", *SCORES), theirs),
         )
     )
 
 
 def seconds_rows(clips: Sequence[ClipMeasure]) -> str:
-    """The rows of Table 3 from clips whose stages were timed, beside the paper's own."""
+    """Return the rows of Table 3 from clips whose stages were timed, next to those of the paper."""
     pairs = sum((clip.all_frames or 0) * len(clip.objects) for clip in clips)
     objects = sum(len(clip.objects) for clip in clips)
     stages = [clip.seconds_per_stage or {} for clip in clips]
@@ -59,26 +69,29 @@ def seconds_rows(clips: Sequence[ClipMeasure]) -> str:
     def total(stage: str) -> float:
         return sum(seconds.get(stage, 0.0) for seconds in stages)
 
-    lines = ["| stage | what it is | ours, s | the paper, s |", "|---|---|---|---|"]
-    for stage, role in _ROLES.items():
-        theirs = f"{TABLE_3[stage]:.2f}" if stage in TABLE_3 else ""
-        lines.append(f"| {stage} | {role} | {total(stage) / pairs:.4f} | {theirs} |")
-    ours = sum(map(total, _ROLES)) / pairs
-    lines.append(f"| all of these | | {ours:.4f} | {sum(TABLE_3.values()):.2f} |")
-    spread = (total("learn") + sum(map(total, _ROLES))) / pairs
-    lines.append(f"| with learning spread over the frames | | {spread:.4f} | about 10 |")
+    rows = [
+        (
+            stage,
+            role,
+            f"{total(stage) / pairs:.4f}",
+            f"{TABLE_3[stage]:.2f}" if stage in TABLE_3 else "",
+        )
+        for stage, role in _ROLES.items()
+    ]
+    tracking = sum(map(total, _ROLES))
+    rows.append(("all of these", "", f"{tracking / pairs:.4f}", f"{sum(TABLE_3.values()):.2f}"))
+    with_fit = (total("fit") + tracking) / pairs
+    rows.append(("with learning spread over the frames", "", f"{with_fit:.4f}", "about 10"))
     return "\n\n".join(
         (
             "## Table 3: seconds per frame and object",
-            "\n".join(lines),
-            f"Ours: wall timer of the full configuration, {pairs} frames times objects, on this "
-            f"machine; learning takes {total('learn') / objects:.2f} s an object. The paper: a "
+            markdown_table(("stage", "what it is", "ours, s", "the paper, s"), rows),
+            f"Ours: wall-clock time of the full configuration, {pairs} frames times objects, on "
+            f"this machine; learning takes {total('fit') / objects:.2f} s an object. The paper: a "
             "Titan X.",
         )
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]) -> str:
-    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
-    lines += [f"| {name} | {' | '.join(f'{v:.3f}' for v in values)} |" for name, values in rows]
-    return "\n".join(lines)
+def _row(scores: dict[str, float]) -> list[str]:
+    return [f"{scores[key]:.3f}" for key in SCORES]

@@ -1,134 +1,142 @@
-"""Results as Markdown tables."""
+"""Results as Markdown pages, of a run that just ended or of committed `results.json` files.
+
+accuracy_table(read_results(folder))        # also calibration_table
+comparison_table(read_results(before), read_results(after))
+ablation_table(read_ablation(folder))       # from rotoline.evaluation.ablation
+"""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rotoline.data.training_clips import DEVELOPMENT_SPLIT
 from rotoline.evaluation.bootstrap import Interval, paired_interval
 from rotoline.evaluation.calibration import Calibration, calibrate, reliability
 from rotoline.evaluation.development_clips import DEVELOPMENT, GROUPS, MULTI_OBJECT, SYNTHETIC
-from rotoline.evaluation.measure import ClipMeasure
+from rotoline.evaluation.measure import SCORES, ClipMeasure, mean_scores
 from rotoline.evaluation.paper_tables import accuracy_rows, seconds_rows
 from rotoline.evaluation.results import Results, gains
-from rotoline.data.training_clips import DEVELOPMENT_SPLIT
-
-SCORES = ("J&F", "J", "F", "J recall", "F recall")
+from rotoline.evaluation.tables import markdown_table
+from rotoline.settings import flatten
 
 
 def accuracy_table(results: Results) -> str:
-    """One row a clip, the mean of the development sequences, then what is not in the mean."""
-    rows = [(clip.name, clip) for clip in results.in_group(DEVELOPMENT)]
-    others = [
-        (f"{clip.name} ({_kind(clip)}, not in the mean)", clip)
+    """One row per clip, the mean of the development sequences, then the clips not in the mean."""
+    clips = results.in_group(DEVELOPMENT)
+    rows = [_clip_row(clip.name, clip) for clip in clips]
+    if clips:
+        values = (*map(_score, mean_scores(clips).values()), _mean_seconds(clips))
+        rows.append(
+            [f"**mean of {len(clips)}**", *(f"**{value}**" if value else "" for value in values)]
+        )
+    rows += [
+        _clip_row(f"{clip.name} ({_kind(clip)}, not in the mean)", clip)
         for group in (MULTI_OBJECT, SYNTHETIC)
         for clip in results.in_group(group)
     ]
-    lines = [_row("clip", *SCORES, "s per frame"), _rule(7)]
-    lines += [_clip_row(name, clip) for name, clip in rows]
-    if rows:
-        means = mean_scores([clip for _, clip in rows])
-        seconds = np.mean([clip.seconds_per_frame for _, clip in rows])
-        cells = [f"**{value}**" for value in (*map(_score, means.values()), f"{seconds:.3f}")]
-        lines.append(_row(f"**mean of {len(rows)}**", *cells))
-    lines += [_clip_row(name, clip) for name, clip in others]
-    return "# Accuracy\n\n" + "\n\n".join((_circumstances(results), "\n".join(lines))) + "\n"
+    table = markdown_table(("clip", *SCORES, "s per frame"), rows)
+    return _page("Accuracy", _circumstances(results), table)
 
 
 def comparison_table(before: Results, after: Results) -> str:
-    """What changed, object by object and in the mean, with intervals."""
-    pairs = list(zip(_in_order(before), _in_order(after), strict=True))
-    summary = [_row("", "before", "after", "difference", "95 % interval", "excludes 0"), _rule(6)]
+    """The differences between two runs, per object and in the mean, with their intervals."""
+    summary = []
     for name, old, new in _groups(before, after):
         interval = paired_interval(gains(old, new))
         scores = (_score(mean_scores(clips)["J&F"]) for clips in (old, new))
         verdict = "yes" if interval.excludes_zero else "no"
-        summary.append(
-            _row(name, *scores, _signed(interval.mean), format_interval(interval), verdict)
-        )
-    objects = [_row("clip", "object", "before", "after", "difference"), _rule(5)]
-    for old_clip, new_clip in pairs:
-        for old, new in zip(old_clip.objects, new_clip.objects, strict=True):
-            scores = (_score(old.j_and_f), _score(new.j_and_f))
-            change = _signed(new.j_and_f - old.j_and_f)
-            objects.append(_row(old_clip.name, str(old.object_id), *scores, change))
-    return "\n\n".join(
+        summary.append((name, *scores, _signed(interval.mean), format_interval(interval), verdict))
+    objects = [
         (
-            "# Comparison, J&F",
-            f"Before: {_circumstances(before)}",
-            f"After: {_circumstances(after)}",
-            f"Settings that differ: {', '.join(_changes(before.config, after.config)) or 'none'}.",
-            "\n".join(summary),
-            "Interval: paired bootstrap over sequences and blocks of frames. It says nothing of "
-            "other kinds of clips; for a single clip, it speaks of the frames of that clip only.",
-            "\n".join(objects),
+            old_clip.name,
+            str(old.object_id),
+            _score(old.j_and_f),
+            _score(new.j_and_f),
+            _signed(new.j_and_f - old.j_and_f),
         )
-    ) + "\n"  # fmt: skip
+        for old_clip, new_clip in zip(_in_order(before), _in_order(after), strict=True)
+        for old, new in zip(old_clip.objects, new_clip.objects, strict=True)
+    ]
+    header = ("", "before", "after", "difference", "95 % interval", "excludes 0")
+    return _page(
+        "Comparison, J&F",
+        f"Before: {_circumstances(before)}",
+        f"After: {_circumstances(after)}",
+        f"Settings that differ: {', '.join(_changes(before, after)) or 'none'}.",
+        markdown_table(header, summary),
+        "Interval: paired bootstrap over sequences and blocks of frames. It does not cover other "
+        "kinds of clips; for a single clip, it is about the frames of that clip only.",
+        markdown_table(("clip", "object", "before", "after", "difference"), objects),
+    )
 
 
 def ablation_table(rows: Sequence[tuple[str, Results]]) -> str:
-    """The full configuration first, then each variant and what it lacks; and the paper's tables."""
+    """What each variant loses, then the tables of the paper.
+
+    Args:
+        rows: Names and results, the full configuration first.
+    """
     (_, full), *variants = rows
-    names = [name for name, _, _ in _groups(full, full)]
-    columns = [f"{name}: {score}" for name in names for score in SCORES[:3]]
-    scores = [_row("variant", *columns), _rule(len(columns) + 1)]
+    groups = [name for name, _, _ in _groups(full, full)]
+    columns = [f"{group}: {score}" for group in groups for score in SCORES[:3]]
+    scores = []
     for name, results in rows:
         means = [mean_scores(clips) for _, clips, _ in _groups(results, results)]
-        scores.append(_row(name, *(_score(mean[key]) for mean in means for key in SCORES[:3])))
-    brings = [_row("variant", *names), _rule(len(names) + 1)]
+        scores.append((name, *(_score(mean[key]) for mean in means for key in SCORES[:3])))
+    gained = []
     for name, results in variants:
         intervals = (paired_interval(gains(old, new)) for _, old, new in _groups(results, full))
-        brings.append(
-            _row(name, *(f"{_signed(i.mean)} {format_interval(i)}" + _star(i) for i in intervals))
-        )
-    return "\n\n".join(
-        (
-            "# What each stage brings",
-            _circumstances(full),
-            "\n".join(scores),
-            "J&F of the full configuration minus that of the variant, with its 95 % interval "
-            "(paired bootstrap over sequences and blocks of frames); `*` where that excludes 0:",
-            "\n".join(brings),
-            *(accuracy_rows(rows, group) for group in GROUPS if full.in_group(group)),
-            seconds_rows(full.clips),
-        )
-    ) + "\n"  # fmt: skip
+        cells = (f"{_signed(i.mean)} {format_interval(i)}{_star(i)}" for i in intervals)
+        gained.append((name, *cells))
+    return _page(
+        "What each stage brings",
+        _circumstances(full),
+        markdown_table(("variant", *columns), scores),
+        "J&F of the full configuration minus that of the variant, with its 95 % interval "
+        "(paired bootstrap over sequences and blocks of frames); `*` where that excludes 0:",
+        markdown_table(("variant", *groups), gained),
+        *(accuracy_rows(rows, group) for group in GROUPS if full.in_group(group)),
+        seconds_rows(full.clips),
+    )
 
 
 def calibration_table(results: Results) -> str:
-    """How well the confidence of a frame foretells its J."""
-    header = ("clips", "masks", "J < .5", "error", "AUROC", "Spearman", "worst tenth found")
-    summary = [_row(*header), _rule(7)]
-    for group in ("all", *GROUPS):
-        clips = results.clips if group == "all" else results.in_group(group)
-        if clips:
-            summary.append(_calibration_row(group, calibrate(*confidence_and_j(clips))))
-    bins = [_row("confidence", "masks", "mean confidence", "mean J"), _rule(4)]
-    for one in reliability(*confidence_and_j(results.clips)):
-        means = (_score(one.confidence), _score(one.quality))
-        bins.append(_row(f"{one.low:.1f} to {one.high:.1f}", str(one.count), *means))
-    return "\n\n".join(
+    """How well the confidence of a mask predicts its J."""
+    groups = [("all", list(results.clips)), *((group, results.in_group(group)) for group in GROUPS)]
+    summary = [
+        _calibration_row(name, calibrate(*confidence_and_j(clips)))
+        for name, clips in groups
+        if clips
+    ]
+    bins = [
         (
-            "# Calibration",
-            "Does the pipeline know where it is wrong? One entry per object and scored frame: its "
-            "confidence against the true J. *Error*: the expected calibration error, confidence "
-            "taken as a prediction of J. *AUROC*: of 1 - confidence, for finding masks with "
-            "J < .5; .5 is chance. *Worst tenth found*: which part of the tenth with the lowest J "
-            "is in the tenth with the lowest confidence; .1 is chance.",
-            "\n".join(summary),
-            "\n".join(bins),
+            f"{one.low:.1f} to {one.high:.1f}",
+            str(one.entries),
+            _score(one.confidence),
+            _score(one.quality),
         )
-    ) + "\n"  # fmt: skip
+        for one in reliability(*confidence_and_j(results.clips))
+    ]
+    header = ("clips", "masks", "J < .5", "error", "AUROC", "Spearman", "worst tenth found")
+    return _page(
+        "Calibration",
+        "How well does the confidence predict the true J? One entry per object and scored frame. "
+        "*Error*: the expected calibration error of the confidence as a prediction of J. *AUROC*: "
+        "of 1 - confidence, for finding masks with J < .5; .5 is chance. *Worst tenth found*: "
+        "which part of the tenth with the lowest J is in the tenth with the lowest confidence; .1 "
+        "is chance.",
+        markdown_table(header, summary),
+        markdown_table(("confidence", "masks", "mean confidence", "mean J"), bins),
+    )
 
 
-def mean_scores(clips: Sequence[ClipMeasure]) -> dict[str, float]:
-    """Means over clips, whatever their number of objects."""
-    return {key: float(np.mean([clip.scores[key] for clip in clips])) for key in SCORES}
-
-
-def confidence_and_j(clips: Iterable[ClipMeasure]) -> tuple[np.ndarray, np.ndarray]:
-    """All objects and scored frames in a row: what was said, and what was true."""
+def confidence_and_j(
+    clips: Iterable[ClipMeasure],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the confidence and the true J of all objects and scored frames."""
     objects = [one for clip in clips for one in clip.objects]
     return (
         np.concatenate([one.confidence for one in objects]),
@@ -137,14 +145,24 @@ def confidence_and_j(clips: Iterable[ClipMeasure]) -> tuple[np.ndarray, np.ndarr
 
 
 def format_interval(interval: Interval) -> str:
-    """As in `[-.012, +.034]`."""
+    """Return the ends of an interval, such as `[-.012, +.034]`."""
     return f"[{_signed(interval.low)}, {_signed(interval.high)}]"
+
+
+def describe_weights(weights: dict[str, Any], commit: str) -> str:
+    """Return which weights were measured, with which source."""
+    name, checksum = weights["name"], weights["sha256"][:12]
+    return f"weights `{name}` ({checksum}), source {commit or 'unknown'}."
+
+
+def _page(title: str, *paragraphs: str) -> str:
+    return "\n\n".join((f"# {title}", *paragraphs)) + "\n"
 
 
 def _groups(
     first: Results, second: Results
 ) -> list[tuple[str, list[ClipMeasure], list[ClipMeasure]]]:
-    """The clips of two runs by group, in one order, with a name that says how many there are."""
+    """The clips of two runs by group, in the same order, with a name and the number of clips."""
     groups = []
     for group in GROUPS:
         one, other = first.in_group(group), {clip.name: clip for clip in second.clips}
@@ -163,52 +181,43 @@ def _kind(clip: ClipMeasure) -> str:
     return f"{count} object{'s' * (count > 1)}{', synthetic' * (clip.group == SYNTHETIC)}"
 
 
-def _clip_row(name: str, clip: ClipMeasure) -> str:
-    return _row(name, *(_score(clip.scores[key]) for key in SCORES), _seconds(clip))
+def _clip_row(name: str, clip: ClipMeasure) -> list[str]:
+    return [name, *(_score(clip.scores[key]) for key in SCORES), _mean_seconds([clip])]
 
 
-def _seconds(clip: ClipMeasure) -> str:
-    return "" if clip.seconds_per_frame is None else f"{clip.seconds_per_frame:.3f}"
+def _mean_seconds(clips: Sequence[ClipMeasure]) -> str:
+    """Mean seconds per frame; empty if a clip was not timed."""
+    seconds = [clip.seconds_per_frame for clip in clips if clip.seconds_per_frame is not None]
+    return f"{np.mean(seconds):.3f}" if len(seconds) == len(clips) else ""
 
 
-def _calibration_row(name: str, all_of_it: Calibration) -> str:
-    count, *values = all_of_it
-    return _row(name, str(count), *map(_score, values))
+def _calibration_row(name: str, found: Calibration) -> list[str]:
+    entries, *values = found
+    return [name, str(entries), *map(_score, values)]
 
 
 def _circumstances(results: Results) -> str:
-    """Which weights and source, and what to beware of."""
-    weights = results.weights
-    text = (
-        f"weights `{weights['name']}` ({weights['sha256'][:12]}), source {results.commit or '?'}."
-    )
+    """Weights and source, and what makes the numbers less meaningful than they look."""
+    text = describe_weights(results.weights, results.commit)
     missing = sorted(set(DEVELOPMENT_SPLIT) - {clip.name for clip in results.clips})
     if missing:
         text += f" **Not the whole split:** without {', '.join(missing)}."
-    if "--leave-out" not in weights["command"]:
+    if "--leave-out" not in results.weights["command"]:
         text += (
-            " **Their record does not say that the development sequences were left out of "
-            "training, so the numbers may flatter.**"
+            " **The record of the weights does not say that the development sequences were left "
+            "out of training, so the numbers may be too high.**"
         )
     return text
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> Iterator[str]:
+def _changes(before: Results, after: Results) -> list[str]:
     """Names and values of the settings that differ."""
-    for name in sorted({*before, *after}):
-        old, new = before.get(name), after.get(name)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _changes(old, new, f"{path}{name}.")
-        elif old != new:
-            yield f"`{path}{name}` {old} → {new}"
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _rule(columns: int) -> str:
-    return "|" + "---|" * columns
+    old, new = flatten(before.config), flatten(after.config)
+    return [
+        f"`{name}` {old.get(name)} → {new.get(name)}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
 
 
 def _score(value: float) -> str:

@@ -1,41 +1,53 @@
-"""`results.json`: what was measured, and everything that made it."""
+"""`results.json` of `rotoline experiment`: what was measured, and what produced it."""
 
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rotoline.model import Model
-from rotoline.errors import InputError, OutputError
+from rotoline.errors import InputError
 from rotoline.evaluation.development_clips import DevelopmentClip
 from rotoline.evaluation.measure import ClipMeasure
-from rotoline.io.atomic import write_text
+from rotoline.io.atomic import make_folder, write_text
 from rotoline.io.run_record import current_commit, device, versions
-from rotoline.pipeline import PipelineConfig
+from rotoline.model import Model
+from rotoline.systems.protocol import SystemConfig
 
 FILE = "results.json"
+"""Name of the file in the output folder."""
 
 Scope = dict[str, tuple[tuple[str, ...], tuple[int, ...]]]
-"""What was scored: frames and object ids by the name of the clip."""
+"""The scored frames and object ids, by the name of the clip."""
 
 
-class Results(BaseModel):
-    """One configuration on all clips. As a file, `--config results.json` repeats its settings."""
+class RunRecord(BaseModel):
+    """What produced some measurements. As a file, `--config results.json` repeats the settings."""
 
     model_config = ConfigDict(frozen=True)
 
     command: tuple[str, ...]
+    """The command line, word by word."""
     config: dict[str, Any]
+    """All settings."""
     weights: dict[str, Any]
-    """The record of the weights, as `rotoline.weights.files.WeightsRecord`."""
+    """The record of the weights (`rotoline.weights.files.WeightsRecord`)."""
     versions: dict[str, str]
+    """Versions of Python and of the packages that can change a result."""
     device: dict[str, str | int]
+    """Processor and number of threads."""
     commit: str
-    """Of the source; `+` for changes that are not in it."""
+    """Commit of the source, with `+` for changes that are not committed; empty if unknown."""
+
+
+class Results(RunRecord):
+    """The measures of one configuration on all clips."""
+
     clips: tuple[ClipMeasure, ...] = Field(min_length=1)
+    """One entry per clip."""
 
     def in_group(self, group: str) -> list[ClipMeasure]:
         """The clips of one group, in order."""
@@ -43,32 +55,39 @@ class Results(BaseModel):
 
     @property
     def scope(self) -> Scope:
-        """What was scored."""
+        """The scored frames and objects."""
         return {c.name: (c.frames, tuple(o.object_id for o in c.objects)) for c in self.clips}
 
 
+Record = TypeVar("Record", bound=RunRecord)
+
+
+def circumstances(model: Model, config: SystemConfig, command: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of a `RunRecord` for a run in this process."""
+    return {
+        "command": tuple(command),
+        "config": config.model_dump(mode="json"),
+        "weights": model.record.model_dump(),
+        "versions": versions(),
+        "device": device(model.system.device),
+        "commit": current_commit(),
+    }
+
+
 def make_results(
-    model: Model, config: PipelineConfig, command: Sequence[str], clips: Iterable[ClipMeasure]
+    model: Model, config: SystemConfig, command: Sequence[str], clips: Iterable[ClipMeasure]
 ) -> Results:
-    """Put measures together with the circumstances of this process."""
-    return Results(
-        command=tuple(command),
-        config=config.model_dump(mode="json"),
-        weights=model.record.model_dump(),
-        versions=versions(),
-        device=device(),
-        commit=current_commit(),
-        clips=tuple(clips),
-    )
+    """Combine measures with what produced them."""
+    return Results(clips=tuple(clips), **circumstances(model, config, command))
 
 
 def scope_of(clips: Iterable[DevelopmentClip]) -> Scope:
-    """What will be scored."""
+    """Return the frames and objects that will be scored."""
     return {clip.name: (clip.scored, clip.object_ids) for clip in clips}
 
 
 def check_same_scope(before: Scope, after: Scope) -> None:
-    """Refuse to compare what was not measured on the same frames and objects.
+    """Check that two runs scored the same frames and objects.
 
     Raises:
         InputError: A clip, a frame or an object is in one of the two only.
@@ -82,28 +101,43 @@ def check_same_scope(before: Scope, after: Scope) -> None:
             )
         for what, a, b in zip(("frames", "objects"), before[name], after[name], strict=True):
             if a != b:
-                odd = sorted(set(a) ^ set(b)) or ["the order"]
+                odd = sorted(map(str, set(a) ^ set(b))) or ["the order"]
                 raise InputError(
                     f"the two runs scored different {what} of {name}: {odd[0]} differs, of "
                     f"{len(a)} and {len(b)}; measure both on the same data"
                 )
 
 
-def gains(before: Sequence[ClipMeasure], after: Sequence[ClipMeasure]) -> list[np.ndarray]:
-    """Per clip, J&F after minus before in every scored frame; the clips must be the same."""
+def gains(before: Sequence[ClipMeasure], after: Sequence[ClipMeasure]) -> list[NDArray[np.float64]]:
+    """Return, per clip, J&F after minus before in every scored frame.
+
+    Both sequences must have the same clips in the same order.
+    """
     pairs = zip(before, after, strict=True)
     return [new.j_and_f_per_frame - old.j_and_f_per_frame for old, new in pairs]
 
 
 def read_results(folder: Path) -> Results:
-    """Read the results of a former run from its output folder.
+    """Read the results of a finished `rotoline experiment dev`, or of one variant of an ablation.
+
+    Args:
+        folder: The output folder, which holds `results.json`.
 
     Raises:
-        InputError: There are none, or the file is damaged.
+        InputError: There is no such file, or it is damaged.
+    """
+    return read_record(folder, Results)
+
+
+def read_record(folder: Path, kind: type[Record]) -> Record:
+    """Read `results.json` of a finished run of some kind.
+
+    Raises:
+        InputError: There is no such file, or it is damaged or of another kind.
     """
     path = folder / FILE
     try:
-        return Results.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {os.strerror(error.errno or 0)}; "
@@ -117,15 +151,10 @@ def read_results(folder: Path) -> Results:
 
 
 def write_record(path: Path, record: BaseModel) -> None:
-    """Write a record as JSON, complete or not at all, into a folder that is made if need be.
+    """Write a record as JSON, complete or not at all; make its folder if there is none.
 
     Raises:
         OutputError: The folder or the file could not be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make {path.parent}: {error.strerror}; choose a folder you may write to"
-        ) from error
+    make_folder(path.parent)
     write_text(path, record.model_dump_json(indent=1) + "\n")
