@@ -52,14 +52,10 @@ def development_ablation() -> str:
     """What each stage brings."""
     if not (ABLATION / "full" / FILE).is_file():
         return transcribed("2026-11-25-development", "ablation", "ablation-differences")
+    from rotoline.evaluation.ablation import read_ablation
     from rotoline.evaluation.report import ablation_table
-    from rotoline.evaluation.results import read_results
-    from rotoline.presets import PRESETS
 
-    order = ["full", *PRESETS["fast"].ablations]
-    names = [name for name in order if (ABLATION / name / FILE).is_file()]
-    rows = [(name, read_results(ABLATION / name)) for name in names]
-    return _measured(ablation_table(rows), ABLATION / "full")
+    return _measured(ablation_table(read_ablation(ABLATION)), ABLATION / "full")
 
 
 def development_calibration() -> str:
