@@ -10,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from rotoline.io.masks import write_mask
+from rotoline.model import load_model
 from rotoline.presets import FAST
 from rotoline.systems.paper.network import PaperNet
 from rotoline.weights.files import save_weights
@@ -100,3 +101,40 @@ def clip_folder(tmp_path: Path, make_clip):
         Image.fromarray(picture).save(frames / f"f{index}.png")
     write_mask(tmp_path / "first.png", labels[0])
     return frames, tmp_path / "first.png", labels
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The default preset with the weights that ship."""
+    return load_model()
+
+
+@pytest.fixture
+def make_data(tmp_path, make_clip):
+    """A function that writes drawn clips under the names of the development clips: sequences of one
+    object, each further to the right than the one before, and schoolgirls with objects 2 and 5."""
+
+    def make(*names, frames=5, girls=True):
+        data = tmp_path / "data"
+        for k, name in enumerate(names):
+            pictures, labels = make_clip(frames=frames, speed=3 + 2 * k)
+            pictures, labels = (np.roll(arrays, 40 * k, axis=2) for arrays in (pictures, labels))
+            for kind, arrays in (("JPEGImages", pictures), ("Annotations", labels)):
+                folder = data / "davis-2016-train" / kind / "480p" / name
+                folder.mkdir(parents=True)
+                for t, array in enumerate(arrays):
+                    if kind == "JPEGImages":
+                        Image.fromarray(array).save(folder / f"{t:05d}.jpg", quality=95)
+                    else:
+                        Image.fromarray(array > 0).save(folder / f"{t:05d}.png")
+        if girls:
+            pictures, labels = make_clip(frames=frames, ids=(2, 5))
+            for kind in ("JPEGImages", "Annotations"):
+                (data / "davis-2017-schoolgirls" / kind).mkdir(parents=True)
+            for t, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+                at = data / "davis-2017-schoolgirls"
+                Image.fromarray(picture).save(at / "JPEGImages" / f"{t:05d}.jpg", quality=95)
+                write_mask(at / "Annotations" / f"{t:05d}.png", np.array(label))
+        return data
+
+    return make
