@@ -5,8 +5,8 @@ field `method`, the other fields exist only under their own method.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from types import UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -23,6 +23,9 @@ class Setting(NamedTuple):
     """Its value in the settings it was listed from, or in its method's defaults."""
     condition: str
     """The method it belongs to, such as `regions.method=craf`; empty if it always exists."""
+    owner: type[BaseModel]
+    """The class that declares it; its name there is the last part of `path`, or, for a method, the
+    part before."""
 
 
 def methods_of(field: FieldInfo) -> dict[str, type[BaseModel]]:
@@ -32,10 +35,13 @@ def methods_of(field: FieldInfo) -> dict[str, type[BaseModel]]:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) not in (Union, UnionType):
         return {}
-    classes = [one for one in get_args(annotation) if isinstance(one, type)]
-    if not all(issubclass(one, BaseModel) and "method" in one.model_fields for one in classes):
-        return {}
-    return {one.model_fields["method"].default: one for one in classes}
+    methods = {}
+    for one in get_args(annotation):
+        is_settings = isinstance(one, type) and issubclass(one, BaseModel)
+        if not is_settings or "method" not in one.model_fields:
+            return {}
+        methods[one.model_fields["method"].default] = one
+    return methods
 
 
 def list_settings(settings: BaseModel, path: str = "", condition: str = "") -> Iterator[Setting]:
@@ -50,7 +56,7 @@ def list_settings(settings: BaseModel, path: str = "", condition: str = "") -> I
         value = getattr(settings, name)
         methods = methods_of(field)
         if methods:
-            yield Setting(f"{path}{name}.method", field, value.method, condition)
+            yield Setting(f"{path}{name}.method", field, value.method, condition, type(settings))
             for method, cls in methods.items():
                 chosen = value if isinstance(value, cls) else cls()
                 inner = list_settings(chosen, f"{path}{name}.", f"{path}{name}.method={method}")
@@ -58,7 +64,7 @@ def list_settings(settings: BaseModel, path: str = "", condition: str = "") -> I
         elif isinstance(value, BaseModel):
             yield from list_settings(value, f"{path}{name}.", condition)
         else:
-            yield Setting(f"{path}{name}", field, value, condition)
+            yield Setting(f"{path}{name}", field, value, condition, type(settings))
 
 
 def flatten(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
