@@ -1,24 +1,45 @@
 """The command `rotoline`: its subcommands, and how errors end it."""
 
-from typing import Any
+import traceback
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+import rotoline
 from rotoline.cli import demo, evaluate, experiment, info, segment, train, weights
-from rotoline.cli.terminal import print_error
+from rotoline.cli.terminal import console, print_error
 from rotoline.errors import RotolineError
 
 
 class _Group(TyperGroup):
-    """Ends with one message and exit code 2 where the user can mend something."""
+    """Ends with one message and exit code 2 where the user can correct something."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except RotolineError as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
             print_error(str(error))
             raise typer.Exit(2) from error
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 (the signature of an option's callback)
+    if asked:
+        console().print(f"rotoline {rotoline.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from, in full.")]
+
+
+def options(*, version: Version = False, debug: Debug = False) -> None:
+    """Cut objects out of video by showing them once."""
 
 
 app = typer.Typer(
@@ -26,24 +47,27 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Cut objects out of video by showing them once.",
 )
+app.callback()(options)
 app.command("segment")(segment.segment)
 app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("info")(info.info)
 training = typer.Typer(no_args_is_help=True, help="Train what ships with rotoline.")
-training.command("embedding")(train.embedding)
-training.command("foreground")(train.foreground)
-training.command("propagation")(train.propagation)
+training.command("fast")(train.fast)
+training.command("paper-foreground")(train.paper_foreground)
+training.command("paper-spn")(train.paper_spn)
 app.add_typer(training, name="train")
 experiments = typer.Typer(no_args_is_help=True, help="Measure accuracy on the development clips.")
 experiments.command("dev")(experiment.dev)
 experiments.command("ablation")(experiment.ablation)
 app.add_typer(experiments, name="experiment")
-published = typer.Typer(no_args_is_help=True, help="Weights that others published.")
+published = typer.Typer(
+    no_args_is_help=True, help="Fetch published weights; convert those of rotoline 0.1."
+)
 published.command("fetch")(weights.fetch)
 published.command("list")(weights.list_)
+published.command("convert")(weights.convert)
 app.add_typer(published, name="weights")
 
 

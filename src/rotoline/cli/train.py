@@ -1,144 +1,151 @@
-"""`rotoline train embedding`, `foreground` and `propagation`."""
+"""`rotoline train fast`, `paper-foreground` and `paper-spn`."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-Data = Annotated[Path, typer.Option(help="The training data, laid out as in docs/training.md.")]
-Output = Annotated[Path, typer.Option(help="For checkpoint, log and weights; resumed if begun.")]
+if TYPE_CHECKING:
+    from rotoline.training.session import Recipe
+
+STEPS_BETWEEN_LINES = 50
+
+Data = Annotated[
+    Path,
+    typer.Option(help="The training data, laid out as in docs/training.md.", show_default=False),
+]
+Output = Annotated[
+    Path,
+    typer.Option(
+        help="Folder for log, checkpoint and weights; a training that it holds is resumed.",
+        show_default=False,
+    ),
+]
 LeaveOut = Annotated[
     str,
-    typer.Option(help="Sequences not to learn from, by commas; 'development' for that split."),
-]
-Start = Annotated[
-    Path | None,
-    typer.Option(help="Weights to go on from; ImageNet weights of the backbone otherwise."),
+    typer.Option(
+        help="Names of video sequences not to learn from, separated by commas; 'development' for "
+        "the development split."
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="One setting, such as steps=6000 or seed=1; may be repeated."),
-]
-NamedStart = Annotated[
-    str,
     typer.Option(
-        help="What to go on from: a name from `rotoline weights list`, a weights file, or "
-        "'nothing'."
+        "--set", help="One setting, such as steps=6000 or crop.height=240; may be repeated."
     ),
 ]
-
-EncoderStart = Annotated[
+FastStart = Annotated[
+    Path | None,
+    typer.Option(help="Weights to start from; by default, the backbone has ImageNet weights."),
+]
+ForegroundStart = Annotated[
     str,
     typer.Option(
-        help="What the encoder starts from: a name from `rotoline weights list`, a weights file, "
-        "or 'nothing'."
+        help="Weights to start from: a name from `rotoline weights list`, a weights file, or "
+        "'nothing' for random weights."
+    ),
+]
+SpnStart = Annotated[
+    str,
+    typer.Option(
+        help="Weights that the encoder starts from: a name from `rotoline weights list`, a weights "
+        "file, or 'nothing' for random weights."
     ),
 ]
 Foreground = Annotated[
-    Path, typer.Option(help="Weights that `rotoline train foreground` made.", show_default=False)
+    Path,
+    typer.Option(help="Weights from `rotoline train paper-foreground`.", show_default=False),
 ]
 
 
-def embedding(
+def fast(
     data: Data,
     output: Output,
     leave_out: LeaveOut = "",
-    start: Start = None,
+    start: FastStart = None,
     settings: Settings = None,
 ) -> None:
-    """Train the networks of the fast preset; run it again to resume.
+    """Train the networks of the preset fast; run the command again to resume.
 
     Writes OUTPUT/log.jsonl, OUTPUT/checkpoint.safetensors, and at the end OUTPUT/fast.safetensors
-    with its record. On several processes: torchrun --nproc-per-node N -m rotoline -- train ...
+    with its record. For several processes: torchrun --nproc-per-node N -m rotoline -- train fast
     """
     from rotoline.config import read_config
-    from rotoline.training.fast import FastTraining, train_to_folder
+    from rotoline.training.fast import FastRecipe, FastTraining
 
-    config = read_config(FastTraining(), None, settings or [])
-    records = train_to_folder(
-        data, output, config, leave_out=_names(leave_out), start=start, command=_command()
-    )
-    _show(records, config.steps, ("rule", "fused", "propagated"))
+    chosen = read_config(FastTraining(), None, settings or [])
+    losses = ("classifier", "refined", "propagated")
+    _train(FastRecipe(chosen, start), data, output, leave_out, losses)
 
 
-def foreground(
+def paper_foreground(
     data: Data,
     output: Output,
     leave_out: LeaveOut = "",
-    start: NamedStart = "resnet101-imagenet",
+    start: ForegroundStart = "resnet101-imagenet",
     settings: Settings = None,
 ) -> None:
-    """Train the generic foreground network of the paper preset; run it again to resume.
+    """Train the foreground network of the preset paper; run the command again to resume.
 
     Writes OUTPUT/log.jsonl, OUTPUT/checkpoint.safetensors, and at the end
-    OUTPUT/foreground.safetensors with its record. The defaults are the paper's schedule. On several
-    GPUs or processes: torchrun --nproc-per-node N -m rotoline -- train ...
+    OUTPUT/foreground.safetensors with its record. The defaults are the schedule of the paper. For
+    several GPUs or processes: torchrun --nproc-per-node N -m rotoline -- train paper-foreground
     """
     from rotoline.config import read_config
-    from rotoline.weights.download import find_weights
-    from rotoline.training.paper_foreground import ForegroundTraining, train_to_folder
+    from rotoline.training.paper_foreground import ForegroundRecipe, ForegroundTraining
 
-    config = read_config(ForegroundTraining(), None, settings or [])
-    records = train_to_folder(
-        data,
-        output,
-        config,
-        leave_out=_names(leave_out),
-        start=None if start == "nothing" else find_weights(start),
-        command=_command(),
-    )
-    _show(records, config.steps, ("loss",))
+    chosen = read_config(ForegroundTraining(), None, settings or [])
+    _train(ForegroundRecipe(chosen, _find(start)), data, output, leave_out)
 
 
-def propagation(
+def paper_spn(
     data: Data,
     output: Output,
     foreground: Foreground,
     leave_out: LeaveOut = "",
-    start: EncoderStart = "vgg16-imagenet",
+    start: SpnStart = "vgg16-imagenet",
     settings: Settings = None,
 ) -> None:
-    """Train the propagation network of the paper preset; run it again to resume.
+    """Train the propagation network of the preset paper; run the command again to resume.
 
     Writes OUTPUT/log.jsonl, OUTPUT/checkpoint.safetensors, and at the end OUTPUT/paper.safetensors
-    with its record: both networks, ready for `rotoline segment --preset paper --weights`. On
-    several GPUs or processes: torchrun --nproc-per-node N -m rotoline -- train ...
+    with its record: both networks, for rotoline segment --preset paper --weights. For several GPUs
+    or processes: torchrun --nproc-per-node N -m rotoline -- train paper-spn
     """
     from rotoline.config import read_config
+    from rotoline.training.paper_spn import PretrainedWeights, SpnRecipe, SpnTraining
+
+    chosen = read_config(SpnTraining(), None, settings or [])
+    recipe = SpnRecipe(chosen, PretrainedWeights(foreground, _find(start)))
+    _train(recipe, data, output, leave_out)
+
+
+def _find(start: str) -> Path | None:
     from rotoline.weights.download import find_weights
-    from rotoline.training.paper_spn import PropagationTraining, Start, train_to_folder
 
-    config = read_config(PropagationTraining(), None, settings or [])
-    encoder = None if start == "nothing" else find_weights(start)
-    records = train_to_folder(
-        data,
-        output,
-        config,
-        leave_out=_names(leave_out),
-        start=Start(foreground, encoder),
-        command=_command(),
-    )
-    _show(records, config.steps, ("loss",))
+    return None if start == "nothing" else find_weights(start)
 
 
-def _names(leave_out: str) -> tuple[str, ...]:
-    from rotoline.data.training_clips import DEVELOPMENT_SPLIT
-
-    return DEVELOPMENT_SPLIT if leave_out == "development" else tuple(leave_out.split(","))
-
-
-def _command() -> str:
-    return " ".join(["rotoline", *sys.argv[1:]])
-
-
-def _show(records: Iterator[dict], steps: int, names: tuple[str, ...]) -> None:
+def _train(
+    recipe: "Recipe[Any]",
+    data: Path,
+    output: Path,
+    leave_out: str,
+    losses: Collection[str] = ("loss",),
+) -> None:
+    """Run a training, and print its losses now and then."""
     from rotoline.cli.terminal import console
+    from rotoline.data.training_clips import DEVELOPMENT_SPLIT
     from rotoline.training.distributed import process_rank
+    from rotoline.training.session import train
 
+    names = DEVELOPMENT_SPLIT if leave_out == "development" else tuple(leave_out.split(","))
+    command = " ".join(["rotoline", *sys.argv[1:]])
     out = console()
-    for record in records:
-        if record["step"] % 50 == 0 and process_rank() == 0:
-            losses = ", ".join(f"{name} {record[name]:.3f}" for name in names)
-            out.print(f"step {record['step']}/{steps}: {losses}, {record['seconds']:.2f} s")
+    for record in train(recipe, data, output, leave_out=names, command=command):
+        if record["step"] % STEPS_BETWEEN_LINES == 0 and process_rank() == 0:
+            terms = ", ".join(f"{name} {record[name]:.3f}" for name in losses)
+            seconds = record["seconds"]
+            out.print(f"step {record['step']}/{recipe.settings.steps}: {terms}, {seconds:.2f} s")

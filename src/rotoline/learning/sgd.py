@@ -1,4 +1,4 @@
-"""The optimisation loop that online fine-tuning uses."""
+"""Gradient descent: the step that every training takes, and the loop of online fine-tuning."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -10,6 +10,27 @@ from torch import Tensor
 from rotoline.runtime.prefetch import prefetch
 
 Sample = TypeVar("Sample")
+
+
+def gradient_step(
+    optimizer: torch.optim.Optimizer,
+    loss: Tensor,
+    *,
+    before_update: Callable[[], None] | None = None,
+) -> None:
+    """Compute the gradient of a loss and let the optimiser change the parameters by it.
+
+    Args:
+        optimizer: Holds the parameters; the learning rates of the step are already set.
+        loss: A scalar.
+        before_update: Called when the gradients are complete and nothing is changed yet, to average
+            or clip them. If it raises, the parameters stay unchanged.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if before_update is not None:
+        before_update()
+    optimizer.step()
 
 
 def minimise(
@@ -33,7 +54,5 @@ def minimise(
     for step, made in enumerate(prefetch(map(sample, itertools.count()))):
         optimizer.param_groups[0]["lr"] = learning_rate(step)
         value = loss(made)
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        optimizer.step()
+        gradient_step(optimizer, value)
         yield step, float(value.detach())

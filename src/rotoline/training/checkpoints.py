@@ -1,52 +1,79 @@
-"""Checkpoints of a training as safetensors: networks, optimiser and step, and no pickle."""
+"""Checkpoints of a training as safetensors: networks, optimiser and step, without pickle."""
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from rotoline.errors import ConfigError, WeightsError
+from rotoline.io.atomic import replacing
+from rotoline.settings import flatten
 
-NAME = "checkpoint.safetensors"
+FILE_NAME = "checkpoint.safetensors"
 
 
 class TrainingState(NamedTuple):
-    """What a checkpoint holds beside the step."""
+    """What changes during a training, apart from the number of the step."""
 
     net: nn.Module
-    average: nn.Module | None
-    """The running mean of the network, where one is kept."""
+    """The network in training."""
+    average: AveragedModel | None
+    """Running mean of the network's weights; None if the training keeps none."""
     optimizer: torch.optim.Optimizer
+    """The optimiser with its momentum or moments."""
 
 
-def save_checkpoint(folder: Path, parts: TrainingState, step: int, config: dict) -> None:
-    """Write the checkpoint; the one before stays until the new one is complete."""
+def save_checkpoint(
+    folder: Path, state: TrainingState, step: int, settings: dict[str, Any]
+) -> None:
+    """Write the checkpoint; the previous one stays until the new one is complete.
+
+    Args:
+        folder: Gets `checkpoint.safetensors`.
+        state: Networks and optimiser.
+        step: Number of steps done.
+        settings: All settings of the training, as plain values.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     tensors = {
         f"{prefix}{name}": value
-        for prefix, net in _networks(parts)
+        for prefix, net in _networks(state)
         for name, value in net.state_dict().items()
     }
-    for index, state in parts.optimizer.state_dict()["state"].items():
-        for name, value in state.items():
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        for name, value in moments.items():
             tensors[f"optimizer.{index}.{name}"] = value
-    metadata = {"step": str(step), "config": json.dumps(config)}
-    temporary = folder / f"{NAME}.tmp"
-    save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata)
-    temporary.replace(folder / NAME)
+    metadata = {"step": str(step), "config": json.dumps(settings)}
+    data = safetensors.torch.save(
+        {name: value.contiguous() for name, value in tensors.items()}, metadata
+    )
+    with replacing(folder / FILE_NAME) as temporary:
+        temporary.write_bytes(data)
 
 
-def load_checkpoint(folder: Path, parts: TrainingState, config: dict) -> int:
-    """Restore everything in place and say how many steps were done; 0 without a file.
+def load_checkpoint(folder: Path, state: TrainingState, settings: dict[str, Any]) -> int:
+    """Restore networks and optimiser in place.
+
+    Args:
+        folder: May have a `checkpoint.safetensors`.
+        state: Networks and optimiser, changed in place.
+        settings: All settings of the training, as plain values.
+
+    Returns:
+        The number of steps done; 0 if there is no checkpoint.
 
     Raises:
         ConfigError: The checkpoint was made with other settings.
         WeightsError: The file is damaged or belongs to another network.
     """
-    path = folder / NAME
+    path = folder / FILE_NAME
     if not path.exists():
         return 0
     try:
@@ -55,14 +82,8 @@ def load_checkpoint(folder: Path, parts: TrainingState, config: dict) -> int:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise WeightsError(f"{path} is damaged ({error}); delete it to start anew") from error
-    made_with = json.loads(metadata["config"])
-    if made_with != config:
-        changed = sorted(key for key in config if made_with.get(key) != config[key])
-        raise ConfigError(
-            f"{path} was made with other settings ({', '.join(changed)}); "
-            "use the same ones to resume, or another output folder"
-        )
-    for prefix, net in _networks(parts):
+    _check_settings(path, json.loads(metadata["config"]), settings)
+    for prefix, net in _networks(state):
         weights = {
             key.removeprefix(prefix): value
             for key, value in tensors.items()
@@ -74,16 +95,30 @@ def load_checkpoint(folder: Path, parts: TrainingState, config: dict) -> int:
             raise WeightsError(
                 f"{path} is of another network; use another output folder, or delete it"
             ) from error
-    state: dict[int, dict[str, torch.Tensor]] = {}
+    moments: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):
             _, index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
-    groups = parts.optimizer.state_dict()["param_groups"]
-    parts.optimizer.load_state_dict({"state": state, "param_groups": groups})
+            moments.setdefault(int(index), {})[name] = value
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     return int(metadata["step"])
 
 
-def _networks(parts: TrainingState) -> list[tuple[str, nn.Module]]:
-    named = [("net.", parts.net), ("average.", parts.average)]
+def _check_settings(path: Path, found: dict[str, Any], settings: dict[str, Any]) -> None:
+    made_with, wanted = flatten(found), flatten(settings)
+    changed = sorted(
+        name
+        for name in made_with.keys() | wanted.keys()
+        if name not in made_with or name not in wanted or made_with[name] != wanted[name]
+    )
+    if changed:
+        raise ConfigError(
+            f"{path} was made with other settings ({', '.join(changed)}); "
+            "use the same ones to resume, or another output folder"
+        )
+
+
+def _networks(state: TrainingState) -> list[tuple[str, nn.Module]]:
+    named = [("net.", state.net), ("average.", state.average)]
     return [(prefix, net) for prefix, net in named if net is not None]

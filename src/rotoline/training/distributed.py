@@ -1,6 +1,6 @@
-"""One training on several processes: every process its own episodes, gradients averaged.
+"""One training in several processes: each has its own samples, and gradients are averaged.
 
-Started by `torchrun`, which sets the environment; without it there is one process.
+`torchrun` starts the processes and sets their environment; without it there is one process.
 """
 
 import os
@@ -10,7 +10,7 @@ from torch import nn
 
 
 def start_processes(device: torch.device) -> None:
-    """Join the other processes, if there are any: over NCCL for GPUs, else over Gloo."""
+    """Join the other processes, if there are any: over NCCL for GPUs, otherwise over Gloo."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.distributed.is_initialized():
         if device.type == "cuda":
             torch.cuda.set_device(device)
@@ -29,27 +29,27 @@ def process_rank() -> int:
 
 
 def process_count() -> int:
-    """How many processes train together."""
+    """Number of processes that train together."""
     return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
 
 
 def average_gradients(net: nn.Module) -> None:
     """Replace each gradient by its mean over the processes.
 
-    A parameter that this process did not use (an episode with one object has no rivals) counts as
-    a gradient of 0, because another process may have used it.
+    A parameter without a gradient counts as a gradient of 0: another process may have used it. For
+    example, an episode with one object does not use the layers for other objects.
     """
     if process_count() == 1:
         return
-    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    for parameter in trained:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    gradients = [parameter.grad for parameter in trained]
+    gradients = []
+    for parameter in net.parameters():
+        if parameter.requires_grad:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            gradients.append(parameter.grad)
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     torch.distributed.all_reduce(flat)
     flat /= process_count()
-    for gradient, part in zip(
-        gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True
-    ):
+    parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))

@@ -1,268 +1,257 @@
-"""Train everything that the `fast` preset ships: the embedding, the fusion, the propagation.
+"""Train all networks of the `fast` preset: encoder, refinement network, propagation network.
 
-    rotoline train embedding --data DATA --output runs/embedding --leave-out development
+    rotoline train fast --data DATA --output runs/fast
 
-`torchrun --nproc-per-node 2 -m rotoline -- train embedding ...` runs the same on several processes.
-Time and what to expect are in docs/training.md.
+Time: 6,000 steps of 0.55 s, 55 minutes on two CPU cores, and 4 GB of memory for DAVIS-2016 train at
+480p. Several processes: `torchrun --nproc-per-node 2 -m rotoline -- train fast ...`.
 
-The embedding is trained through the closed-form solver: in every step a rule is fitted on the
-reference frame and judged on target frames that follow each other, each starting from the answer
-to the one before, so the embedding becomes one in which a linear rule of one frame holds in the
-others, and the fusion learns to mend its own drift.
+Expected, over 3,000 steps from the weights of an earlier training: the loss of the propagated maps
+falls from .93 (mean of the first tenth of the steps) to .62 (last tenth). Weights that were trained
+with `--leave-out development` reach J&F .823 on that split (docs/results.md).
+
+The encoder is trained through the closed-form solver. In every step, a ridge classifier is solved
+on a reference frame and applied to consecutive target frames, so the encoder learns an embedding
+in which a linear classifier of one frame is right in the others. Each target starts from the
+prediction of the previous one, so the refinement network learns to correct its own errors.
 """
 
 import math
-from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from rotoline.runtime.allocator import keep_freed_memory
-from rotoline.errors import WeightsError
-from rotoline.io.run_record import current_commit
-from rotoline.weights.files import read_weights, save_weights
-from rotoline.learning.losses import mask_loss
-from rotoline.learning.ridge import predict, accumulate, solve
-from rotoline.systems.fast.encoder import Features
-from rotoline.systems.fast.network import FastNet
-from rotoline.systems.fast.memory_readout import Memory
-from rotoline.systems.fast.scoring import Past, best_other_object
-from rotoline.training.checkpoints import TrainingState
-from rotoline.data.training_clips import Clip, describe, load_clips
 from rotoline.data.episodes import Episode, EpisodeMaker
+from rotoline.data.training_clips import SHORT_SIDE, Clip
+from rotoline.errors import WeightsError
+from rotoline.learning.losses import mask_loss
+from rotoline.learning.ridge import accumulate, predict, solve
+from rotoline.systems.fast.encoder import Features
+from rotoline.systems.fast.memory_readout import MemoryFrames
+from rotoline.systems.fast.network import FastNet
+from rotoline.systems.fast.online_ridge import OTHER_OBJECT_WEIGHT
+from rotoline.systems.fast.scoring import TemporalContext, best_other_object, readout_maps
+from rotoline.training.checkpoints import TrainingState
+from rotoline.training.loop import TrainingRun
+from rotoline.training.session import Exported
+from rotoline.training.settings import Crop, Optimiser, TrainingSettings
+from rotoline.weights.files import read_weights
 from rotoline.weights.imagenet import load_imagenet_weights
-from rotoline.training.loop import TrainingRun, run
-from rotoline.training.distributed import process_rank, start_processes, stop_processes
 
-LICENCE = "CC BY-NC 4.0 (inherited from the DAVIS training data: no commercial use)"
-
-
-class FastTraining(BaseModel):
-    """The settings of one training."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    steps: int = Field(6000, ge=1)
-    """Optimiser steps."""
-    seed: int = Field(0, ge=0)
-    """Decides the initial weights and every episode."""
-    height: int = Field(240, ge=32, multiple_of=16)
-    """Height of the training crops, in pixels."""
-    width: int = Field(432, ge=32, multiple_of=16)
-    """Width of the training crops, in pixels."""
-    backbone_rate: float = Field(1e-4, gt=0)
-    """Peak learning rate of the pretrained backbone."""
-    rate: float = Field(2e-3, gt=0)
-    """Peak learning rate of everything else."""
-    weight_decay: float = Field(1e-2, ge=0)
-    """Decoupled, as in AdamW."""
-    clip: float = Field(1.0, gt=0)
-    """Largest norm of the gradient."""
-    frozen_blocks: int = Field(3, ge=0, le=16)
-    """First blocks of the backbone that stay as they started, with the stem; 0 trains it all. The
-    first three work at strides 2 and 4, where training them would take two fifths of a step."""
-    average: float = Field(0.998, ge=0, lt=1)
-    """What ships is a running mean of the weights; this share of it stays in each step."""
-    rival_share: float = Field(0.2, ge=0, lt=1)
-    """As `adapt.rival_share`, for episodes with two objects."""
-    save_every: int = Field(200, ge=1)
-    """Steps between checkpoints."""
+FROZEN_BLOCKS = 3
+"""First blocks of the backbone that keep their initial weights, together with the stem; 0 trains
+all. The first three work at strides 2 and 4, where training takes two fifths of a step."""
+EMA_DECAY = 0.998
+"""The result is a running mean of the weights; this fraction of the mean stays in each step."""
+CHECKPOINT_EVERY = 200
+"""Number of steps between two checkpoints: two minutes on two CPU cores."""
+LOSS_WEIGHTS = {"classifier": 0.5, "refined": 0.3, "propagated": 1.0}
+"""Weight of the loss of each stage's map. The first two keep each stage useful by itself."""
 
 
-def train_to_folder(
-    data: Path,
-    folder: Path,
-    config: FastTraining,
-    *,
-    leave_out: Collection[str],
-    start: Path | None,
-    command: str,
-) -> Iterator[dict]:
-    """Train and write the result, `fast.safetensors`, with its record.
+class FastOptimiser(Optimiser):
+    """AdamW with betas .9 and .99; biases and single numbers have no weight decay."""
 
-    Several processes, where `torchrun` started them, train together; the first one writes.
+    backbone_learning_rate: float = Field(gt=0)
+    """Peak learning rate of the pretrained backbone; `learning_rate` is that of all other
+    layers."""
 
-    Args:
-        data: The folder of training data.
-        folder: For log, checkpoint and weights.
-        config: Settings.
-        leave_out: Sequences not to learn from.
-        start: Weights to go on from, also of a version with fewer parts; None starts from ImageNet.
-        command: What the user typed, for the record.
-    """
-    keep_freed_memory()
-    start_processes(torch.device("cpu"))
-    try:
-        # Seeds only what is drawn here, the first weights; episodes have their own generators.
+
+class FastTraining(TrainingSettings):
+    """Train the networks of the preset `fast`."""
+
+    steps: int = Field(default=6000, ge=1)
+    """Number of optimiser steps, one episode each."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the initial weights and of every episode."""
+    crop: Crop = Crop(height=240, width=432)
+    """The size of the frames that the network is trained on."""
+    optimiser: FastOptimiser = FastOptimiser(
+        learning_rate=2e-3, backbone_learning_rate=1e-4, weight_decay=1e-2, max_gradient_norm=1.0
+    )
+    """The optimiser: how far the weights move in a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class FastRecipe:
+    """How the networks of the preset `fast` are trained; see `training.session.Recipe`."""
+
+    settings: FastTraining
+    start: Path | None = None
+    """Weights to start from, possibly of a version with fewer layers; None starts from the
+    ImageNet weights of the backbone."""
+    file_name: str = "fast.safetensors"
+    uses_gpu: bool = False
+    short_side: int = SHORT_SIDE
+
+    def initialise(self) -> tuple[FastNet, str]:
+        """The network before its first step, and which pretrained weights are in it."""
+        # The seed is for the initial weights alone; every episode has a generator of its own.
         with torch.random.fork_rng():
-            torch.manual_seed(config.seed)
+            torch.manual_seed(self.settings.seed)
             net = FastNet()
-        origin = "EfficientNet-Lite0, ImageNet"
-        if start is None:
-            load_imagenet_weights(net.embedding.backbone)
-        else:
-            origin = _warm_start(net, start)
-        clips = load_clips(data, leave_out)
-        yield from train_fast(net, clips, config, folder)
-        if process_rank() == 0:
-            about = {
-                "licence": LICENCE,
-                "data": f"{describe(clips)}; start: {origin}",
-                "command": command,
-                "commit": current_commit(),
-                "seed": config.seed,
-                "steps": config.steps,
-            }
-            save_weights(folder / "fast.safetensors", net, about)
-    finally:
-        stop_processes()
+        if self.start is not None:
+            return net, warm_start(net, self.start)
+        load_imagenet_weights(net.encoder.backbone)
+        return net, "EfficientNet-Lite0, ImageNet"
+
+    def prepare(self, net: FastNet, clips: list[Clip]) -> TrainingRun[Episode]:
+        """AdamW, one cycle of the learning rate, episodes, a running mean of the weights."""
+        settings = self.settings
+        # Channels last is a tenth quicker on a CPU.
+        net.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # stubs
+        backbone = net.encoder.backbone
+        for part in (backbone._conv_stem, backbone._bn0, *backbone._blocks[:FROZEN_BLOCKS]):
+            part.requires_grad_(FROZEN_BLOCKS == 0)
+        average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
+        episodes = EpisodeMaker(clips, settings.seed, (settings.crop.height, settings.crop.width))
+        return TrainingRun(
+            TrainingState(net, average, _make_optimizer(net, settings.optimiser)),
+            settings,
+            sample=episodes.make,
+            loss=lambda episode: episode_losses(net, episode),
+            lr_factor=lambda step: one_cycle(step / settings.steps),
+            checkpoint_every=CHECKPOINT_EVERY,
+        )
+
+    def export(self, net: FastNet) -> Exported:
+        """The whole network."""
+        return Exported(net, {})
 
 
-def _warm_start(net: FastNet, path: Path) -> str:
-    """Take over every part that weights hold, and say which weights they are."""
+def warm_start(net: FastNet, path: Path) -> str:
+    """Take over every tensor of a weights file, and say which weights they are.
+
+    Layers that the file does not have keep their initial weights.
+
+    Raises:
+        WeightsError: The file has a tensor that the network does not have in that shape.
+    """
     record, state = read_weights(path)
     ours = net.state_dict()
     foreign = [k for k, v in state.items() if k not in ours or ours[k].shape != v.shape]
     if foreign:
         raise WeightsError(
             f"{path} holds {foreign[0]}, which does not fit this version of rotoline; "
-            "go on from weights of this version or of an earlier one"
+            "start from weights of the preset fast, of this version or of an earlier one"
         )
     net.load_state_dict(state, strict=False)
     return f"weights {record.sha256[:16]} ({record.steps} steps on {record.data})"
 
 
-def train_fast(
-    net: FastNet, clips: list[Clip], config: FastTraining, folder: Path
-) -> Iterator[dict]:
-    """Train in place, from the last checkpoint in `folder` if there is one.
-
-    Args:
-        net: With the weights to start from; afterwards the running mean of the trained network.
-        clips: What to learn from.
-        config: Settings; a checkpoint made with others is refused.
-        folder: Gets `checkpoint.safetensors` and `log.jsonl`.
-
-    Yields:
-        One record per step: step, losses, gradient norm, rate, seconds. The same records are
-        the lines of the log.
-
-    Raises:
-        ConfigError: The checkpoint was made with other settings, or the training diverged.
-    """
-    # Channels last is a tenth quicker on a CPU.
-    net.to(memory_format=torch.channels_last).train()
-    backbone = net.embedding.backbone
-    for part in (backbone._conv_stem, backbone._bn0, *backbone._blocks[: config.frozen_blocks]):
-        part.requires_grad_(config.frozen_blocks == 0)
-    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(config.average))
-    episodes = EpisodeMaker(clips, config.seed, (config.height, config.width))
-    job = TrainingRun(
-        TrainingState(net, average, _make_optimizer(net, config)),
-        config,
-        make=episodes.make,
-        losses=lambda episode: episode_losses(net, episode, config.rival_share),
-        scale=lambda step: one_cycle(step / config.steps),
+def _make_optimizer(net: FastNet, settings: FastOptimiser) -> torch.optim.AdamW:
+    """AdamW with a slower group for the backbone, and no decay of biases and single numbers."""
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for name, parameter in net.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        is_pretrained = ".backbone." in name
+        rate = settings.backbone_learning_rate if is_pretrained else settings.learning_rate
+        decay = settings.weight_decay if parameter.dim() > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "peak_lr": rate, "weight_decay": decay}
+            for (rate, decay), parameters in groups.items()
+        ],
+        betas=(0.9, 0.99),
     )
-    yield from run(job, folder)
-    net.load_state_dict(average.module.state_dict())
-
-
-class _Map(NamedTuple):
-    """A map that is judged, and how much that counts."""
-
-    name: str
-    logits: Tensor
-    """`(K, 1, h, w)`."""
-    weight: float
-
-
-def episode_losses(net: FastNet, episode: Episode, rival_share: float) -> dict[str, Tensor]:
-    """The weighted losses of one episode: of the bare rule, after fusion, after propagation.
-
-    The inner ones keep each stage useful by itself. Where two objects compete, `competing` is
-    cross entropy between them and the background.
-    """
-    features = net.embedding(episode.frames)
-    views = [Features(*(part[i : i + 1] for part in features)) for i in range(len(episode.frames))]
-    reference, before, *targets = views
-    taught = functional.avg_pool2d(episode.masks[:, 0], 4)
-    rivals = taught.flip(0) if len(taught) == 2 else None
-    evidence = accumulate(reference.embedding[0], taught, rivals, rival_share)
-    rules = solve(evidence, net.damping)
-    known = functional.avg_pool2d(episode.masks[:, 0], 16).flatten(1)
-    memory = Memory(reference.global_keys[0].flatten(1), known, torch.ones_like(known))
-    past = Past(functional.avg_pool2d(episode.priors, 4), before.keys, memory)
-    losses = dict.fromkeys(("rule", "fused", "propagated", "competing"), torch.zeros(()))
-    for index, view in enumerate(targets, start=2):
-        maps = _answer(net, rules, view, past, episode)
-        truth = episode.masks[:, index]
-        for name, logits, weight in maps:
-            loss = weight / len(targets) * mask_loss(_enlarge(logits), truth)
-            losses[name] = losses[name] + loss
-        propagated = maps[-1].logits
-        if len(truth) == 2:
-            everything = _enlarge(functional.pad(propagated[:, 0], (0, 0, 0, 0, 1, 0))[:, None])
-            classes = (truth * torch.tensor([1, 2])[:, None, None]).amax(0).long()
-            entropy = functional.cross_entropy(everything[None], classes[None])
-            losses["competing"] = losses["competing"] + entropy / len(targets)
-        past = Past(propagated[:, 0].detach().sigmoid(), view.keys, memory)
-    return losses
-
-
-def _answer(
-    net: FastNet, rules: Tensor, view: Features, past: Past, episode: Episode
-) -> tuple[_Map, _Map, _Map]:
-    """All objects in one frame, stages 3 and 4 as the pipeline runs them."""
-    rule = (net.scale * predict(rules, view.embedding[0]) + net.shift)[:, None]
-    recalled = None
-    if episode.recalls:
-        near = net.recall.near(view.keys, past.keys, past.scores)
-        recalled = torch.stack((near, net.recall.far(view, past.memory)), dim=1)
-    rivals = best_other_object(rule[:, 0], past.scores) if len(rule) > 1 else None
-    fused = net.fusion(rule, past.scores[:, None], recalled, rivals, view)
-    coarse = fused
-    if episode.coarseness > 1:
-        coarse = functional.avg_pool2d(fused, episode.coarseness, ceil_mode=True)
-        coarse = functional.interpolate(
-            coarse, size=fused.shape[-2:], mode="bilinear", align_corners=False
-        )
-    propagated = net.propagation(coarse, view)
-    return _Map("rule", rule, 0.5), _Map("fused", fused, 0.3), _Map("propagated", propagated, 1.0)
-
-
-def _enlarge(logits: Tensor) -> Tensor:
-    """Maps `(K, 1, h, w)` at stride 4 as `(K, H, W)`."""
-    return functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)[
-        :, 0
-    ]
 
 
 def one_cycle(progress: float, warm_up: float = 0.05) -> float:
-    """Share of the peak rate at `progress` in [0, 1]: linear rise, then half a cosine to 0."""
+    """The learning rate at `progress` in [0, 1] as a fraction of its peak.
+
+    It rises linearly until `warm_up`, and falls along half a cosine to 0.
+    """
     if progress < warm_up:
         return (progress + 0.02 * warm_up) / warm_up
     return 0.5 + 0.5 * math.cos(math.pi * (progress - warm_up) / (1 - warm_up))
 
 
-def _make_optimizer(net: FastNet, config: FastTraining) -> torch.optim.AdamW:
-    """AdamW with the backbone in a slower group, and no decay of single numbers and biases."""
-    groups: dict[tuple[float, float], list[Tensor]] = {}
-    for name, parameter in net.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        rate = config.backbone_rate if ".backbone." in name else config.rate
-        decay = config.weight_decay if parameter.dim() > 1 else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {"params": parameters, "peak": rate, "weight_decay": decay}
-            for (rate, decay), parameters in groups.items()
-        ],
-        betas=(0.9, 0.99),
+class StageMaps(NamedTuple):
+    """Logits of K objects in one frame after each stage, float `(K, 1, h, w)` at stride 4."""
+
+    classifier: Tensor
+    """After the ridge classifiers."""
+    refined: Tensor
+    """After the refinement network."""
+    propagated: Tensor
+    """After the propagation network."""
+
+
+def episode_losses(net: FastNet, episode: Episode) -> dict[str, Tensor]:
+    """The weighted losses of one episode.
+
+    Args:
+        net: In training.
+        episode: One object or two.
+
+    Returns:
+        A scalar for the map of each stage (`StageMaps`), and `competing`: the cross entropy between
+        two objects and the background, 0 for one object.
+    """
+    features = net.encoder(episode.frames)
+    views = [Features(*(part[i : i + 1] for part in features)) for i in range(len(episode.frames))]
+    reference, before, *targets = views
+    masks = functional.avg_pool2d(episode.masks[:, 0], 4)
+    others = masks.flip(0) if len(masks) == 2 else None
+    equations = accumulate(reference.embedding[0], masks, others, OTHER_OBJECT_WEIGHT)
+    classifiers = solve(equations, net.ridge)
+    values = functional.avg_pool2d(episode.masks[:, 0], 16).flatten(1)
+    keys = reference.global_keys[0].flatten(1)
+    memory = MemoryFrames(keys, values, torch.ones_like(values))
+    context = TemporalContext(
+        functional.avg_pool2d(episode.previous_masks, 4), before.local_keys, memory
     )
+    losses = dict.fromkeys((*LOSS_WEIGHTS, "competing"), torch.zeros(()))
+    for index, view in enumerate(targets, start=2):
+        maps = _predict(net, classifiers, view, context, episode)
+        truth = episode.masks[:, index]
+        for name, logits in maps._asdict().items():
+            weight = LOSS_WEIGHTS[name] / len(targets)
+            losses[name] = losses[name] + weight * mask_loss(_upsample4x(logits), truth)
+        if len(truth) == 2:
+            losses["competing"] = losses["competing"] + _competition(maps, truth) / len(targets)
+        scores = maps.propagated[:, 0].detach().sigmoid()
+        context = TemporalContext(scores, view.local_keys, memory)
+    return losses
+
+
+def _predict(
+    net: FastNet, classifiers: Tensor, view: Features, context: TemporalContext, episode: Episode
+) -> StageMaps:
+    """Score and propagate all objects in one frame, as the system does."""
+    outputs = predict(classifiers, view.embedding[0])
+    logits = (net.logit_scale * outputs + net.logit_shift)[:, None]
+    readout = others = None
+    if episode.uses_memory:
+        readout = torch.stack(readout_maps(net, view, context), dim=1)
+    if len(logits) > 1:
+        others = best_other_object(logits[:, 0], context.scores)
+    refined = net.refinement(logits, context.scores[:, None], readout, others, view)
+    coarse = refined
+    if episode.coarseness > 1:
+        coarse = functional.avg_pool2d(refined, episode.coarseness, ceil_mode=True)
+        coarse = functional.interpolate(
+            coarse, size=refined.shape[-2:], mode="bilinear", align_corners=False
+        )
+    return StageMaps(logits, refined, net.propagation(coarse, view))
+
+
+def _competition(maps: StageMaps, truth: Tensor) -> Tensor:
+    """Cross entropy between background, whose logit is 0, and two objects `(2, H, W)`."""
+    background_first = functional.pad(maps.propagated[:, 0], (0, 0, 0, 0, 1, 0))
+    logits = _upsample4x(background_first[:, None])
+    classes = (truth * torch.tensor([1, 2])[:, None, None]).amax(0).long()
+    return functional.cross_entropy(logits[None], classes[None])
+
+
+def _upsample4x(logits: Tensor) -> Tensor:
+    """Maps `(K, 1, h, w)` at stride 4 as `(K, H, W)`."""
+    enlarged = functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
+    return enlarged[:, 0]

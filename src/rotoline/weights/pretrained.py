@@ -14,10 +14,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from torch import Tensor
 
 from rotoline.errors import WeightsError
-from rotoline.nets.resnet import MEAN, STD
-
-VGG16_BLOCKS = (2, 2, 3, 3, 3)
-"""Convolutions of each block of VGG-16; a pooling follows each block."""
+from rotoline.nets.layers import IMAGENET_MEAN, IMAGENET_STD
+from rotoline.nets.vgg import WIDTHS
 
 
 class PretrainedEntry(BaseModel):
@@ -26,26 +24,33 @@ class PretrainedEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    """Name under which the weights are fetched and found."""
     url: str
+    """Address of the published file."""
     sha256: str
-    """Of the file as published, like `bytes`."""
+    """SHA-256 of the published file, in hexadecimal."""
     bytes: int
+    """Size of the published file."""
     licence: str
+    """What may be done with the weights."""
     source: str
+    """What the weights are and who published them, in a sentence."""
     format: Literal["torch", "keras"]
+    """`torch`: a state dict saved by PyTorch. `keras`: a zip file with Keras 3 weights in HDF5."""
     keep: tuple[str, ...] = ("",)
-    """Beginnings of the names of the tensors that stay; of a `torch` file."""
+    """For the format `torch`: prefixes of the names of the tensors that are kept."""
     drop: tuple[str, ...] = ()
-    """Beginnings of the names of the tensors that go; of a `torch` file."""
+    """For the format `torch`: prefixes of the names of the tensors that are left out."""
     member: str = ""
-    """The Keras weights inside the zip file; of a `keras` file."""
+    """For the format `keras`: name of the weights inside the zip file."""
     mean: tuple[float, float, float] | None = None
-    """What was subtracted from blue, green and red, each 0 to 255; of a `keras` file."""
+    """For the format `keras`: the mean of blue, green and red, each 0 to 255, that the network
+    expects to be subtracted."""
 
 
 def registry_path() -> Path:
     """The list that ships inside the package."""
-    return Path(__file__).parent.parent / "weights" / "registry.json"
+    return Path(__file__).parent / "registry.json"
 
 
 def read_registry() -> dict[str, PretrainedEntry]:
@@ -156,8 +161,8 @@ def read_keras_vgg16(
 
 def _read_blocks(file: Any) -> dict[str, Tensor]:
     state, place = {}, 0
-    for number, convolutions in enumerate(VGG16_BLOCKS, start=1):
-        for k in range(convolutions):
+    for number, widths in enumerate(WIDTHS, start=1):
+        for k in range(len(widths)):
             layer = file[f"block{number}/layers/conv2d{f'_{k}' if k else ''}/vars"]
             kernel = torch.from_numpy(layer["0"][()]).float()
             # Keras keeps (rows, columns, inputs, outputs).
@@ -193,7 +198,9 @@ def fold_normalisation(
         Weight and bias, float32, new.
     """
     rgb = weight.double().flip(1)
-    shift = 255 * torch.tensor(MEAN, dtype=torch.float64) - torch.tensor(mean[::-1]).double()
-    scaled = rgb * 255 * torch.tensor(STD, dtype=torch.float64).view(1, 3, 1, 1)
+    shift = (
+        255 * torch.tensor(IMAGENET_MEAN, dtype=torch.float64) - torch.tensor(mean[::-1]).double()
+    )
+    scaled = rgb * 255 * torch.tensor(IMAGENET_STD, dtype=torch.float64).view(1, 3, 1, 1)
     moved = bias.double() + (rgb.sum((2, 3)) * shift).sum(1)
     return scaled.float(), moved.float()
