@@ -3,31 +3,31 @@ import torch
 from rotoline.data.corruptions import augment_photometric, corrupt_previous_mask
 
 
-def test_spoiled_frames_are_frames(draw_from):
+def test_augmented_frames_are_frames(draw_from):
     frames = 255 * torch.rand(5, 3, 32, 48, generator=torch.Generator().manual_seed(0))
     frames[0, :, :16], frames[0, :, 16:] = 0, 255
     for seed in range(20):
-        spoiled = augment_photometric(frames, draw_from(seed))
-        assert spoiled.shape == frames.shape
-        assert spoiled.dtype == frames.dtype
-        assert 0 <= spoiled.min() < 30
-        assert 150 < spoiled.max() <= 255
-        assert torch.equal(spoiled, augment_photometric(frames, draw_from(seed)))
-        assert not torch.equal(spoiled, frames)
+        augmented = augment_photometric(frames, draw_from(seed))
+        assert augmented.shape == frames.shape
+        assert augmented.dtype == frames.dtype
+        assert 0 <= augmented.min() < 30
+        assert 150 < augmented.max() <= 255
+        assert torch.equal(augmented, augment_photometric(frames, draw_from(seed)))
+        assert not torch.equal(augmented, frames)
 
 
-def test_spoiled_prior_is_a_mask_near_the_true_one_or_lost(draw_from):
+def test_corrupted_mask_overlaps_the_true_one_or_is_lost(draw_from):
     mask, other = torch.zeros(2, 96, 144)
     mask[24:72, 30:70] = 1
     other[30:60, 100:140] = 1
     before, lost, leaks, overlaps = (mask.clone(), other.clone()), 0, 0, []
     for seed in range(80):
-        prior = corrupt_previous_mask(mask, other, draw_from(seed))
-        assert prior.shape == mask.shape
-        assert set(prior.unique().tolist()) <= {0.0, 1.0}
-        if prior.any():
-            overlaps.append(float((prior * mask).sum() / (prior + mask).clamp(max=1).sum()))
-            leaks += float((prior * other).sum() / other.sum()) > 0.1
+        corrupted = corrupt_previous_mask(mask, other, draw_from(seed))
+        assert corrupted.shape == mask.shape
+        assert set(corrupted.unique().tolist()) <= {0.0, 1.0}
+        if corrupted.any():
+            overlaps.append(float((corrupted * mask).sum() / (corrupted + mask).clamp(max=1).sum()))
+            leaks += float((corrupted * other).sum() / other.sum()) > 0.1
         else:
             lost += 1
     assert torch.equal(mask, before[0])
@@ -38,10 +38,10 @@ def test_spoiled_prior_is_a_mask_near_the_true_one_or_lost(draw_from):
     assert 0.4 < sum(overlaps) / len(overlaps) < 0.95
 
 
-def test_prior_of_a_hidden_object_is_empty_or_leaks_from_the_other(draw_from):
+def test_false_positives_of_a_hidden_object_are_on_the_other_one(draw_from):
     empty, other = torch.zeros(2, 96, 144)
     other[30:60, 100:140] = 1
     assert not any(corrupt_previous_mask(empty, empty, draw_from(seed)).any() for seed in range(20))
     leaks = [corrupt_previous_mask(empty, other, draw_from(seed)) for seed in range(20)]
-    assert any(prior.any() for prior in leaks)
-    assert all((prior * other).any() for prior in leaks if prior.any())
+    assert any(corrupted.any() for corrupted in leaks)
+    assert all((corrupted * other).any() for corrupted in leaks if corrupted.any())

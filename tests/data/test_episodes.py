@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from rotoline.training import episodes
-from rotoline.data.training_clips import Clip
+from rotoline.data import episodes
 from rotoline.data.episodes import EpisodeMaker
+from rotoline.data.training_clips import Clip
 
 
 @pytest.fixture
@@ -16,28 +16,28 @@ def maker(clips):
 def test_episodes_follow_from_seed_and_number(maker):
     state = torch.get_rng_state()
     first, again, other = maker.make(3, 0.5), maker.make(3, 0.5), maker.make(4, 0.5)
-    for name in ("frames", "masks", "priors"):
+    for name in ("frames", "masks", "previous_masks"):
         assert torch.equal(getattr(first, name), getattr(again, name))
-    assert (first.recalls, first.coarseness) == (again.recalls, again.coarseness)
+    assert (first.uses_memory, first.coarseness) == (again.uses_memory, again.coarseness)
     assert not torch.equal(first.frames, other.frames)
     reseeded = EpisodeMaker(maker.clips, 8, maker.size).make(3, 0.5)
     assert not torch.equal(first.frames, reseeded.frames)
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_episodes_are_what_they_promise(maker):
+def test_episodes_have_the_documented_shapes_and_ranges(maker):
     made = [maker.make(number, number / 30) for number in range(30)]
     for episode in made:
         count = len(episode.masks)
         assert episode.frames.shape == (5, 3, 64, 96)
         assert 0 <= episode.frames.min() < episode.frames.max() <= 255
         assert episode.masks.shape == (count, 5, 64, 96)
-        assert episode.priors.shape == (count, 64, 96)
-        for masks in (episode.masks, episode.priors):
+        assert episode.previous_masks.shape == (count, 64, 96)
+        for masks in (episode.masks, episode.previous_masks):
             assert set(masks.unique().tolist()) <= {0.0, 1.0}
         assert episode.masks.sum(0).max() <= 1  # objects do not overlap
     assert {len(episode.masks) for episode in made} == {1, 2}
-    assert {episode.recalls for episode in made} == {True, False}
+    assert {episode.uses_memory for episode in made} == {True, False}
     assert {1} < {episode.coarseness for episode in made} <= {1, 2, 4, 8}
 
 

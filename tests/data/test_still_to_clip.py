@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from rotoline.data.still_to_clip import inpaint_background, sample_scene
 from rotoline.data.training_clips import Clip
-from rotoline.data.still_to_clip import sample_scene, inpaint_background
 
 
 def hole(size, rows, cols):

@@ -1,1 +1,1 @@
-"""Training and evaluation data: data sets, episodes, synthetic motion."""
+"""Data sets in standard layouts, training clips and episodes, synthetic motion and composites."""

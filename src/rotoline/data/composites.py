@@ -1,7 +1,7 @@
-"""Paste an object of one clip over the frames of another: several objects with an exact truth.
+"""Paste an object of one clip over the frames of another: several objects with exact true masks.
 
-Synthetic: light, grain and motion of the two do not match. For comparing versions of the
-pipeline on several objects, never for saying how good it is on real clips.
+The light, grain and motion of the two clips do not match. Composites compare versions of the
+pipeline on several objects; they do not measure how good it is on real clips.
 """
 
 import numpy as np
@@ -16,35 +16,36 @@ BEHIND, IN_FRONT = 1, 2
 def paste_object(frame: Frame, other: Frame, mask: np.ndarray) -> Frame:
     """Return `frame` with the pixels of `other` inside `mask` pasted over it.
 
-    The border is softened inside the mask alone: a pixel of the mask shows `other` by more than
-    half, from 5/9 for a lone pixel to all where its eight neighbours belong to the mask too, and
-    a pixel outside shows nothing of it. So the mask is exactly where the object is to be seen.
+    The border is softened inside the mask only. The opacity of a pixel of the mask grows with the
+    number of its eight neighbours in the mask, from 5/9 for an isolated pixel to 1; outside the
+    mask it is 0. So the mask is exactly where the object is visible.
 
     Args:
-        frame: uint8 `(H, W, 3)`; stays as it is.
-        other: uint8 `(H, W, 3)`.
-        mask: bool `(H, W)`.
+        frame: uint8 `(H, W, 3)`; not changed.
+        other: uint8 `(H, W, 3)`, the picture of the object.
+        mask: bool `(H, W)`, where the object is.
     """
     inner = ndimage.uniform_filter(mask.astype(np.float64), size=3, mode="nearest")
-    share = np.where(mask, 0.5 + 0.5 * inner, 0.0)[..., None]
-    return np.round(share * other + (1 - share) * frame).astype(np.uint8)
+    opacity = np.where(mask, 0.5 + 0.5 * inner, 0.0)[..., None]
+    pasted: Frame = np.round(opacity * other + (1 - opacity) * frame).astype(np.uint8)
+    return pasted
 
 
 def stack_labels(behind: np.ndarray, in_front: np.ndarray) -> LabelMap:
-    """Return the truth of two bool masks `(H, W)`: 1 behind, 2 in front of it, 0 elsewhere."""
+    """Return the label map of two bool masks `(H, W)`: 1 behind, 2 in front, 0 for background."""
     return np.where(in_front, IN_FRONT, np.where(behind, BEHIND, 0)).astype(np.uint8)
 
 
 def place(
     picture: np.ndarray, size: tuple[int, int], shift: tuple[float, float], *, mirrored: bool
 ) -> np.ndarray:
-    """Return `picture` on an empty canvas, moved.
+    """Return `picture`, shifted, on a canvas of zeros.
 
     Args:
         picture: `(H, W)` or `(H, W, 3)`; what leaves the canvas is cut off.
         size: Height and width of the canvas.
-        shift: How far down and to the right, as shares of `size`; negative is up and left.
-        mirrored: Whether left and right change places first.
+        shift: Distance down and to the right, as fractions of `size`; negative is up and left.
+        mirrored: Whether to exchange left and right first.
 
     Example:
         >>> place(np.array([[1, 2, 3, 4]]), (1, 4), (0, 0.25), mirrored=False)
@@ -54,7 +55,7 @@ def place(
     """
     if mirrored:
         picture = picture[:, ::-1]
-    down, right = (round(share * extent) for share, extent in zip(shift, size, strict=True))
+    down, right = (round(fraction * extent) for fraction, extent in zip(shift, size, strict=True))
     canvas = np.zeros((*size, *picture.shape[2:]), picture.dtype)
     target = canvas[max(down, 0) :, max(right, 0) :]
     source = picture[max(-down, 0) :, max(-right, 0) :]

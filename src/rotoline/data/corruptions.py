@@ -1,4 +1,4 @@
-"""What cameras, codecs and trackers do to frames and masks."""
+"""Degradations of frames as by cameras and codecs, and of masks as by a tracker's errors."""
 
 import io
 import math
@@ -13,12 +13,14 @@ from rotoline.data.sampler import Sampler
 
 
 def augment_photometric(frames: Tensor, sampler: Sampler) -> Tensor:
-    """Vary colours, let the exposure drift, blur by motion, and compress.
+    """Vary gamma, colour gains and exposure; sometimes add motion blur and JPEG compression.
+
+    Gamma and gains are the same for all frames. The exposure changes linearly along the frames
+    after the reference, and only these are blurred.
 
     Args:
-        frames: `(N, 3, H, W)` in [0, 255]; the first is the reference, the others follow each
-            other.
-        sampler: Decides everything.
+        frames: `(N, 3, H, W)`, RGB in [0, 255]: the reference, then consecutive frames.
+        sampler: Source of all random numbers.
 
     Returns:
         The same shape and range.
@@ -27,8 +29,8 @@ def augment_photometric(frames: Tensor, sampler: Sampler) -> Tensor:
     gains = torch.tensor([sampler.uniform(0.8, 1.2) for _ in range(3)])
     frames = 255 * (frames / 255).clamp(0, 1) ** gamma * gains[:, None, None]
     first, last = sampler.uniform(0.88, 1.12), sampler.uniform(0.88, 1.12)
-    drift = torch.tensor([1.0, *torch.linspace(first, last, len(frames) - 1).tolist()])
-    frames = (frames * drift[:, None, None, None]).clamp(0, 255)
+    exposure = torch.tensor([1.0, *torch.linspace(first, last, len(frames) - 1).tolist()])
+    frames = (frames * exposure[:, None, None, None]).clamp(0, 255)
     if sampler.chance(0.15):
         length = 2 * sampler.integer(1, 4) + 1
         size = (1, length) if sampler.chance(0.7) else (length, 1)
@@ -43,6 +45,7 @@ def augment_photometric(frames: Tensor, sampler: Sampler) -> Tensor:
 
 
 def _compress(frame: Tensor, quality: int) -> Tensor:
+    """Encode a frame `(3, H, W)` as JPEG in memory, and decode it again."""
     with io.BytesIO() as file:
         pixels = frame.round().byte().permute(1, 2, 0).contiguous().numpy()
         Image.fromarray(pixels).save(file, "JPEG", quality=quality)
@@ -51,28 +54,35 @@ def _compress(frame: Tensor, quality: int) -> Tensor:
 
 
 def corrupt_previous_mask(mask: Tensor, other: Tensor, sampler: Sampler) -> Tensor:
-    """A mask as a tracker would have left it: shifted, grown, shrunk, torn, leaking, or lost.
+    """Corrupt the true mask of the previous frame as a tracker's errors do.
+
+    One mask in ten is lost: all 0. The others are shifted by up to 6 pixels, and each of these is
+    applied at random: dilation or erosion, a missing rectangle, false positives on the other
+    object, false positives near the mask.
 
     Args:
-        mask: `(H, W)`, 0 or 1: the truth.
-        other: `(H, W)`, 0 or 1: what it may leak to.
-        sampler: Decides everything.
+        mask: `(H, W)`, 0 or 1; not changed.
+        other: `(H, W)`, 0 or 1: the mask of an object that it may be confused with.
+        sampler: Source of all random numbers.
+
+    Returns:
+        `(H, W)`, 0 or 1.
     """
     if sampler.chance(0.1):
         return torch.zeros_like(mask)
-    reach = 6
-    mask = torch.roll(mask, (sampler.integer(-reach, reach), sampler.integer(-reach, reach)), (0, 1))
+    max_shift = 6
+    down, right = sampler.integer(-max_shift, max_shift), sampler.integer(-max_shift, max_shift)
+    mask = torch.roll(mask, (down, right), (0, 1))
     if sampler.chance(0.4):
         size = 2 * sampler.integer(1, 7) + 1
-        sign = 1.0 if sampler.chance(0.5) else -1.0
+        sign = 1.0 if sampler.chance(0.5) else -1.0  # dilation or erosion
         pooled = functional.max_pool2d(sign * mask[None, None], size, stride=1, padding=size // 2)
         mask = sign * pooled[0, 0]
     height, width = mask.shape
-    if sampler.chance(0.2):  # a part is missing
+    if sampler.chance(0.2):
         top, left = sampler.integer(0, height - 1), sampler.integer(0, width - 1)
         mask = mask.clone()
         mask[top : top + height // 4, left : left + width // 4] = 0
-    # Leaks: onto the other object, and as blobs where the mask is near.
     blobs = _blobs((height, width), sampler)
     if sampler.chance(0.35):
         mask = torch.maximum(mask, other * (blobs > sampler.uniform(-1, 0.5)))
@@ -83,6 +93,6 @@ def corrupt_previous_mask(mask: Tensor, other: Tensor, sampler: Sampler) -> Tens
 
 
 def _blobs(size: tuple[int, int], sampler: Sampler) -> Tensor:
-    """Smooth noise `(H, W)` of about unit variance, with blobs of some 40 pixels."""
+    """Smooth noise `(H, W)` of about unit variance, with blobs of about 40 pixels."""
     coarse = sampler.noise(1, 1, max(2, size[0] // 24), max(2, size[1] // 24))
     return functional.interpolate(coarse, size=size, mode="bicubic", align_corners=False)[0, 0]

@@ -38,27 +38,40 @@ def read_davis(root: Path, split: str) -> list[VideoSequence]:
         InputError: Folders, the split, sequences or masks are missing. The message lists the
             splits that exist.
     """
-    return find_davis_sequences(root, _read_split(root, split))
+    return find_davis_sequences(root, davis_sequence_names(root, split))
 
 
-def find_davis_sequences(root: Path, names: Sequence[str] | None = None) -> list[VideoSequence]:
+def davis_sequence_names(root: Path, split: str | None) -> list[str]:
+    """Return the names of the sequences of a split in the order of its list.
+
+    Args:
+        root: The folder that holds JPEGImages and ImageSets.
+        split: As for `read_davis`; None for all sequences in alphabetical order, which needs no
+            ImageSets.
+
+    Raises:
+        InputError: The split or the folder of frames is missing.
+    """
+    if split is not None:
+        return _read_list(root / "ImageSets", split)
+    frames, _ = _find_resolution(root)
+    return sorted(
+        path.name for path in frames.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
+
+
+def find_davis_sequences(root: Path, names: Sequence[str]) -> list[VideoSequence]:
     """Find sequences by name, at 480p if available, else at full resolution.
 
     Args:
         root: The folder that holds JPEGImages and Annotations.
-        names: Names of the sequences; None for all of them, in alphabetical order.
+        names: Names of the sequences.
 
     Raises:
         InputError: A folder is missing, or masks are. Each sequence needs a mask for every frame,
             or for the first one only.
     """
     frames, labels = _find_resolution(root)
-    if names is None:
-        names = sorted(
-            path.name
-            for path in frames.iterdir()
-            if path.is_dir() and not path.name.startswith(".")
-        )
     sequences = [find_sequence(name, frames / name, labels / name) for name in names]
     for sequence in sequences:
         _check_complete(sequence, labels)
@@ -82,9 +95,8 @@ def _find_resolution(root: Path) -> tuple[Path, Path]:
     )
 
 
-def _read_split(root: Path, split: str) -> list[str]:
-    """Return the names of the sequences in the list of a split, without repetition."""
-    folder = root / "ImageSets"
+def _read_list(folder: Path, split: str) -> list[str]:
+    """Return the names in the list of a split below ImageSets, without repetition."""
     candidates = [folder / name / f"{split}.txt" for name in _LIST_FOLDERS]
     path = next((path for path in candidates if path.is_file()), None)
     if path is None:

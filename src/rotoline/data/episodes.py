@@ -1,7 +1,7 @@
-"""Training episodes: one or two objects in a reference frame and in frames that follow each other.
+"""Training episodes: one or two objects in a reference frame and in consecutive target frames.
 
-Every episode follows from its number and the seed alone, so that a resumed or distributed training
-sees exactly the episodes it would have seen.
+An episode depends on its number and the seed only, so a resumed or distributed training sees
+exactly the episodes of an uninterrupted one.
 """
 
 from dataclasses import dataclass
@@ -10,97 +10,120 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rotoline.data.training_clips import Clip, sample_clip
+from rotoline.data.corruptions import augment_photometric, corrupt_previous_mask
 from rotoline.data.sampler import Sampler
 from rotoline.data.still_to_clip import sample_scene
-from rotoline.data.corruptions import augment_photometric, corrupt_previous_mask
+from rotoline.data.training_clips import Clip, sample_clip
+from rotoline.learning.augmentation import generator_for
 
-PASTE_SHARE = 0.6
-"""Share of the episodes with an object of another clip, or of the same one, pasted in."""
+PASTE_PROBABILITY = 0.6
+"""How often an object of another clip, or of the same one, is pasted into an episode."""
 TARGETS = 3
-"""Frames that are judged; each starts from the answer to the one before."""
+"""Number of target frames, on which the loss is computed; each starts from the prediction for the
+frame before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """N = 2 + TARGETS frames: the reference, the frame before the targets, and the targets."""
+    """N = 2 + `TARGETS` frames: the reference, the frame before the targets, and the targets."""
 
     frames: Tensor
-    """`(N, 3, H, W)` in [0, 255]."""
+    """float32 `(N, 3, H, W)`, RGB in [0, 255]."""
     masks: Tensor
-    """`(K, N, H, W)`, 0 or 1: one object or two."""
-    priors: Tensor
-    """`(K, H, W)`, 0 or 1: imperfect masks of the frame before the targets."""
-    recalls: bool
-    """Whether the frame before and the reference may be searched."""
+    """float32 `(K, N, H, W)`, 0 or 1: the true masks of one object or two, which do not overlap."""
+    previous_masks: Tensor
+    """float32 `(K, H, W)`, 0 or 1: corrupted masks of the frame before the targets."""
+    uses_memory: bool
+    """Whether the model may read the masks of the reference and of the previous frame; if not, it
+    has to work without memory readout."""
     coarseness: int
-    """By how much the maps are coarsened before they are propagated; 1 for not at all."""
+    """Factor by which score maps are reduced before they are propagated, so that the propagation
+    network learns to restore detail; 1 for not at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class EpisodeMaker:
-    """Draws episodes from clips."""
+    """Samples episodes from clips."""
 
     clips: list[Clip]
+    """Videos and stills, as `load_clips` returns them."""
     seed: int
+    """Seed of all episodes."""
     size: tuple[int, int]
-    """Height and width, multiples of 16."""
+    """Height and width of the frames, multiples of 16."""
 
     def make(self, number: int, progress: float) -> Episode:
-        """Make episode `number`; targets lie further away as `progress` goes from 0 to 1."""
-        sampler = Sampler(torch.Generator().manual_seed(self.seed * 1_000_003 + number))
+        """Sample an episode.
+
+        Args:
+            number: Number of the episode; together with the seed, it decides every random choice.
+            progress: How much of the training is done, 0 to 1. The largest distance from the
+                reference to the targets grows from 10 to 60 frames over the first two thirds.
+        """
+        sampler = Sampler(generator_for(self.seed, number))
         max_gap = int(10 + 50 * min(1.0, progress * 1.5))
         clip = sample_clip(self.clips, sampler)
         stack = sample_scene(clip, self.size, TARGETS, max_gap, sampler)
         masks, others = stack[None, :, 3], torch.zeros_like(stack[None, :, 3])
-        if sampler.chance(PASTE_SHARE):
-            # Of the same clip: a look-alike, moving on its own.
+        if sampler.chance(PASTE_PROBABILITY):
+            # An object of the same clip is the hardest distractor: it has the same appearance.
             other_clip = clip if sampler.chance(0.3) else sample_clip(self.clips, sampler)
             other = sample_scene(other_clip, self.size, TARGETS, max_gap, sampler)
             stack, masks, others = _paste(stack, other, sampler)
         return Episode(
             frames=augment_photometric(stack[:, :3], sampler),
             masks=masks,
-            priors=torch.stack(
+            previous_masks=torch.stack(
                 [
                     corrupt_previous_mask(mask[1], other[1], sampler)
                     for mask, other in zip(masks, others, strict=True)
                 ]
             ),
-            recalls=sampler.chance(0.9),
+            uses_memory=sampler.chance(0.9),
             coarseness=sampler.one_of([2, 4, 8]) if sampler.chance(0.25) else 1,
         )
 
 
 def _paste(stack: Tensor, other: Tensor, sampler: Sampler) -> tuple[Tensor, Tensor, Tensor]:
-    """Lay the object of `other` over `stack`: as a distractor, as the object, or as a second one.
+    """Paste the object of `other` over `stack`: as a distractor, the target, or a second target.
+
+    Args:
+        stack: Frames and masks `(N, 4, H, W)` as of `sample_scene`.
+        other: The same of the pasted object.
+        sampler: Source of all random numbers.
 
     Returns:
-        Frames `(N, 3, H, W)`, masks `(K, N, H, W)`, and for each of these what it may be taken for.
+        Frames `(N, 3, H, W)`; masks `(K, N, H, W)` of the K objects; and for each of them the masks
+        of the object that it may be confused with, `(K, N, H, W)`.
     """
-    if sampler.chance(0.5):  # elsewhere, so that it does not always hide the object
+    if sampler.chance(0.5):  # otherwise both are near the centre, and the object is often hidden
         height, width = stack.shape[-2:]
-        shift = (sampler.integer(-height // 3, height // 3), sampler.integer(-width // 3, width // 3))
-        other = _shifted(other, shift)
-    kind = sampler.one_of(["distractor", "distractor", "object", "both", "both"])
-    if kind == "distractor" and sampler.chance(0.5):
-        # A newcomer: the rule could not learn that it is not the object.
+        down = sampler.integer(-height // 3, height // 3)
+        right = sampler.integer(-width // 3, width // 3)
+        other = _shifted(other, (down, right))
+    role = sampler.one_of(["distractor", "distractor", "target", "both", "both"])
+    if role == "distractor" and sampler.chance(0.5):
+        # An unseen distractor: absent from the reference frame, so the classifier of the object
+        # has no example of it.
         other = other.clone()
         other[0, 3] = 0
-    # A soft border hides the seam, which would give the pasted object away.
+    # A soft border, because a sharp seam would give the pasted object away.
     alpha = functional.avg_pool2d(other[:, 3:], 3, stride=1, padding=1)
     pixels = other[:, :3] * alpha + stack[:, :3] * (1 - alpha)
     front = other[None, :, 3]
     behind = stack[None, :, 3] * (1 - front)
-    if kind == "distractor":
+    if role == "distractor":
         return pixels, behind, front
-    if kind == "object":
+    if role == "target":
         return pixels, front, behind
     return pixels, torch.cat((behind, front)), torch.cat((front, behind))
 
 
 def _shifted(stack: Tensor, shift: tuple[int, int]) -> Tensor:
-    """Roll frames and masks; the mask does not come in again at the other side."""
+    """Shift frames and masks `(N, 4, H, W)` by (down, right) pixels.
+
+    Frames are continued cyclically; what enters a mask at the opposite side is 0.
+    """
     rolled = torch.roll(stack, shift, (2, 3))
     for axis, amount in zip((2, 3), shift, strict=True):
         extent = stack.shape[axis]

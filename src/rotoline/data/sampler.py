@@ -1,4 +1,4 @@
-"""Random numbers from one generator, by name of what is drawn."""
+"""Random numbers for training data, all from one generator."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -9,27 +9,27 @@ Item = TypeVar("Item")
 
 
 class Sampler:
-    """Draws numbers, choices and noise; the global random state is left alone."""
+    """Samples numbers, choices and noise from a generator; the global random state is not used."""
 
-    def __init__(self, generator: torch.Generator):
+    def __init__(self, generator: torch.Generator) -> None:
         self._generator = generator
 
     def uniform(self, low: float, high: float) -> float:
-        """Between both bounds."""
+        """Return a number from the uniform distribution over [low, high)."""
         return low + (high - low) * float(torch.rand((), generator=self._generator))
 
     def integer(self, low: int, high: int) -> int:
-        """Between both bounds, inclusive."""
+        """Return an integer from `low` to `high`, both included, all equally likely."""
         return int(torch.randint(low, high + 1, (), generator=self._generator))
 
-    def chance(self, share: float) -> bool:
-        """True in `share` of the cases."""
-        return self.uniform(0, 1) < share
+    def chance(self, probability: float) -> bool:
+        """Return True with the given probability."""
+        return self.uniform(0, 1) < probability
 
     def one_of(self, items: Sequence[Item]) -> Item:
-        """One item, all equally likely."""
+        """Return one of the items, all equally likely."""
         return items[self.integer(0, len(items) - 1)]
 
     def noise(self, *shape: int) -> torch.Tensor:
-        """Standard normal."""
+        """Return standard normal noise of the given shape, float32."""
         return torch.randn(shape, generator=self._generator)

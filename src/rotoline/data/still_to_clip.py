@@ -1,108 +1,131 @@
-"""One object of one clip in the frames of an episode: as filmed, or made up from a still image.
+"""Frames and masks of one object for an episode: from a video, or synthesised from a still image.
 
-A still becomes a short clip by recomposition, as in lucid dreaming: the object is cut out, the hole
-behind it is filled, and both move and bend on their own.
+A still becomes a short clip as in "lucid data dreaming" (Khoreva et al., 2017): the object is cut
+out, the hole in the background is filled, and object and background move and deform independently.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rotoline.data.training_clips import Clip
 from rotoline.data.sampler import Sampler
-from rotoline.data.warp import sample_bends, sample_motions, sample_view, warp
+from rotoline.data.training_clips import CLOTHING, Clip
+from rotoline.data.warp import sample_deformations, sample_motions, sample_view, warp
+
+MIN_OBJECT_AREA = 0.005
+"""Smallest object of a still that is chosen, as a fraction of the picture."""
+UNION_PROBABILITY = 0.6
+"""How often all labels of a still of `CLOTHING` are one object: the person, not a garment."""
 
 
-def sample_scene(clip: Clip, size: tuple[int, int], targets: int, max_gap: int, sampler: Sampler) -> Tensor:
-    """Sampler frames and masks of one object.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneSpec:
+    """Which object of which frames a scene shows, and in which view."""
+
+    clip: Clip
+    mask_of: Callable[[int], Tensor]
+    """The bool mask `(h, w)` of the object in a frame of the clip, by index."""
+    frame_indices: list[int]
+    """The reference, the frame before the targets, and the targets."""
+    view: Tensor
+    """Output pixel to source pixel, `(3, 3)`: the same for all frames."""
+    size: tuple[int, int]
+    """Height and width of the result."""
+
+
+def sample_scene(
+    clip: Clip, size: tuple[int, int], targets: int, max_gap: int, sampler: Sampler
+) -> Tensor:
+    """Sample frames and masks of one object.
 
     Args:
-        clip: What to draw from.
+        clip: A video or a still.
         size: Height and width of the result.
-        targets: How many frames follow each other, beside the reference and the one before them.
-        max_gap: How many frames the targets may lie away from the reference.
-        sampler: Decides everything.
+        targets: Number of consecutive target frames, after the reference and the frame before the
+            targets.
+        max_gap: Largest distance in frames between the reference and the frame before the targets.
+        sampler: Source of all random numbers.
 
     Returns:
-        `(2 + targets, 4, H, W)`: colours in [0, 255] and a mask, 0 or 1.
+        `(2 + targets, 4, H, W)`: RGB in [0, 255], and a mask, 0 or 1.
     """
-    make = _lucid_dream if clip.is_still else _cut
     indices = _sample_indices(len(clip.frames), targets, max_gap, sampler)
-    mask = _object_of(clip, indices[0], sampler)
-    view = sample_view(mask(indices[0]), size, sampler)
-    stack = make(clip, mask, indices, view, size, sampler)
+    mask_of = _sample_object(clip, indices[0], sampler)
+    view = sample_view(mask_of(indices[0]), size, sampler)
+    spec = SceneSpec(clip=clip, mask_of=mask_of, frame_indices=indices, view=view, size=size)
+    stack = _lucid_dream(spec, sampler) if clip.is_still else _crop_video(spec, sampler)
     stack[:, 3] = (stack[:, 3] > 0.5).float()
     return stack
 
 
-def _cut(
-    clip: Clip,
-    mask: Callable[[int], Tensor],
-    indices: list[int],
-    view: Tensor,
-    size: tuple[int, int],
-    sampler: Sampler,
-) -> Tensor:
-    """Frames of a video, with a little more motion."""
-    motions = sample_motions(size, 1.0, len(indices) - 1, sampler)
+def _crop_video(spec: SceneSpec, sampler: Sampler) -> Tensor:
+    """The view of every frame of a video, with a little additional motion."""
+    motions = sample_motions(spec.size, 1.0, len(spec.frame_indices) - 1, sampler)
     return torch.stack(
         [
-            warp((clip.frames[index], mask(index)[None]), view @ motion, size)
-            for index, motion in zip(indices, motions, strict=True)
+            warp(
+                (spec.clip.frames[index], spec.mask_of(index)[None]), spec.view @ motion, spec.size
+            )
+            for index, motion in zip(spec.frame_indices, motions, strict=True)
         ]
     )
 
 
-def _lucid_dream(
-    clip: Clip,
-    mask: Callable[[int], Tensor],
-    indices: list[int],
-    view: Tensor,
-    size: tuple[int, int],
-    sampler: Sampler,
-) -> Tensor:
-    """A still: the object moves and bends over its background, which does the same."""
-    picture, inside = clip.frames[0].float(), mask(0)[None].float()
-    behind = inpaint_background(picture, inside)
-    count = len(indices) - 1
-    moves, shakes = sample_motions(size, 5.0, count, sampler), sample_motions(size, 2.0, count, sampler)
-    bends = sample_bends(size, sampler.uniform(0, 0.02) * size[1], count, sampler)
-    sways = sample_bends(size, sampler.uniform(0, 0.006) * size[1], count, sampler)
+def _lucid_dream(spec: SceneSpec, sampler: Sampler) -> Tensor:
+    """A clip from a still: the object moves and deforms over its background, which does too."""
+    size, count = spec.size, len(spec.frame_indices) - 1
+    picture, inside = spec.clip.frames[0].float(), spec.mask_of(0)[None].float()
+    background = inpaint_background(picture, inside)
+    motions = sample_motions(size, 5.0, count, sampler)
+    background_motions = sample_motions(size, 2.0, count, sampler)
+    deformations = sample_deformations(size, sampler.uniform(0, 0.02) * size[1], count, sampler)
+    background_deformations = sample_deformations(
+        size, sampler.uniform(0, 0.006) * size[1], count, sampler
+    )
     frames = []
-    for move, shake, bend, sway in zip(moves, shakes, bends, sways, strict=True):
-        front = warp((picture, inside), view @ move, size, bend)
-        back = warp((behind,), view @ shake, size, sway)
+    for index in range(count + 1):
+        front = warp((picture, inside), spec.view @ motions[index], size, deformations[index])
+        back = warp(
+            (background,),
+            spec.view @ background_motions[index],
+            size,
+            background_deformations[index],
+        )
         alpha = functional.avg_pool2d(front[None, 3:], 3, stride=1, padding=1)[0]
         frames.append(torch.cat((front[:3] * alpha + back * (1 - alpha), front[3:])))
     return torch.stack(frames)
 
 
 def inpaint_background(picture: Tensor, inside: Tensor) -> Tensor:
-    """Fill the pixels of an object from around it, coarsely.
+    """Fill the pixels of an object coarsely from its surroundings.
 
     Args:
         picture: `(3, H, W)`.
         inside: `(1, H, W)`, 1 where to fill.
 
     Returns:
-        `(3, H, W)`: more than two pixels outside as it was; elsewhere weighted means of the
-        surroundings, finest first; black where there are none.
+        `(3, H, W)`: unchanged more than two pixels outside the object. The others are weighted
+        means of the pixels outside, over the smallest neighbourhood of an image pyramid that has
+        any; black if there are no pixels outside.
     """
     size = picture.shape[1:]
-    share = 1 - functional.max_pool2d(inside[None], 5, stride=1, padding=2)
+    weight = 1 - functional.max_pool2d(inside[None], 5, stride=1, padding=2)
     mean = picture[None]
-    filled, covered = mean * share, share
+    filled, covered = mean * weight, weight
     while bool((covered == 0).any()) and max(mean.shape[-2:]) > 1:
-        total, share = (functional.avg_pool2d(x, 2, ceil_mode=True) for x in (mean * share, share))
-        mean, share = total / share.clamp(min=1e-4), (share > 0).float()
-        up, up_share = (
-            functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
-            for x in (mean * share, share)
+        total, weight = (
+            functional.avg_pool2d(maps, 2, ceil_mode=True) for maps in (mean * weight, weight)
         )
-        new = (1 - covered) * (up_share > 0.5)
-        filled = filled + new * up / up_share.clamp(min=0.5)
+        mean, weight = total / weight.clamp(min=1e-4), (weight > 0).float()
+        enlarged, enlarged_weight = (
+            functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+            for maps in (mean * weight, weight)
+        )
+        new = (1 - covered) * (enlarged_weight > 0.5)
+        filled = filled + new * enlarged / enlarged_weight.clamp(min=0.5)
         covered = covered + new
     return filled[0]
 
@@ -112,26 +135,30 @@ def _sample_indices(count: int, targets: int, max_gap: int, sampler: Sampler) ->
     if count == 1:
         return [0] * (2 + targets)
     reference = sampler.integer(0, count - 1)
-    way = 1 if sampler.chance(0.5) else -1
+    direction = 1 if sampler.chance(0.5) else -1
     step = sampler.one_of([1, 1, 2, 3])
-    # Every fourth episode goes on right after the reference, as every clip does.
+    # A quarter of the episodes continue from the reference itself, as at the start of a clip.
     gap = 0 if sampler.chance(0.25) else sampler.integer(1, max_gap)
 
-    def bounce(index: int) -> int:
-        """Reflect at the ends of the clip."""
+    def reflect(index: int) -> int:
+        """Reflect an index at both ends of the clip."""
         index = abs(index) % (2 * (count - 1))
         return index if index < count else 2 * (count - 1) - index
 
-    row = [bounce(reference + way * (gap + step * at)) for at in range(targets + 1)]
+    row = [reflect(reference + direction * (gap + step * at)) for at in range(targets + 1)]
     return [reference, *row]
 
 
-def _object_of(clip: Clip, index: int, sampler: Sampler) -> Callable[[int], Tensor]:
-    """A function from frame index to the bool mask of one object drawn from the clip."""
+def _sample_object(clip: Clip, index: int, sampler: Sampler) -> Callable[[int], Tensor]:
+    """Choose an object that is visible in frame `index`; return its `SceneSpec.mask_of`.
+
+    In a video, all labels are one object.
+    """
     labels = clip.labels[index]
     ids, counts = labels[labels > 0].unique(return_counts=True)
-    large = ids[counts > 0.005 * labels.numel()].tolist()
-    if not clip.is_still or not large or (clip.name.startswith("clothing") and sampler.chance(0.6)):
+    large = ids[counts > MIN_OBJECT_AREA * labels.numel()].tolist()
+    is_union = not clip.is_still or not large
+    if is_union or (clip.name.startswith(CLOTHING) and sampler.chance(UNION_PROBABILITY)):
         return lambda at: clip.labels[at] > 0
     chosen = sampler.one_of(large)
     return lambda at: clip.labels[at] == chosen

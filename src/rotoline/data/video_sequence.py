@@ -64,8 +64,7 @@ class VideoSequence:
         Raises:
             InputError: The frame has no label map, or the file cannot be used.
         """
-        labels = self._read_raw_labels(index)
-        return np.where(labels == VOID, 0, labels).astype(np.uint8)
+        return without_void(self._read_raw_labels(index))
 
     def read_void(self, index: int) -> NDArray[np.bool_]:
         """Return which pixels of the label map of frame `index` are void, bool `(H, W)`.
@@ -93,6 +92,11 @@ class VideoSequence:
                 "annotations of the same resolution"
             )
         return labels
+
+
+def without_void(labels: LabelMap) -> LabelMap:
+    """Return a copy of a label map in which void pixels are background."""
+    return np.where(labels == VOID, 0, labels).astype(np.uint8)
 
 
 def find_sequence(name: str, frame_folder: Path, label_folder: Path) -> VideoSequence:

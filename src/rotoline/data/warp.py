@@ -1,4 +1,4 @@
-"""Geometry of training pictures: affine views, motions, smooth bends, and sampling by them."""
+"""Random motion for training clips: affine views, motions along frames, and smooth deformations."""
 
 import math
 
@@ -7,13 +7,34 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.data.sampler import Sampler
+from rotoline.learning.geometry import (
+    centre_to_origin,
+    map_points,
+    pixel_centres,
+    sample_at,
+    similarity,
+    translation,
+)
+
+MAX_ROTATION, MAX_LOG_ZOOM, MAX_SHIFT = math.radians(3), 0.03, 0.02
+"""Largest motion at spread 1: radians, logarithm of the zoom, fraction of width and height."""
+DEFORMATION_GRID = (4, 6)
+"""Rows and columns of the random displacements from which a deformation is interpolated."""
 
 
 def sample_view(mask: Tensor, size: tuple[int, int], sampler: Sampler) -> Tensor:
-    """The view of a whole episode, around the object where the picture is large enough.
+    """Sample the view of a whole episode: a window around a random pixel of the object.
+
+    Size and position are random, the rotation is up to 10 degrees, half of the views are mirrored.
+    The window stays within the picture where the picture is large enough.
+
+    Args:
+        mask: `(h, w)`, not 0 where the object is; if it is empty, the window is near the centre.
+        size: Height and width of the output.
+        sampler: Source of all random numbers.
 
     Returns:
-        Output pixel to source pixel, `(3, 3)`, in (x, y) order.
+        Output pixel to source pixel, `(3, 3)`, see `rotoline.learning.geometry`.
     """
     zoom = math.exp(sampler.uniform(math.log(0.75), math.log(2.0)))
     middle = []
@@ -21,64 +42,91 @@ def sample_view(mask: Tensor, size: tuple[int, int], sampler: Sampler) -> Tensor
         half = zoom * window / 2
         centre += sampler.uniform(-0.6, 0.6) * half
         middle.append(min(max(centre, half), extent - half) if extent > 2 * half else extent / 2)
-    turn = _rotation(math.radians(sampler.uniform(-10, 10)), zoom)
-    if sampler.chance(0.5):
-        turn[:, 0] *= -1
-    return _translation(middle[1], middle[0]) @ turn @ _to_middle(size)
+    angle = math.radians(sampler.uniform(-10, 10))
+    turn = similarity(angle, zoom, mirrored=sampler.chance(0.5))
+    return translation(middle[1], middle[0]) @ turn @ centre_to_origin(size)
 
 
-def sample_motions(size: tuple[int, int], spread: float, count: int, sampler: Sampler) -> list[Tensor]:
-    """Small affine motions, in output pixels: of the reference, and of `count` frames in a row."""
-    first, last = _sample_pose(spread, sampler), _sample_pose(spread / 2, sampler)
-    row = [first + last * step / max(1, count - 1) for step in range(count)]
-    return [_motion(pose, size) for pose in (_sample_pose(spread, sampler), *row)]
+def sample_motions(
+    size: tuple[int, int], spread: float, count: int, sampler: Sampler
+) -> list[Tensor]:
+    """Sample small affine motions: one for the reference, then `count` for consecutive frames.
+
+    The motion changes linearly along the consecutive frames; the reference is independent of them.
+
+    Args:
+        size: Height and width of the frames.
+        spread: Factor of the largest rotation, zoom and shift.
+        count: Number of consecutive frames.
+        sampler: Source of all random numbers.
+
+    Returns:
+        1 + `count` affine maps `(3, 3)` of output pixels.
+    """
+    first, change = _sample_pose(spread, sampler), _sample_pose(spread / 2, sampler)
+    poses = _interpolated(first, change, count)
+    return [_motion(pose, size) for pose in (_sample_pose(spread, sampler), *poses)]
 
 
-def sample_bends(size: tuple[int, int], amount: float, count: int, sampler: Sampler) -> list[Tensor]:
-    """Smooth displacements `(2, H, W)` in pixels: of the reference, and of frames in a row."""
-    reference, first, change = (amount * sampler.noise(2, 4, 6) for _ in range(3))
-    row = [first + change * step / max(1, count - 1) for step in range(count)]
+def sample_deformations(
+    size: tuple[int, int], amount: float, count: int, sampler: Sampler
+) -> list[Tensor]:
+    """Sample smooth displacement fields: one for the reference, then `count` for the next frames.
+
+    The field changes linearly along the consecutive frames; the reference is independent of them.
+
+    Args:
+        size: Height and width of the frames.
+        amount: Standard deviation of the displacement, in pixels.
+        count: Number of consecutive frames.
+        sampler: Source of all random numbers.
+
+    Returns:
+        1 + `count` fields `(2, H, W)`, (x, y) in pixels.
+    """
+    reference, first, change = (amount * sampler.noise(2, *DEFORMATION_GRID) for _ in range(3))
     return [
-        functional.interpolate(bend[None], size=size, mode="bicubic", align_corners=True)[0]
-        for bend in (reference, *row)
+        functional.interpolate(field[None], size=size, mode="bicubic", align_corners=True)[0]
+        for field in (reference, *_interpolated(first, change, count))
     ]
 
 
 def warp(
-    layers: tuple[Tensor, ...], affine: Tensor, size: tuple[int, int], bend: Tensor | None = None
+    layers: tuple[Tensor, ...],
+    affine: Tensor,
+    size: tuple[int, int],
+    deformation: Tensor | None = None,
 ) -> Tensor:
-    """Sample layers `(c, h, w)` at `affine` of every output pixel, mirrored beyond the border.
+    """Warp layers `(c, h, w)` of one size together; they are mirrored beyond the border.
 
     Args:
-        layers: Of one size; sampled together.
-        affine: Output pixel to source pixel, `(3, 3)`, in (x, y) order.
+        layers: Pictures and masks of any dtype.
+        affine: Output pixel to source pixel, `(3, 3)`.
         size: Height and width of the output.
-        bend: `(2, H, W)`, added to the output pixel before the affine map.
+        deformation: `(2, H, W)`, added to the output pixel before the affine map.
+
+    Returns:
+        The layers stacked along the first axis, float32 `(C, *size)`, bilinear.
     """
-    rows, cols = torch.meshgrid(
-        torch.arange(size[0]) + 0.5, torch.arange(size[1]) + 0.5, indexing="ij"
-    )
-    at = torch.stack((cols, rows))
-    if bend is not None:
-        at = at + bend
-    at = torch.einsum("ij,jhw->ihw", affine[:2, :2], at) + affine[:2, 2, None, None]
-    # Only the part that is looked at is turned into floating point.
-    low = (at.amin((1, 2)) - 2).long().clamp(min=0).tolist()
-    high = (at.amax((1, 2)) + 3).long().clamp(min=1).tolist()
+    points = pixel_centres(size)
+    if deformation is not None:
+        points = points + deformation
+    points = map_points(affine, points)
+    # Only the visible part is converted to floating point: a view is much smaller than a picture.
+    low = (points.amin((1, 2)) - 2).long().clamp(min=0).tolist()
+    high = (points.amax((1, 2)) + 3).long().clamp(min=1).tolist()
     left, top = min(low[0], layers[0].shape[2] - 2), min(low[1], layers[0].shape[1] - 2)
     pixels = torch.cat([layer[:, top : high[1], left : high[0]].float() for layer in layers])
-    extent = torch.tensor([pixels.shape[2], pixels.shape[1]])[:, None, None]
-    grid = 2 * (at - torch.tensor([left, top])[:, None, None]) / extent - 1
-    return functional.grid_sample(
-        pixels[None],
-        grid.permute(1, 2, 0)[None],
-        padding_mode="reflection",
-        align_corners=False,
-    )[0]
+    return sample_at(pixels, points - torch.tensor([left, top])[:, None, None])
+
+
+def _interpolated(first: Tensor, change: Tensor, count: int) -> list[Tensor]:
+    """`count` values from `first` to `first + change`, evenly spaced."""
+    return [first + change * step / max(1, count - 1) for step in range(count)]
 
 
 def _sample_pixel(mask: Tensor, sampler: Sampler) -> tuple[float, float]:
-    """A pixel of the mask (row, col), or the middle of the picture."""
+    """A random pixel of the mask (row, column), or the centre of the picture if it is empty."""
     pixels = mask.nonzero()
     if len(pixels) == 0:
         return mask.shape[0] / 2, mask.shape[1] / 2
@@ -87,26 +135,14 @@ def _sample_pixel(mask: Tensor, sampler: Sampler) -> tuple[float, float]:
 
 
 def _sample_pose(spread: float, sampler: Sampler) -> Tensor:
-    """Angle, logarithm of the zoom, and shift as shares of width and height."""
-    most = spread * torch.tensor([math.radians(3), 0.03, 0.02, 0.02])
-    return torch.tensor([sampler.uniform(-1, 1) for _ in range(4)]) * most
+    """Angle, logarithm of the zoom, and shift as fractions of width and height: `(4,)`."""
+    limits = spread * torch.tensor([MAX_ROTATION, MAX_LOG_ZOOM, MAX_SHIFT, MAX_SHIFT])
+    return torch.tensor([sampler.uniform(-1, 1) for _ in range(4)]) * limits
 
 
 def _motion(pose: Tensor, size: tuple[int, int]) -> Tensor:
-    angle, zoom, right, down = pose.tolist()
-    back = _translation(size[1] / 2, size[0] / 2)
-    shift = _translation(size[1] * right, size[0] * down)
-    return back @ shift @ _rotation(angle, math.exp(zoom)) @ _to_middle(size)
-
-
-def _rotation(angle: float, zoom: float) -> Tensor:
-    cosine, sine = math.cos(angle) * zoom, math.sin(angle) * zoom
-    return torch.tensor([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
-
-
-def _translation(x: float, y: float) -> Tensor:
-    return torch.tensor([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
-
-
-def _to_middle(size: tuple[int, int]) -> Tensor:
-    return _translation(-size[1] / 2, -size[0] / 2)
+    """The affine map of a pose about the centre of the frame."""
+    angle, log_zoom, right, down = pose.tolist()
+    origin_to_centre = translation(size[1] / 2, size[0] / 2)
+    shift = translation(size[1] * right, size[0] * down)
+    return origin_to_centre @ shift @ similarity(angle, math.exp(log_zoom)) @ centre_to_origin(size)

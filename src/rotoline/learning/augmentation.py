@@ -9,8 +9,15 @@ import math
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torch.nn import functional
 
+from rotoline.learning.geometry import (
+    centre_to_origin,
+    map_points,
+    pixel_centres,
+    sample_at,
+    similarity,
+    translation,
+)
 
 ORIGINAL_SHARE = 1 / 3001
 """How often the frame itself is returned, as in the released data layer."""
@@ -21,11 +28,11 @@ class Augmentation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scale: float = Field(0.05, ge=0, lt=1)
+    scale: float = Field(default=0.05, ge=0, lt=1)
     """Largest change of size, as a fraction of it."""
-    rotation: float = Field(5.0, ge=0)
+    rotation: float = Field(default=5.0, ge=0)
     """Largest rotation in degrees, in either direction."""
-    shift: float = Field(0.1, ge=0)
+    shift: float = Field(default=0.1, ge=0)
     """Largest shift, as a fraction of width and height, in either direction."""
 
 
@@ -37,7 +44,7 @@ def generator_for(seed: int, number: int) -> torch.Generator:
 def sample_affine(
     generator: torch.Generator, size: tuple[int, int], augmentation: Augmentation
 ) -> Tensor:
-    """Sampler one view.
+    """Sample one view.
 
     Args:
         generator: Decides everything.
@@ -52,28 +59,20 @@ def sample_affine(
         +-5 degrees, +-10 % of shift, mirrored half of the time. Deviation: the released layer crops
         image and label differently where it enlarges; here both are one map.
     """
-    original, size_draw, angle_draw, right, down, mirror = torch.rand(
+    original_draw, size_draw, angle_draw, right_draw, down_draw, mirror_draw = torch.rand(
         6, generator=generator, dtype=torch.float64
     ).tolist()
-    if original < ORIGINAL_SHARE:
+    if original_draw < ORIGINAL_SHARE:
         return torch.eye(3)
     zoom = 1 + augmentation.scale * (2 * size_draw - 1)
     angle = math.radians(augmentation.rotation * (2 * angle_draw - 1))
-    cosine, sine = math.cos(angle) / zoom, math.sin(angle) / zoom
-    flip = -1.0 if mirror < 0.5 else 1.0
-    turn = torch.tensor([[flip * cosine, -sine, 0.0], [flip * sine, cosine, 0.0], [0.0, 0.0, 1.0]])
-    shift = (augmentation.shift * size[1] * (2 * right - 1), augmentation.shift * size[0] * (2 * down - 1))
-    middle = (size[1] / 2, size[0] / 2)
+    right = augmentation.shift * size[1] * (2 * right_draw - 1)
+    down = augmentation.shift * size[0] * (2 * down_draw - 1)
     return (
-        translation(middle[0] + shift[0], middle[1] + shift[1])
-        @ turn
-        @ translation(-middle[0], -middle[1])
+        translation(size[1] / 2 + right, size[0] / 2 + down)
+        @ similarity(angle, 1 / zoom, mirrored=mirror_draw < 0.5)
+        @ centre_to_origin(size)
     )
-
-
-def translation(x: float, y: float) -> Tensor:
-    """A shift by `x` and `y` pixels, `(3, 3)`."""
-    return torch.tensor([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
 def warp_together(
@@ -92,16 +91,5 @@ def warp_together(
         Both are mirrored beyond the border (the authors' layer fills with black).
     """
     height, width = size or frame.shape[-2:]
-    rows, cols = torch.meshgrid(
-        torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij"
-    )
-    at = torch.einsum("ij,jhw->hwi", affine[:2, :2], torch.stack((cols, rows))) + affine[:2, 2]
-    extent = torch.tensor([frame.shape[-1], frame.shape[-2]])
-    grid = (2 * at / extent - 1)[None].to(frame.device)
-    warped = functional.grid_sample(
-        frame, grid.to(frame.dtype), padding_mode="reflection", align_corners=False
-    )
-    labels = functional.grid_sample(
-        masks[None], grid.to(masks.dtype), "nearest", padding_mode="reflection", align_corners=False
-    )
-    return warped, labels[0]
+    points = map_points(affine, pixel_centres((height, width)))
+    return sample_at(frame[0], points)[None], sample_at(masks, points, "nearest")

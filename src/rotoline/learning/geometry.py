@@ -1,0 +1,67 @@
+"""Affine maps of the image plane, and sampling of images at mapped points.
+
+Points are (x, y) in pixels, with pixel centres at half-integers: the first centre is (0.5, 0.5).
+Affine maps are float32 `(3, 3)` for column vectors (x, y, 1). To warp an image, the map goes from
+output pixel to source pixel.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def translation(x: float, y: float) -> Tensor:
+    """Return the translation by `x` and `y` pixels, `(3, 3)`."""
+    return torch.tensor([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def similarity(angle: float, scale: float, *, mirrored: bool = False) -> Tensor:
+    """Return a rotation about the origin together with a change of size, `(3, 3)`.
+
+    Args:
+        angle: In radians, from the x axis to the y axis.
+        scale: Factor of all lengths.
+        mirrored: Whether to negate x first.
+    """
+    cosine, sine = math.cos(angle) * scale, math.sin(angle) * scale
+    sign = -1.0 if mirrored else 1.0
+    return torch.tensor([[sign * cosine, -sine, 0.0], [sign * sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+
+
+def centre_to_origin(size: tuple[int, int]) -> Tensor:
+    """Return the translation of the centre of an image (height, width) to the origin, `(3, 3)`."""
+    return translation(-size[1] / 2, -size[0] / 2)
+
+
+def pixel_centres(size: tuple[int, int]) -> Tensor:
+    """Return the centre of every pixel of an image (height, width), float32 `(2, H, W)`."""
+    rows, cols = torch.meshgrid(
+        torch.arange(size[0]) + 0.5, torch.arange(size[1]) + 0.5, indexing="ij"
+    )
+    return torch.stack((cols, rows))
+
+
+def map_points(affine: Tensor, points: Tensor) -> Tensor:
+    """Apply an affine map `(3, 3)` to points `(2, H, W)`."""
+    return torch.einsum("ij,jhw->ihw", affine[:2, :2], points) + affine[:2, 2, None, None]
+
+
+def sample_at(images: Tensor, points: Tensor, mode: str = "bilinear") -> Tensor:
+    """Sample images at points; images are mirrored beyond their border.
+
+    Args:
+        images: Float `(C, h, w)`.
+        points: `(2, H, W)`: for every output pixel, the point of the images to sample.
+        mode: Interpolation, "bilinear" or "nearest".
+
+    Returns:
+        `(C, H, W)`, of the dtype and on the device of `images`.
+    """
+    extent = torch.tensor([images.shape[2], images.shape[1]])[:, None, None]
+    # grid_sample expects the borders of the image at -1 and 1.
+    grid = (2 * points / extent - 1).permute(1, 2, 0)[None].to(images.device, images.dtype)
+    return functional.grid_sample(
+        images[None], grid, mode, padding_mode="reflection", align_corners=False
+    )[0]
