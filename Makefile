@@ -2,23 +2,40 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo test bench clean
+.PHONY: demo check test docs bench clean static
 
 demo: $(VENV)/ready
 	rm -rf demo-output
 	$(VENV)/bin/rotoline demo --output demo-output
 
-test: $(VENV)/ready
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/lint-imports
+# Before every commit: what takes less than a minute once mypy has its cache.
+check: static
+	$(VENV)/bin/python -m pytest -m "not slow and not gpu"
+
+# Everything.
+test: static
 	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/mkdocs build --quiet
+
+static: $(VENV)/ready
+	$(VENV)/bin/ruff format --check --quiet .
+	$(VENV)/bin/ruff check --quiet .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+# The generated pages, and the site in site/; open site/index.html.
+docs: $(VENV)/ready
+	$(VENV)/bin/python scripts/make_reference.py
+	$(VENV)/bin/mkdocs build --quiet
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/frame.py
 
 clean:
-	rm -rf $(VENV) demo-output
+	rm -rf $(VENV) demo-output site
+
+# MkDocs is pinned in requirements.txt; its theme announces a successor at every build.
+export NO_MKDOCS_2_WARNING = 1
 
 $(VENV)/ready: requirements.txt pyproject.toml scripts/setup.sh CMakeLists.txt $(wildcard src/rotoline/kernels/*/*.[ch]pp)
 	sh scripts/setup.sh $(PYTHON) $(VENV)

@@ -13,13 +13,15 @@ pip="$folder/bin/python -m pip --disable-pip-version-check install --quiet"
 
 # Linux wheels of PyTorch bring gigabytes of CUDA unless the CPU build is asked for.
 if [ "$(uname -s)" = Linux ] && ! nvidia-smi -L >/dev/null 2>&1; then
-    $pip --retries 1 torch==2.13.0+cpu --extra-index-url https://download.pytorch.org/whl/cpu
+    # What it needs is in requirements.txt.
+    $pip --retries 1 --no-deps torch==2.13.0+cpu --extra-index-url https://download.pytorch.org/whl/cpu
     # The other build brings its own. Here Triton's interpreter runs the tests of the GPU kernels.
-    $pip triton==3.9.0
+    $pip --no-deps triton==3.9.0
 else
     $pip torch==2.13.0
 fi
-$pip -r requirements.txt
+# The list is complete, so nothing has to be resolved.
+$pip --no-deps -r requirements.txt
 $pip --no-deps --no-build-isolation -e .
 
 touch "$folder/ready"
