@@ -189,7 +189,7 @@ def fill(page: str) -> str:
 def _measured(report: str, folder: Path) -> str:
     """A report without its title, its headings one level lower, and where it is from."""
     body = re.sub(r"\A# .*\n+", "", report).strip()
-    body = re.sub(r"^#(#+ )", r"###\1", body, flags=re.MULTILINE)
+    body = re.sub(r"^#(#+ )", r"##\1", body, flags=re.MULTILINE)
     results = json.loads((folder / FILE).read_text())
     origin = _origin(shlex.join(results["command"]), folder / FILE, results["commit"])
     return f"{body}\n\n{origin}"
