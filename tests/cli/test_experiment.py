@@ -1,39 +1,40 @@
-"""`rotoline experiment` as a person types it, on drawn clips."""
+"""The commands `rotoline experiment dev` and `ablation`, on drawn clips."""
 
 import json
-import re
 
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from rotoline.cli import app
-from rotoline.evaluation import development_clips, measure_clips, read_results
-from rotoline.evaluation.ablation import VARIANTS
+from rotoline.evaluation.ablation import read_ablation
+from rotoline.evaluation.development_clips import development_clips
+from rotoline.evaluation.measure import measure_clip
 from rotoline.evaluation.paper_tables import TABLE_2
+from rotoline.evaluation.report import ablation_table, accuracy_table, calibration_table
+from rotoline.evaluation.results import read_results
+from rotoline.presets import PRESETS
 
-SMALL = ["--set", "foreground.pixels=24576"]
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def experiment(what, data, output, *more):
-    return call("experiment", what, "--data", data, "--output", output, *SMALL, *more)
+SMALL = ["--set", "working_pixels=24576"]
+STAGES = {"fit", "encode", "score", "limit", "propagate", "filter", "update", "fuse"}
 
 
-def words_of(result):
-    return re.sub(r"\s+", " ", result.output + result.stderr)
+@pytest.fixture
+def experiment(call):
+    """A function that runs `rotoline experiment WHAT` at a small working size."""
+
+    def run(what, data, output, *more):
+        return call("experiment", what, "--data", data, "--output", output, *SMALL, *more)
+
+    return run
 
 
-def targets_with_union(table):
+def rows_of(table):
+    """The cells of the tables in a page, by the first cell of the row."""
     rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
     return {row[0]: row[1:] for row in rows}
 
 
-def test_dev_writes_everything_and_agrees_with_evaluate(make_data, tmp_path):
+def test_dev_writes_everything_and_agrees_with_evaluate(make_data, tmp_path, call, experiment):
     data, out = make_data("tennis", "dance-jump"), tmp_path / "out"
     result = experiment("dev", data, out)
     assert result.exit_code == 0, result.output
@@ -62,28 +63,31 @@ def test_dev_writes_everything_and_agrees_with_evaluate(make_data, tmp_path):
     assert one["confidence"] == pytest.approx([said[f"0000{t}"]["2"] for t in (1, 2, 3)], abs=1e-4)
 
     table = (out / "table.md").read_text()
-    rows = targets_with_union(table)
+    rows = rows_of(table)
     mean = np.mean([clips[name]["scores"]["J"] for name in ("tennis", "dance-jump")])
     assert rows["**mean of 2**"][1] == f"**{mean:.3f}**"
     assert "schoolgirls (2 objects, not in the mean)" in rows
     assert "synthetic-tennis-dance-jump (2 objects, synthetic, not in the mean)" in rows
     assert "Not the whole split" in table
-    calibration = targets_with_union((out / "calibration.md").read_text())
+    calibration = rows_of((out / "calibration.md").read_text())
     j = np.concatenate([one["j"] for clip in record["clips"] for one in clip["objects"]])
     assert calibration["all"][:2] == [str(len(j)), f"{np.mean(j < 0.5):.3f}"]
     assert sum(int(row[0]) for name, row in calibration.items() if " to " in name) == len(j)
+    results = read_results(out)
+    assert accuracy_table(results) == table
+    assert calibration_table(results) == (out / "calibration.md").read_text()
     with Image.open(out / "worst.png") as sheet:
         assert sheet.size == (1280, 5 * round(640 * 96 / 144))
 
 
-def test_dev_says_what_changed_against_another_run(make_data, tmp_path):
+def test_dev_reports_what_changed_against_another_run(make_data, tmp_path, experiment):
     data = make_data("tennis")
     assert experiment("dev", data, tmp_path / "a").exit_code == 0
     same = experiment("dev", data, tmp_path / "b", "--against", tmp_path / "a")
     assert same.exit_code == 0, same.output
     page = (tmp_path / "b" / "comparison.md").read_text()
     assert "Settings that differ: none." in page
-    table = targets_with_union(page)
+    table = rows_of(page)
     assert table["tennis (development)"][2:] == ["+0.000", "[+0.000, +0.000]", "no"]
     worse = experiment(
         "dev", data, tmp_path / "c", "--against", tmp_path / "a", "--set", "regions.threshold=0.99"
@@ -92,11 +96,13 @@ def test_dev_says_what_changed_against_another_run(make_data, tmp_path):
     a, c = (read_results(tmp_path / name).clips[0].scores["J&F"] for name in "ac")
     page = (tmp_path / "c" / "comparison.md").read_text()
     assert "Settings that differ: `regions.threshold` 0.3 → 0.99." in page
-    change = targets_with_union(page)["tennis (development)"]
+    change = rows_of(page)["tennis (development)"]
     assert change[:3] == [f"{a:.3f}", f"{c:.3f}", f"{c - a:+.3f}"]
 
 
-def test_runs_on_other_frames_or_objects_are_not_compared(make_data, tmp_path):
+def test_runs_on_other_frames_or_objects_are_not_compared(
+    make_data, tmp_path, experiment, words_of
+):
     data = make_data("tennis")
     experiment("dev", data, tmp_path / "a")
     other = experiment("dev", data, tmp_path / "b", "--against", tmp_path / "a", "--only", "tennis")
@@ -119,53 +125,61 @@ def test_runs_on_other_frames_or_objects_are_not_compared(make_data, tmp_path):
     assert not (tmp_path / "b").exists()
 
 
-def test_ablation_measures_every_variant_as_dev_would(make_data, tmp_path):
+def test_ablation_measures_every_variant_as_dev_would(make_data, tmp_path, experiment):
     data, out = make_data("scooter-gray", girls=False), tmp_path / "out"
     result = experiment("ablation", data, out, "--variant", "loose:regions.threshold=0.05")
     assert result.exit_code == 0, result.output
-    names = ["full", *VARIANTS["fast"], "loose"]
+    names = ["full", *PRESETS["fast"].ablations, "loose"]
     assert sorted(p.name for p in out.iterdir()) == sorted([*names, "ablation.md"])
-    experiment("dev", data, tmp_path / "alone", "--set", "score.prior=false")
-    alone, row = read_results(tmp_path / "alone"), read_results(out / "no-prior")
+    experiment("dev", data, tmp_path / "alone", "--set", "scoring.context=off")
+    alone, row = read_results(tmp_path / "alone"), read_results(out / "no-context")
     assert row.config == alone.config
     assert [clip.objects for clip in row.clips] == [clip.objects for clip in alone.clips]
     assert row.clips[0].seconds_per_frame is None
     full = read_results(out / "full").clips[0].scores["J&F"]
     prior = row.clips[0].scores["J&F"]
     first, second = (out / "ablation.md").read_text().split("J&F of the full")
-    assert list(targets_with_union(first))[1:] == names
-    assert targets_with_union(second)["no-prior"][0].startswith(f"{full - prior:+.3f} [")
-    assert "learn" in read_results(out / "full").clips[0].seconds_per_stage
+    assert list(rows_of(first))[1:] == names
+    assert rows_of(second)["no-context"][0].startswith(f"{full - prior:+.3f} [")
+    rows = read_ablation(out)
+    assert [name for name, _ in rows] == names
+    assert ablation_table(rows) == (out / "ablation.md").read_text()
+    assert set(read_results(out / "full").clips[0].seconds_per_stage) == STAGES
 
 
-def test_ablation_prints_the_tables_of_the_paper_for_its_preset(make_data, paper_weights, tmp_path):
+@pytest.mark.slow
+def test_ablation_prints_the_tables_of_the_paper_for_its_preset(
+    make_data, paper_weights, tmp_path, experiment
+):
     data, out = make_data("tennis", girls=False), tmp_path / "out"
     more = ["--preset", "paper", "--weights", paper_weights, "--steps", "2"]
-    result = experiment("ablation", data, out, *more, "--set", "foreground.pixels=6144")
+    result = experiment("ablation", data, out, *more, "--set", "working_pixels=6144")
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in out.iterdir()) == sorted(
-        ["full", *VARIANTS["paper"], "ablation.md"]
+        ["full", *PRESETS["paper"].ablations, "ablation.md"]
     )
     page = (out / "ablation.md").read_text()
     page, seconds = page.split("## Table 3")
     _, table = page.split("## Table 2: development, ours")
     ours, theirs = table.split("The paper's own figures")
-    rows, printed = targets_with_union(ours), targets_with_union(theirs)
+    rows, printed = rows_of(ours), rows_of(theirs)
     assert list(rows)[1:] == list(printed)[1:] == list(TABLE_2)
-    scores = read_results(out / "no-regions-propagate").clips[0].scores
+    scores = read_results(out / "no-filter-propagation").clips[0].scores
     keys = ("J&F", "J", "J recall", "F", "F recall")
-    assert rows["no-regions-propagate"] == [f"{scores[key]:.3f}" for key in keys]
-    assert printed["no-regions-propagate-tuning"] == ["0.448", "0.442", "0.528", "0.453", "0.501"]
+    assert rows["no-filter-propagation"] == [f"{scores[key]:.3f}" for key in keys]
+    assert printed["no-filter-propagation-tuning"] == ["0.448", "0.442", "0.528", "0.453", "0.501"]
     full = read_results(out / "full").clips[0]
     assert full.all_frames == 5
-    cells = targets_with_union(seconds)
+    cells = rows_of(seconds)
     assert cells["propagate"][1:] == [f"{full.seconds_per_stage['propagate'] / 5:.4f}", "0.08"]
-    assert f"{full.seconds_per_stage['learn']:.2f} s an object" in seconds
+    assert f"{full.seconds_per_stage['fit']:.2f} s an object" in seconds
     config = read_results(out / "full").config
-    assert (config["preset"], config["adapt"]["steps"]) == ("paper", 2)
+    assert (config["preset"], config["learner"]["steps"]) == ("paper", 2)
 
 
-def test_bad_arguments_end_with_a_message_and_nothing_written(make_data, tmp_path):
+def test_bad_arguments_end_with_a_message_and_nothing_written(
+    make_data, tmp_path, experiment, words_of
+):
     data, out = make_data("tennis"), tmp_path / "out"
     cases = {
         "no development sequence": ("dev", tmp_path),
@@ -187,10 +201,10 @@ def test_bad_arguments_end_with_a_message_and_nothing_written(make_data, tmp_pat
         assert "holds files already" in words_of(result)
 
 
-def test_stopped_run_keeps_the_clips_that_are_done(make_data, tmp_path, monkeypatch):
+def test_stopped_run_keeps_the_clips_that_are_done(make_data, tmp_path, monkeypatch, experiment):
     from rotoline.evaluation import development
 
-    measure, begun = development.measuring, []
+    measure, begun = development.ClipMeasurement, []
 
     def stop_at_second(*args):
         begun.append(args)
@@ -198,7 +212,7 @@ def test_stopped_run_keeps_the_clips_that_are_done(make_data, tmp_path, monkeypa
             raise KeyboardInterrupt
         return measure(*args)
 
-    monkeypatch.setattr(development, "measuring", stop_at_second)
+    monkeypatch.setattr(development, "ClipMeasurement", stop_at_second)
     result = experiment("dev", make_data("tennis"), tmp_path / "out")
     assert result.exit_code == 130
     assert [p.name for p in (tmp_path / "out" / "clips").iterdir()] == ["tennis.json"]
@@ -206,7 +220,7 @@ def test_stopped_run_keeps_the_clips_that_are_done(make_data, tmp_path, monkeypa
 
 def test_clips_are_measured_from_a_script(model, small, make_data):
     clips = development_clips(make_data("tennis", girls=False))
-    (measured,) = measure_clips(model, small, clips)
+    measured = measure_clip(model, small, clips[0])
     (one,) = measured.measure.objects
     assert measured.measure.scores["J"] == pytest.approx(np.mean(one.j))
     assert measured.measure.j_and_f_per_frame.mean() == pytest.approx(one.j_and_f)

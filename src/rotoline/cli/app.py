@@ -7,7 +7,17 @@ import typer
 from typer.core import TyperGroup
 
 import rotoline
-from rotoline.cli import demo, evaluate, experiment, info, segment, train, weights
+from rotoline.cli import (
+    benchmark,
+    demo,
+    evaluate,
+    experiment,
+    info,
+    inspect,
+    segment,
+    train,
+    weights,
+)
 from rotoline.cli.terminal import console, print_error
 from rotoline.errors import RotolineError
 
@@ -50,7 +60,9 @@ app = typer.Typer(
 )
 app.callback()(options)
 app.command("segment")(segment.segment)
+app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
+app.command("benchmark")(benchmark.benchmark)
 app.command("demo")(demo.demo)
 app.command("info")(info.info)
 training = typer.Typer(no_args_is_help=True, help="Train what ships with rotoline.")

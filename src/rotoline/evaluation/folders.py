@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rotoline.errors import InputError
-from rotoline.io.masks import read_labels
-from rotoline.io.pictures import list_pictures
+from rotoline.io.results import read_label_maps
 from rotoline.metrics import SequenceScores, evaluate_sequence, scored_frames
 from rotoline.types import LabelMap
 
@@ -16,23 +15,23 @@ def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> Sequ
     """Score the masks in one folder against those in another, matched by their names.
 
     Args:
-        predicted: A mask file for every frame of `truth`; masks of further frames are ignored.
-        truth: The true masks. The objects in any of them are scored.
+        predicted: A mask for every frame of `truth`, in a folder of masks or the output folder of
+            a run; masks of further frames are ignored.
+        truth: A folder with the true masks. The objects in any of them are scored.
         every_frame: Whether the first and the last true mask are scored too, which DAVIS leaves
             out. Needed if `truth` holds a few frames only.
 
     Raises:
         InputError: A folder is missing or empty, predictions are missing, sizes or ids differ.
     """
-    true_masks = {path.stem: path for path in _masks_in(truth)}
-    predicted_masks = {path.stem: path for path in _masks_in(predicted)}
+    true_masks, predicted_masks = read_label_maps(truth), read_label_maps(predicted)
     missing = sorted(set(true_masks) - set(predicted_masks))
     if missing:
         raise InputError(
             f"{predicted} lacks {len(missing)} of the {len(true_masks)} frames in {truth}, the "
             f"first is {missing[0]}; predict all frames, with the names the truth has"
         )
-    ids = sorted({int(i) for path in true_masks.values() for i in np.unique(read_labels(path))})
+    ids = sorted({int(i) for labels in true_masks.values() for i in np.unique(labels)})
     object_ids = [object_id for object_id in ids if object_id]
     if not object_ids:
         raise InputError(f"the masks in {truth} are all background; there is nothing to score")
@@ -40,15 +39,6 @@ def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> Sequ
 
     def pairs() -> Iterator[tuple[str, LabelMap, LabelMap]]:
         for name in names:
-            yield name, read_labels(predicted_masks[name]), read_labels(true_masks[name])
+            yield name, predicted_masks[name], true_masks[name]
 
     return evaluate_sequence(pairs(), object_ids)
-
-
-def _masks_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; give the folder that holds the masks")
-    paths = list_pictures(folder)
-    if not paths:
-        raise InputError(f"{folder} holds no masks; give a folder with one mask picture a frame")
-    return paths
