@@ -4,7 +4,7 @@
     DATA/davis-2017-first-frames/images/NAME.jpg, masks/NAME.png     stills with object ids
     DATA/clothing-co-parsing/images/NAME.jpg, labels/NAME.png        stills with garment ids
 
-The videos are needed, the stills are optional. See docs/training.md.
+The videos are needed, the stills are optional. See docs/how-to/train.md.
 """
 
 from collections.abc import Collection
@@ -130,7 +130,7 @@ def _find_videos(folder: Path, leave_out: Collection[str]) -> list[VideoSequence
     if not sequences:
         raise InputError(
             f"no training sequence below {folder}; needed is "
-            f"{VIDEO_FOLDER}/JPEGImages/480p/SEQUENCE/*.jpg (see docs/training.md)"
+            f"{VIDEO_FOLDER}/JPEGImages/480p/SEQUENCE/*.jpg (see docs/how-to/train.md)"
         )
     return sequences
 

@@ -86,7 +86,7 @@ def train(
 
     Args:
         recipe: What to train, and how.
-        data: The folder of training data, laid out as in docs/training.md.
+        data: The folder of training data, laid out as in docs/how-to/train.md.
         folder: Gets the log, the checkpoint and, at the end, the weights with their record.
         leave_out: Names of video sequences that are not used.
         command: The command that the user typed, for the record.
