@@ -23,7 +23,7 @@ def clips(make_clip):
 
 
 @pytest.fixture
-def draw_from():
+def make_sampler():
     """A function that makes a `Sampler` of a seed."""
     return lambda seed: Sampler(torch.Generator().manual_seed(seed))
 

@@ -3,26 +3,26 @@ import torch
 from rotoline.data.corruptions import augment_photometric, corrupt_previous_mask
 
 
-def test_augmented_frames_are_frames(draw_from):
+def test_augmented_frames_are_frames(make_sampler):
     frames = 255 * torch.rand(5, 3, 32, 48, generator=torch.Generator().manual_seed(0))
     frames[0, :, :16], frames[0, :, 16:] = 0, 255
     for seed in range(20):
-        augmented = augment_photometric(frames, draw_from(seed))
+        augmented = augment_photometric(frames, make_sampler(seed))
         assert augmented.shape == frames.shape
         assert augmented.dtype == frames.dtype
         assert 0 <= augmented.min() < 30
         assert 150 < augmented.max() <= 255
-        assert torch.equal(augmented, augment_photometric(frames, draw_from(seed)))
+        assert torch.equal(augmented, augment_photometric(frames, make_sampler(seed)))
         assert not torch.equal(augmented, frames)
 
 
-def test_corrupted_mask_overlaps_the_true_one_or_is_lost(draw_from):
+def test_corrupted_mask_overlaps_the_true_one_or_is_lost(make_sampler):
     mask, other = torch.zeros(2, 96, 144)
     mask[24:72, 30:70] = 1
     other[30:60, 100:140] = 1
     before, lost, leaks, overlaps = (mask.clone(), other.clone()), 0, 0, []
     for seed in range(80):
-        corrupted = corrupt_previous_mask(mask, other, draw_from(seed))
+        corrupted = corrupt_previous_mask(mask, other, make_sampler(seed))
         assert corrupted.shape == mask.shape
         assert set(corrupted.unique().tolist()) <= {0.0, 1.0}
         if corrupted.any():
@@ -38,10 +38,12 @@ def test_corrupted_mask_overlaps_the_true_one_or_is_lost(draw_from):
     assert 0.4 < sum(overlaps) / len(overlaps) < 0.95
 
 
-def test_false_positives_of_a_hidden_object_are_on_the_other_one(draw_from):
+def test_false_positives_of_a_hidden_object_are_on_the_other_one(make_sampler):
     empty, other = torch.zeros(2, 96, 144)
     other[30:60, 100:140] = 1
-    assert not any(corrupt_previous_mask(empty, empty, draw_from(seed)).any() for seed in range(20))
-    leaks = [corrupt_previous_mask(empty, other, draw_from(seed)) for seed in range(20)]
+    assert not any(
+        corrupt_previous_mask(empty, empty, make_sampler(seed)).any() for seed in range(20)
+    )
+    leaks = [corrupt_previous_mask(empty, other, make_sampler(seed)) for seed in range(20)]
     assert any(corrupted.any() for corrupted in leaks)
     assert all((corrupted * other).any() for corrupted in leaks if corrupted.any())

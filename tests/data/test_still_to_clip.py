@@ -40,12 +40,12 @@ def test_hole_without_surroundings_is_black():
 
 
 @pytest.mark.parametrize("kind", ["video", "still"])
-def test_frame_and_mask_are_warped_together(clips, draw_from, kind):
+def test_frame_and_mask_are_warped_together(clips, make_sampler, kind):
     """The object is far more colourful than its background, before and after."""
     clip = clips[0] if kind == "video" else Clip("still", clips[0].frames[:1], clips[0].labels[:1])
     visible = 0
     for seed in range(8):
-        scene = sample_scene(clip, (64, 96), 3, 10, draw_from(seed))
+        scene = sample_scene(clip, (64, 96), 3, 10, make_sampler(seed))
         assert scene.shape == (5, 4, 64, 96)
         inside = scene[:, 3] > 0.5
         assert torch.equal(scene[:, 3], inside.float())
@@ -57,13 +57,13 @@ def test_frame_and_mask_are_warped_together(clips, draw_from, kind):
     assert visible > 4
 
 
-def test_drawn_object_of_a_still_is_one_of_those_in_it(make_clip, draw_from):
+def test_drawn_object_of_a_still_is_one_of_those_in_it(make_clip, make_sampler):
     pictures, labels = make_clip(frames=1, ids=(1, 2))
     frame = torch.from_numpy(pictures[0]).permute(2, 0, 1)
     clip = Clip("still", [frame], [torch.from_numpy(labels[0])])
     seen = set()
     for seed in range(12):
-        scene = sample_scene(clip, (64, 96), 1, 10, draw_from(seed))
+        scene = sample_scene(clip, (64, 96), 1, 10, make_sampler(seed))
         colours = scene[:, :3].permute(0, 2, 3, 1)[scene[:, 3] > 0.5]
         if len(colours) > 50:  # the first is red, the second blue
             share = float((colours[:, 0] > colours[:, 2]).float().mean())

@@ -101,14 +101,14 @@ def test_missing_or_unfit_masks_are_refused(data, write_labels):
         load_clips(data, ())
 
 
-def test_two_thirds_of_the_samples_are_videos(draw_from):
+def test_two_thirds_of_the_samples_are_videos(make_sampler):
     frame, label = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.uint8)
     clips = [
         Clip("video", [frame] * 2, [label] * 2),
         *(Clip(f"clothing-co-parsing/{index}", [frame], [label]) for index in range(5)),
         Clip("davis-2017-first-frames/0", [frame], [label]),
     ]
-    sampler = draw_from(0)
+    sampler = make_sampler(0)
     names = [sample_clip(clips, sampler).name.split("/")[0] for _ in range(600)]
     assert names.count("video") / 600 == pytest.approx(2 / 3, abs=0.05)
     assert names.count("clothing-co-parsing") / 600 == pytest.approx(1 / 6, abs=0.05)

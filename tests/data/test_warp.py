@@ -27,8 +27,8 @@ def test_pixels_come_from_where_map_and_deformation_point():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_layers_are_warped_together(draw_from, seed):
-    sampler = draw_from(seed)
+def test_layers_are_warped_together(make_sampler, seed):
+    sampler = make_sampler(seed)
     mask = torch.zeros(1, *SIZE)
     mask[:, 10:30, 20:50] = 1
     view = sample_view(mask[0], (32, 64), sampler)
@@ -46,9 +46,9 @@ def test_layers_are_warped_together(draw_from, seed):
     assert not torch.equal(found[0], found[1])
 
 
-def test_deformation_changes_evenly_along_the_frames(draw_from):
+def test_deformation_changes_evenly_along_the_frames(make_sampler):
     """Consecutive frames differ by the same field; the reference is independent of them."""
-    _, *row = sample_deformations(SIZE, 4.0, 4, draw_from(0))
+    _, *row = sample_deformations(SIZE, 4.0, 4, make_sampler(0))
     changes = [second - first for first, second in pairwise(row)]
     assert changes[0].abs().max() > 0.1
     for change in changes[1:]:

@@ -7,7 +7,8 @@ from rotoline.learning.geometry import (
     centre_to_origin,
     map_points,
     pixel_centres,
-    sample_at,
+    sample,
+    sampling_grid,
     similarity,
     translation,
 )
@@ -36,12 +37,14 @@ def test_pixel_centres_are_x_and_y_at_halves():
 def test_images_are_sampled_at_the_points_and_mirrored_beyond_the_border(mode):
     images = torch.arange(24.0).view(2, 3, 4)
     points = pixel_centres((3, 4))
-    torch.testing.assert_close(sample_at(images, points, mode), images, rtol=1e-5, atol=1e-4)
-    moved = sample_at(images, map_points(translation(2, 0), points), mode)
+    stay = sampling_grid(points, (3, 4))
+    torch.testing.assert_close(sample(images, stay, mode), images, rtol=1e-5, atol=1e-4)
+    right = sampling_grid(map_points(translation(2, 0), points), (3, 4))
+    moved = sample(images, right, mode)
     expected = torch.stack([images[..., 2], images[..., 3], images[..., 3], images[..., 2]], dim=-1)
     torch.testing.assert_close(moved, expected, rtol=1e-5, atol=1e-4)
 
 
 def test_result_has_the_dtype_of_the_images():
     images = torch.rand(1, 3, 4, dtype=torch.float64)
-    assert sample_at(images, pixel_centres((2, 2))).dtype == torch.float64
+    assert sample(images, sampling_grid(pixel_centres((2, 2)), (3, 4))).dtype == torch.float64

@@ -11,7 +11,8 @@ from rotoline.learning.geometry import (
     centre_to_origin,
     map_points,
     pixel_centres,
-    sample_at,
+    sample,
+    sampling_grid,
     similarity,
     translation,
 )
@@ -117,7 +118,8 @@ def warp(
     high = (points.amax((1, 2)) + 3).long().clamp(min=1).tolist()
     left, top = min(low[0], layers[0].shape[2] - 2), min(low[1], layers[0].shape[1] - 2)
     pixels = torch.cat([layer[:, top : high[1], left : high[0]].float() for layer in layers])
-    return sample_at(pixels, points - torch.tensor([left, top])[:, None, None])
+    points = points - torch.tensor([left, top])[:, None, None]
+    return sample(pixels, sampling_grid(points, (pixels.shape[1], pixels.shape[2])))
 
 
 def _interpolated(first: Tensor, change: Tensor, count: int) -> list[Tensor]:

@@ -14,7 +14,8 @@ from rotoline.learning.geometry import (
     centre_to_origin,
     map_points,
     pixel_centres,
-    sample_at,
+    sample,
+    sampling_grid,
     similarity,
     translation,
 )
@@ -92,4 +93,5 @@ def warp_together(
     """
     height, width = size or frame.shape[-2:]
     points = map_points(affine, pixel_centres((height, width)))
-    return sample_at(frame[0], points)[None], sample_at(masks, points, "nearest")
+    grid = sampling_grid(points, (frame.shape[-2], frame.shape[-1])).to(frame.device)
+    return sample(frame[0], grid)[None], sample(masks, grid, "nearest")

@@ -48,20 +48,27 @@ def map_points(affine: Tensor, points: Tensor) -> Tensor:
     return torch.einsum("ij,jhw->ihw", affine[:2, :2], points) + affine[:2, 2, None, None]
 
 
-def sample_at(images: Tensor, points: Tensor, mode: str = "bilinear") -> Tensor:
-    """Sample images at points; images are mirrored beyond their border.
+def sampling_grid(points: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return points `(2, H, W)` of images of a size (height, width) as the grid for `sample`.
+
+    Returns:
+        `(1, H, W, 2)`; the borders of the image are at -1 and 1.
+    """
+    extent = torch.tensor([size[1], size[0]])[:, None, None]
+    return (2 * points / extent - 1).permute(1, 2, 0)[None]
+
+
+def sample(images: Tensor, grid: Tensor, mode: str = "bilinear") -> Tensor:
+    """Sample images at the points of a grid; images are mirrored beyond their border.
 
     Args:
         images: Float `(C, h, w)`.
-        points: `(2, H, W)`: for every output pixel, the point of the images to sample.
+        grid: `(1, H, W, 2)` as `sampling_grid` returns it, on the device of `images`.
         mode: Interpolation, "bilinear" or "nearest".
 
     Returns:
-        `(C, H, W)`, of the dtype and on the device of `images`.
+        `(C, H, W)`, of the dtype of `images`.
     """
-    extent = torch.tensor([images.shape[2], images.shape[1]])[:, None, None]
-    # grid_sample expects the borders of the image at -1 and 1.
-    grid = (2 * points / extent - 1).permute(1, 2, 0)[None].to(images.device, images.dtype)
     return functional.grid_sample(
-        images[None], grid, mode, padding_mode="reflection", align_corners=False
+        images[None], grid.to(images.dtype), mode, padding_mode="reflection", align_corners=False
     )[0]
