@@ -1,88 +1,103 @@
-"""The convex solver of linear heads beside SGD on the same heads, on the same frozen features.
+"""The solver of linear heads compared with SGD on the same heads, on the same frozen features.
 
-    python benchmarks/learners.py DATA --weights FILE [--pixels 98304] [--only SEQUENCE ...]
+    python benchmarks/learners.py DATA --weights FILE [--only SEQUENCE ...] [--tiny] [--label NAME]
 
 Learned from is the first frame of each development sequence and its affine views, 12 in all, as the
-`paper` preset does with `adapt.whole=false`. Both learners minimise one objective, equation 1 at
-1/8 with the ridge of learning/logistic.py:
+`paper` preset does with `learner.method=linear_probe`. Both learners minimise one objective,
+equation 1 at 1/8 with the ridge of `rotoline.systems.paper.linear_probe`:
 
-- convex: `fit_linear_probe`, from zeros, with a limit of 10, 30 and 100 iterations
+- solver: `fit_linear_probe`, from zeros, with at most 10, 30 and 100 iterations
 - SGD: momentum .9 on the two 1x1 layers of the network, from the generic head; one view a step, in
-  turn. Of the learning rates the one with the lowest objective is shown, and the time is that of
-  its run alone: the search costs as many times more
+  turn. Of the learning rates the one with the lowest objective is reported, and the time is that of
+  its run alone: the search takes as many times longer
 
-`J` is that of the raw map, logit > 0 at the size of the frame, on every 10th later frame, without
-propagation or filters. Prints a Markdown table: means over the sequences, then each one.
+`j` is that of the raw map, logit > 0 at the size of the frame, on every 10th later frame, without
+propagation or filters. Before anything is timed, the objective that SGD adds up from single views
+is checked against that of the solver.
+
+Prints one JSON line per sequence and learner, then a Markdown table of the means.
 """
 
-import argparse
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
+import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from rotoline.evaluation.development_clips import DEVELOPMENT, development_clips
-from rotoline.weights.files import load_paper_weights
-from rotoline.learning.augmentation import sample_affine, generator_for, warp_together
-from rotoline.systems.paper.linear_probe import LinearProbe, Problem, predict_probe, objective, fit_linear_probe
+from _report import check_equal, describe_machine, make_parser, report
+from rotoline.evaluation.development_clips import (
+    DEVELOPMENT,
+    DevelopmentClip,
+    development_clips,
+)
+from rotoline.evaluation.tables import markdown_table
+from rotoline.learning.augmentation import generator_for, sample_affine, warp_together
 from rotoline.metrics import region_similarity
+from rotoline.stages.preprocess import to_tensor, working_size
+from rotoline.systems.paper.linear_probe import (
+    LinearProbe,
+    Problem,
+    fit_linear_probe,
+    objective,
+    predict_probe,
+)
+from rotoline.systems.paper.network import PaperNet, network_from_state
+from rotoline.systems.paper.probing import LinearProbing
 from rotoline.systems.paper.segmentation import project
-from rotoline.systems.paper.fine_tuning import FineTuneConfig
-from rotoline.stages.foreground import to_tensor, working_size
+from rotoline.weights.files import read_weights
 
-CONFIG = FineTuneConfig()
-"""Number of views and damping are its defaults."""
-ITERATIONS = (10, 30, 100)
-STEPS = (100, 300, 1000)
-RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
+CONFIG = LinearProbing()
+"""Number of views and strength of the ridge are the defaults."""
 MOMENTUM = 0.9
-EVERY = 10
-"""Frames from one that is scored to the next."""
 
 
-class Result(NamedTuple):
-    """One learner on one sequence."""
+class Extent(NamedTuple):
+    """How much is measured."""
 
-    learner: str
-    value: float
-    seconds: float
-    overlap: float
-    detail: str = ""
+    iterations: tuple[int, ...] = (10, 30, 100)
+    steps: tuple[int, ...] = (100, 300, 1000)
+    rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
+    every: int = 10
+    """Number of frames from one that is scored to the next."""
+
+
+TINY = Extent(iterations=(3,), steps=(2,), rates=(0.01, 0.1), every=1)
 
 
 class Later(NamedTuple):
     """A frame to score on."""
 
     maps: tuple
-    truth: torch.Tensor
+    truth: Tensor
 
 
 def make_views(net, clip, size):
-    """Maps and masks of the first frame and of its affine views."""
+    """Compute maps and masks of the first frame and of its affine views."""
     truth = torch.from_numpy(clip.read_truth(0))
     masks = torch.stack([(truth == object_id).float() for object_id in clip.object_ids])
     masks = functional.interpolate(masks[None], size=size, mode="area")[0].ge(0.5).float()
     frame = to_tensor(clip.read_frame(0), size)
     views = [(net.maps(frame), masks)]
     for number in range(1, CONFIG.views):
-        affine = sample_affine(generator_for(0, number), size, CONFIG.ranges)
+        affine = sample_affine(generator_for(0, number), size, CONFIG.augmentation)
         warped, targets = warp_together(frame, masks, affine)
         views.append((net.maps(warped), targets))
     return views
 
 
-def make_later(net, clip, size):
-    """Maps and true masks of every 10th frame after the first."""
+def make_later(net, clip, size, every):
+    """Compute maps and read true masks of some frames after the first."""
     return [
         Later(
             net.maps(to_tensor(clip.read_frame(index), size)),
             torch.from_numpy(clip.read_truth(index)),
         )
-        for index in range(EVERY, len(clip.frame_names), EVERY)
+        for index in range(every, len(clip.frame_names), every)
     ]
 
 
@@ -109,128 +124,167 @@ def as_heads(feat, feat_bias, score_weight, score_bias):
     )
 
 
-@torch.enable_grad()
-def descend(net, views, rate, steps):
-    """SGD on one head; None if it diverges."""
-    problem = Problem(views, CONFIG.damping)
-    pixels = [maps[0].shape[-2] * maps[0].shape[-1] for maps, _ in views]
-    balances = [part.split(pixels, dim=1) for part in (problem.positive, problem.negative)]
-    layers = (net.feat.weight.flatten(1), net.feat.bias, net.score.weight.flatten(1))
-    parameters = [part.detach().clone().requires_grad_() for part in (*layers, net.score.bias)]
-    optimizer = torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
-    for step in range(steps):
-        at = step % len(views)
-        heads = as_heads(*parameters)
-        logits = project(views[at][0], *heads)[0].flatten(1)
-        positive, negative = (part[at] for part in balances)
-        loss = (positive * functional.softplus(-logits)).sum()
-        loss = loss + (negative * functional.softplus(logits)).sum()
-        ridge = CONFIG.damping / 2 * (heads.weight / problem.factor).square().sum()
-        total = len(views) * loss + ridge
-        if not total.isfinite():
-            return None
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        optimizer.step()
-    return LinearProbe(*(part.detach() for part in as_heads(*parameters)))
+class Descent:
+    """SGD on the two layers of a network's head, one view a step.
+
+    Args:
+        net: Gives the layers to start from.
+        views: Of one object.
+    """
+
+    def __init__(self, net, views):
+        self.views = views
+        self.problem = Problem(views, CONFIG.ridge)
+        pixels = [maps[0].shape[-2] * maps[0].shape[-1] for maps, _ in views]
+        weights = self.problem.positive, self.problem.negative
+        self.positive, self.negative = (part.split(pixels, dim=1) for part in weights)
+        layers = (net.feat.weight.flatten(1), net.feat.bias, net.score.weight.flatten(1))
+        self.start = (*layers, net.score.bias)
+
+    def loss(self, heads, at):
+        """Loss of one view, without the ridge."""
+        logits = project(self.views[at][0], *heads)[0].flatten(1)
+        loss = (self.positive[at] * functional.softplus(-logits)).sum()
+        return loss + (self.negative[at] * functional.softplus(logits)).sum()
+
+    def ridge(self, heads):
+        """The ridge on the heads."""
+        return CONFIG.ridge / 2 * (heads.weight / self.problem.factor).square().sum()
+
+    def check(self):
+        """Compare the sum over all views with the objective of the solver."""
+        heads = as_heads(*self.start)
+        found = sum(self.loss(heads, at) for at in range(len(self.views))) + self.ridge(heads)
+        return check_equal(found, objective(heads, self.views, CONFIG.ridge)[0], "objective")
+
+    @torch.enable_grad()
+    def run(self, rate, steps):
+        """Take the steps: the heads; None if they diverge."""
+        parameters = [part.detach().clone().requires_grad_() for part in self.start]
+        optimizer = torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
+        for step in range(steps):
+            heads = as_heads(*parameters)
+            total = len(self.views) * self.loss(heads, step % len(self.views)) + self.ridge(heads)
+            if not total.isfinite():
+                return None
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            optimizer.step()
+        return LinearProbe(*(part.detach() for part in as_heads(*parameters)))
+
+    def best(self, rates, steps):
+        """Run once per rate: the heads with the lowest objective, their seconds, and the rate."""
+        found = []
+        for rate in rates:
+            began = time.perf_counter()
+            heads = self.run(rate, steps)
+            seconds = time.perf_counter() - began
+            if heads is not None:
+                value = float(objective(heads, self.views, CONFIG.ridge))
+                found.append((value, seconds, rate, heads))
+        finite = [one for one in found if one[0] < float("inf")]
+        if not finite:
+            raise SystemExit(f"SGD diverges at every rate of {rates}; add a lower one")
+        _, seconds, rate, heads = min(finite, key=lambda one: one[0])
+        return heads, seconds, rate
 
 
-def best_descent(net, views, steps):
-    """The heads of the best rate, its seconds, and the rate."""
-    found = []
-    for rate in RATES:
-        began = time.perf_counter()
-        heads = descend(net, views, rate, steps)
-        seconds = time.perf_counter() - began
-        value = float("inf") if heads is None else float(objective(heads, views, CONFIG.damping))
-        if value < float("inf"):
-            found.append((value, seconds, rate, heads))
-    if not found:
-        raise SystemExit(f"SGD diverges at every rate of {RATES}; add a lower one to RATES")
-    value, seconds, rate, heads = min(found, key=lambda one: one[0])
-    return value, seconds, rate, heads
+def iterations_taken(views, limit):
+    """Count the iterations of the solver by its gradients: two come before the first."""
+    gradient = Problem.gradient
+    with mock.patch.object(Problem, "gradient", autospec=True, side_effect=gradient) as counted:
+        fit_linear_probe(views, ridge=CONFIG.ridge, max_iterations=limit)
+    return counted.call_count - 2
 
 
-def steps_taken(views, iterations):
-    """How many iterations the solver used, by counting its gradients: two come before the first."""
-    count, gradient = 0, Problem.gradient
-
-    def counting(*args):
-        nonlocal count
-        count += 1
-        return gradient(*args)
-
-    Problem.gradient = counting
-    try:
-        fit_linear_probe(views, damping=CONFIG.damping, iterations=iterations)
-    finally:
-        Problem.gradient = gradient
-    return count - 2
-
-
-def compare(net, clip, pixels):
-    """Results of all learners on a sequence of one object."""
+def compare(net, clip, pixels, extent):
+    """Measure all learners on a sequence of one object: their JSON lines."""
     size = working_size(clip.read_truth(0).shape, pixels)
     with torch.no_grad():
-        views, later = make_views(net, clip, size), make_later(net, clip, size)
-    generic = as_heads(
-        net.feat.weight.flatten(1), net.feat.bias, net.score.weight.flatten(1), net.score.bias
-    )
+        views, later = make_views(net, clip, size), make_later(net, clip, size, extent.every)
+        descent = Descent(net, views)
+        checked = descent.check()
 
-    def result(learner, heads, seconds, detail=""):
-        value = float(objective(heads, views, CONFIG.damping))
-        return Result(learner, value, seconds, score(heads, later, clip.object_ids), detail)
+    def line(learner, heads, seconds, **detail):
+        return {
+            "sequence": clip.name,
+            "learner": learner,
+            "objective": round(float(objective(heads, views, CONFIG.ridge)), 6),
+            "seconds": round(seconds, 3),
+            "j": round(score(heads, later, clip.object_ids), 4),
+            **detail,
+            **checked,
+            **describe_machine(),
+        }
 
-    results = [result("generic head", generic, 0.0)]
-    for steps in STEPS:
-        _, seconds, rate, heads = best_descent(net, views, steps)
-        results.append(result(f"SGD, {steps} steps", heads, seconds, f"rate {rate:g}"))
-    fit_linear_probe(views, damping=CONFIG.damping, iterations=1)  # to warm up
-    for iterations in ITERATIONS:
+    yield line("generic head", as_heads(*descent.start), 0.0)
+    for steps in extent.steps:
+        heads, seconds, rate = descent.best(extent.rates, steps)
+        yield line(f"SGD, {steps} steps", heads, seconds, rate=rate)
+    fit_linear_probe(views, ridge=CONFIG.ridge, max_iterations=1)  # to warm up
+    for limit in extent.iterations:
         began = time.perf_counter()
-        heads = fit_linear_probe(views, damping=CONFIG.damping, iterations=iterations)
+        heads = fit_linear_probe(views, ridge=CONFIG.ridge, max_iterations=limit)
         seconds = time.perf_counter() - began
-        detail = f"took {steps_taken(views, iterations)}"
-        results.append(result(f"convex, up to {iterations}", heads, seconds, detail))
-    return results
+        taken = iterations_taken(views, limit)
+        yield line(f"solver, up to {limit}", heads, seconds, iterations=taken)
 
 
-def print_table(by_clip):
-    """Means over the sequences, then the sequences."""
-    print("\n| sequence | learner | objective | seconds | J | |\n|---|---|---|---|---|---|")
-    for rows in zip(*by_clip.values(), strict=True):
-        means = [statistics.mean(row[at] for row in rows) for at in (1, 2, 3)]
-        chosen = " / ".join(row.detail.split()[-1] for row in rows if row.detail)
-        print_row(f"mean of {len(rows)}", Result(rows[0].learner, *means, chosen))
-    for name, results in by_clip.items():
-        for one in results:
-            print_row(name, one)
+def make_table(lines):
+    """Format the means over the sequences."""
+    by_learner = {}
+    for line in lines:
+        by_learner.setdefault(line["learner"], []).append(line)
+    rows = []
+    for learner, found in by_learner.items():
+        value, seconds, j = (
+            statistics.mean(line[name] for line in found) for name in ("objective", "seconds", "j")
+        )
+        rows.append((learner, str(len(found)), f"{value:.4f}", f"{seconds:.1f}", f"{j:.3f}"))
+    return markdown_table(("learner", "sequences", "objective", "seconds", "J"), rows)
 
 
-def print_row(name, one):
-    """One line of the table."""
-    numbers = f"{one.value:.4f} | {one.seconds:.1f} | {one.overlap:.3f}"
-    print(f"| {name} | {one.learner} | {numbers} | {one.detail} |", flush=True)
+def tiny_clip():
+    """Draw a clip of three frames with one object, for `--tiny`."""
+    frames, labels = np.full((3, 64, 96, 3), 90, np.uint8), np.zeros((3, 64, 96), np.uint8)
+    for index in range(3):
+        frames[index, 20:50, 20 + 4 * index : 50 + 4 * index] = (230, 120, 40)
+        labels[index, 20:50, 20 + 4 * index : 50 + 4 * index] = 1
+    return DevelopmentClip(
+        name="tiny",
+        group=DEVELOPMENT,
+        frame_names=("0", "1", "2"),
+        read_frame=frames.__getitem__,
+        read_truth=labels.__getitem__,
+        object_ids=(1,),
+    )
 
 
 def main():
     """Compare on every development sequence, and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser = make_parser(__doc__)
+    parser.add_argument("data", type=Path, nargs="?", help="not needed with --tiny")
+    parser.add_argument("--weights", type=Path, help="not needed with --tiny")
     parser.add_argument("--pixels", type=int, default=98304)
     parser.add_argument("--only", nargs="*", default=())
-    args = parser.parse_args()
-    net = load_paper_weights(args.weights)[0].foreground.fold()
-    clips = [c for c in development_clips(args.data, args.only) if c.group == DEVELOPMENT]
+    options = parser.parse_args()
+    if options.tiny:
+        torch.manual_seed(0)
+        net, clips, extent = PaperNet((1, 1, 1, 1), has_spn=False), [tiny_clip()], TINY
+        pixels = 64 * 96
+    elif options.data is None or options.weights is None:
+        parser.error("give the data folder and --weights FILE")
+    else:
+        record, state = read_weights(options.weights)
+        net = network_from_state(state, **record.network_options)
+        clips = development_clips(options.data, options.only)
+        clips = [clip for clip in clips if clip.group == DEVELOPMENT]
+        extent, pixels = Extent(), options.pixels
     if not clips:
         parser.error("none of these clips is a development sequence")
-    by_clip = {}
-    for clip in clips:
-        began = time.perf_counter()
-        by_clip[clip.name] = compare(net, clip, args.pixels)
-        print(f"{clip.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-    print_table(by_clip)
+    foreground = net.foreground.fold()
+    lines = (line for clip in clips for line in compare(foreground, clip, pixels, extent))
+    print(make_table(report(lines, options.label)))
 
 
 if __name__ == "__main__":

@@ -1,99 +1,90 @@
-"""Seconds of learning and per frame: the preset `paper` beside `fast`, same clip, one run.
+"""Seconds of learning and per frame: the preset `paper` next to `fast`, same clip, one run.
 
-    python benchmarks/presets.py [--weights FILE] [--pixels 409600] [--steps 6] [--label NAME]
+    python benchmarks/presets.py [--weights FILE] [--pixels 414720] [--steps 6] [--frames 6]
+                                 [--tiny] [--label NAME]
 
 The first frames of the bundled clip at 854x480 with its own masks, one object and three. Without
---weights the networks are as drawn, which takes the same time.
+--weights the networks have random weights, which takes the same time.
 
-The paper fine-tunes for 30,000 steps. Here some are measured, the first left out (it allocates,
-or compiles), and `schedule_hours` is their median times 30,000 times the number of networks, one
-per object and, with several, one for the foreground: **extrapolated, never run**.
+The paper fine-tunes for 30,000 steps. Here some are measured, the first left out (it allocates),
+and `schedule_hours` is their median times 30,000 times the number of networks, one per object and,
+with several, one for the foreground: **extrapolated, never run**.
 
-One JSON line a case goes to standard output, and with --label to benchmarks/results/NAME.jsonl;
-the table at the end is in docs/results.md.
+Prints one JSON line per case, then a Markdown table. After a case is timed, its propagation is
+checked against the kernel `vectorised`.
 """
 
-import argparse
 import itertools
-import json
 import statistics
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 
-import rotoline
-from rotoline.model import Model, load_model
-from rotoline.runtime.timing import StageTimer
+from _report import TOLERANCE, describe_machine, make_parser, report
+from _tracking import SIZE, TINY_SIZE, check_kernels, make_annotation, read_clip
 from rotoline.config import read_config
-from rotoline.demo import MASKS, VIDEO
-from rotoline.io.run_record import device
-from rotoline.weights.files import WeightsRecord
+from rotoline.evaluation.tables import markdown_table
 from rotoline.learning.schedule import STEPS
-from rotoline.systems.paper.network import PaperNet
-from rotoline.parts import paper
+from rotoline.model import Model, load_model
+from rotoline.pipeline import segment
 from rotoline.presets import FAST, PAPER
+from rotoline.runtime.device import choose_device
+from rotoline.runtime.timing import StageTimer
+from rotoline.systems.paper import PaperSystem
+from rotoline.systems.paper.network import PaperNet
+from rotoline.weights.files import WeightsRecord
 
-SIZE = (480, 854)
-RESULTS = Path(__file__).parent / "results"
-HALF = "adapt.precision=bfloat16"
+BFLOAT16 = "precision=bfloat16"
+PROBE = "learner.method=linear_probe"
 CASES = (
     ("fast", 1, ()),
     ("fast", 3, ()),
-    ("paper", 1, ("adapt.precision=float32",)),
-    ("paper", 1, (HALF,)),
-    ("paper", 3, (HALF,)),
-    ("paper", 3, (HALF, "adapt.together=2")),
-    ("paper", 1, (HALF, "adapt.whole=false")),
-    ("paper", 3, (HALF, "adapt.whole=false")),
+    ("paper", 1, ("precision=float32",)),
+    ("paper", 1, (BFLOAT16,)),
+    ("paper", 3, (BFLOAT16,)),
+    ("paper", 1, (PROBE, BFLOAT16)),
+    ("paper", 3, (PROBE, BFLOAT16)),
 )
 """Preset, objects, settings."""
+TINY_CASES = (
+    ("fast", 3, ()),
+    ("paper", 2, ("precision=float32",)),
+    ("paper", 1, (PROBE, "learner.views=1", "learner.max_iterations=1", "precision=float32")),
+)
+"""With `--tiny`. Without instructions for bfloat16 a processor takes a minute for a frame."""
 
 
-def read_clip(count):
-    """The first frames of the bundled clip at 480p."""
-    frames = zip(range(count), rotoline.open_frames(VIDEO), strict=False)
-    return [np.asarray(Image.fromarray(frame).resize(SIZE[::-1])) for _, frame in frames]
-
-
-def make_marks(objects):
-    """The bundled mask of the first frame, with so many of its objects."""
-    with Image.open(MASKS / "00000.png") as image:
-        labels = np.array(image.resize(SIZE[::-1], Image.Resampling.NEAREST))
-    return np.where(labels <= objects, labels, 0)
-
-
-def drawn_model():
-    """The preset `paper` with networks as drawn."""
+def random_model(blocks):
+    """Make the preset `paper` with random weights and so many blocks in each stage."""
     torch.manual_seed(0)
+    net = PaperNet(blocks).eval().requires_grad_(requires_grad=False)
     words = dict.fromkeys(("sha256", "licence", "data", "command", "commit"), "")
-    record = WeightsRecord(name="drawn", bytes=0, seed=0, steps=0, **words)
-    return Model(PaperNet().requires_grad_(False).eval(), record, PAPER, paper.learn)
+    record = WeightsRecord(name="random", bytes=0, seed=0, steps=0, **words)
+    return Model(PaperSystem(net, choose_device()), record, PAPER)
 
 
 def measure(model, objects, settings, frames):
-    """Segment once, and return what it took."""
+    """Segment once: what it took, as a JSON line."""
     timer, ticks = StageTimer(), [time.perf_counter()]
 
-    def report(done, total):
+    def count_step(done, total):
         del done, total
         ticks.append(time.perf_counter())
 
     config = read_config(model.config, None, settings)
-    results = model.segment(frames, make_marks(objects), config=config, timer=timer, report=report)
+    tracker = model.tracker(config=config, timer=timer, report=count_step)
+    results = segment(frames, make_annotation(objects, frames[0].shape[:2]), tracker)
     began = time.perf_counter()
     next(results)
     learning = time.perf_counter() - began
+    next(results)  # the first tracked frame allocates
+    timer.seconds.clear()
     times = []
-    for at in range(len(frames) - 1):
+    for _ in frames[2:]:
         began = time.perf_counter()
         next(results)
         times.append(time.perf_counter() - began)
-        if at == 0:  # the first one allocates
-            times.clear()
-            timer.seconds.clear()
     line = {
         "preset": config.preset,
         "objects": objects,
@@ -101,59 +92,57 @@ def measure(model, objects, settings, frames):
         "seconds_learning": round(learning, 3),
         "seconds_per_frame_median": round(statistics.median(times), 4),
         "stages": {name: round(s / len(times), 4) for name, s in timer.seconds.items()},
-        "torch": torch.__version__,
-        **device(),
+        "device": str(model.system.device),
     }
     steps = [after - before for before, after in itertools.pairwise(ticks)]
     if len(steps) > 1:
-        nets = objects + (objects > 1)
-        each = statistics.median(steps[1:]) / config.adapt.together
+        networks = objects + (objects > 1)
+        each = statistics.median(steps[1:])
         line |= {"steps_measured": len(steps), "seconds_per_step": round(each, 4)}
-        line["schedule_hours"] = round(each * STEPS * nets / 3600, 1)
-    return line
+        line["schedule_hours"] = round(each * STEPS * networks / 3600, 1)
+    tolerance = 0.05 if BFLOAT16 in settings else TOLERANCE
+    return line | check_kernels(tracker, frames[-1], tolerance) | describe_machine()
 
 
-def print_table(lines):
-    """The cases as Markdown."""
-    print("\n| preset | objects | settings | learning | s per frame | s per step and network |"
-          "\n|---|---|---|---|---|---|")  # fmt: skip
+def make_table(lines):
+    """Format the cases."""
+    rows = []
     for line in lines:
         learning = f"{line['seconds_learning']:.1f} s"
         if "schedule_hours" in line:
             learning = f"{line['schedule_hours']:.1f} h (extrapolated)"
-        own = [
-            s for s in line["settings"] if not s.startswith(("adapt.steps", "foreground.pixels"))
-        ]
-        cells = (line["preset"], line["objects"], " ".join(f"`{s}`" for s in own))
-        step = line.get("seconds_per_step", "")
-        print(f"| {' | '.join(map(str, cells))} | {learning} | "
-              f"{line['seconds_per_frame_median']:.3f} | {step} |")  # fmt: skip
+        own = " ".join(f"`{one}`" for one in line["settings"] if not one.startswith("working_"))
+        frame = f"{line['seconds_per_frame_median']:.3f}"
+        step = str(line.get("seconds_per_step", ""))
+        rows.append((line["preset"], str(line["objects"]), own, learning, frame, step))
+    head = ("preset", "objects", "settings", "learning", "s per frame", "s per step and network")
+    return markdown_table(head, rows)
 
 
 def main():
     """Measure every case, and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--pixels", type=int, default=FAST.foreground.pixels)
+    parser.add_argument("--pixels", type=int, default=FAST.working_pixels)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--frames", type=int, default=6)
-    parser.add_argument("--label")
-    args = parser.parse_args()
-    models = {
-        "fast": load_model(),
-        "paper": load_model(args.weights, "paper") if args.weights else drawn_model(),
-    }
-    frames = read_clip(args.frames + 2)
-    sizes = [f"foreground.pixels={args.pixels}"]
-    lines = []
-    for preset, objects, settings in CASES:
-        steps = [f"adapt.steps={args.steps}"] if preset == "paper" else []
-        lines.append(measure(models[preset], objects, (*settings, *steps, *sizes), frames))
-        print(json.dumps(lines[-1]), flush=True)
-    if args.label:
-        path = RESULTS / f"{args.label}.jsonl"
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    print_table(lines)
+    options = parser.parse_args()
+    cases, size, blocks = CASES, SIZE, (3, 4, 23, 3)
+    if options.tiny:
+        cases, size, blocks = TINY_CASES, TINY_SIZE, (1, 1, 1, 1)
+        options.pixels, options.steps, options.frames = size[0] * size[1], 2, 1
+    paper = load_model(options.weights, "paper") if options.weights else random_model(blocks)
+    models = {"fast": load_model(), "paper": paper}
+    frames = read_clip(options.frames + 2, size)
+
+    def lines():
+        for preset, objects, settings in cases:
+            sizes = [f"working_pixels={options.pixels}"]
+            if preset == "paper" and PROBE not in settings:
+                sizes.append(f"learner.steps={options.steps}")
+            yield measure(models[preset], objects, (*settings, *sizes), frames)
+
+    print(make_table(report(lines(), options.label)))
 
 
 if __name__ == "__main__":

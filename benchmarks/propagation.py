@@ -1,6 +1,6 @@
 """The propagation operation: is it right, how fast, how near to the memory's bandwidth?
 
-    python benchmarks/propagation.py [--quick] [--label NAME] [--device cuda]
+    python benchmarks/propagation.py [--tiny] [--label NAME] [--device cuda]
 
 Every case is checked against `vectorised` before it is timed. On the CPU `native` is compared with
 `vectorised` by the ratio of their medians in the same process; on a GPU (--device cuda), `gpu`.
@@ -16,28 +16,25 @@ One JSON line per case goes to standard output, and with --label to benchmarks/r
 prints such a file as the table of docs/kernels.md.
 """
 
-import argparse
 import itertools
 import json
 import os
-import platform
 import statistics
 import time
 from pathlib import Path
 
 import torch
 
-from rotoline.runtime.allocator import keep_freed_memory
+from _report import check_equal, describe_machine, make_parser, report
+from rotoline.evaluation.tables import markdown_table
 from rotoline.kernels.dispatch import VARIABLE
 from rotoline.kernels.propagation import propagate, softmax_gates
-
-RESULTS = Path(__file__).parent / "results"
-TOLERANCE = 1e-4
+from rotoline.runtime.allocator import keep_freed_memory
 
 
-def list_cases(*, quick, device):
+def list_cases(*, tiny, device):
     """(batch, channels, height, width, gates, layout) of all cases."""
-    if quick:
+    if tiny:
         return [
             (1, 1, 12, 21, "shared", "plain"),
             (2, 3, 12, 21, "own", "plain"),
@@ -76,14 +73,10 @@ def run(implementation, x, gates, task):
 
 
 def check(fast, x, gates, task):
-    """Refuse to time what is wrong."""
-    for found, expected in zip(
-        run(fast, x, gates, task), run("vectorised", x, gates, task), strict=True
-    ):
-        scale = expected.abs().max().clamp(min=1)
-        error = float((found - expected).abs().max() / scale)
-        if not error < TOLERANCE:
-            raise SystemExit(f"{fast} differs from vectorised by {error:.2g} of the largest value")
+    """Compare all results with those of `vectorised`, and return the largest difference."""
+    pairs = zip(run(fast, x, gates, task), run("vectorised", x, gates, task), strict=True)
+    checked = [check_equal(found, expected, "vectorised") for found, expected in pairs]
+    return max(checked, key=lambda one: one["difference"])
 
 
 def median_seconds(call, device, budget):
@@ -100,12 +93,12 @@ def median_seconds(call, device, budget):
     return statistics.median(times)
 
 
-def copy_bandwidth(device):
+def copy_bandwidth(device, budget):
     """GB/s of copying 256 MB."""
     source = torch.ones(64 * 2**20, device=device)
     target = torch.empty_like(source)
     target.copy_(source)
-    return 8 * len(source) / median_seconds(lambda: target.copy_(source), device, 0.5) / 1e9
+    return 8 * len(source) / median_seconds(lambda: target.copy_(source), device, budget) / 1e9
 
 
 def compulsory_bytes(x, gates, task):
@@ -122,9 +115,9 @@ def measure(case, threads, device, budget):
     fast = "gpu" if device == "cuda" else "native"
     torch.set_num_threads(threads)
     x, gates = make(case, device)
-    bandwidth = copy_bandwidth(device)
+    bandwidth = copy_bandwidth(device, budget)
     for task in ("forward", "merged", "backward"):
-        check(fast, x, gates, task)
+        checked = check(fast, x, gates, task)
         slow_seconds = median_seconds(
             lambda task=task: run("vectorised", x, gates, task), device, budget
         )
@@ -143,8 +136,9 @@ def measure(case, threads, device, budget):
             "gb_s": round(moved, 2),
             "copy_gb_s": round(bandwidth, 2),
             "share_of_copy": round(moved / bandwidth, 3),
-            "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
-            "torch": torch.__version__,
+            "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+            **checked,
+            **describe_machine(),
         }
 
 
@@ -154,21 +148,19 @@ def make_table(path):
     for line in map(json.loads, path.read_text().splitlines()):
         batch, channels, height, width = line["shape"]
         gates = "channels last" if line["layout"] == "last" else line["gates"]
-        case = f"{batch}x{channels}x{height}x{width} | {gates} | {line['threads']}"
+        case = f"{batch}x{channels}x{height}x{width}", gates, str(line["threads"])
         cell = f"{line['milliseconds']:.2f} ms, {line['ratio']:.0f}x, {line['share_of_copy']:.0%}"
         rows.setdefault(case, {})[line["task"]] = cell
     tasks = ("forward", "merged", "backward")
-    head = ["map | gates | threads", *tasks]
-    lines = [head, ["---|---|---", *("---" for _ in tasks)]]
-    lines += [[case, *(cells[task] for task in tasks)] for case, cells in rows.items()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(
+        ("map", "gates", "threads", *tasks),
+        ((*case, *(cells[task] for task in tasks)) for case, cells in rows.items()),
+    )
 
 
 def main():
     """Run all cases, or print the results of a run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="tiny maps, to see that it runs")
-    parser.add_argument("--label", help="also write benchmarks/results/LABEL.jsonl")
+    parser = make_parser(__doc__)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--table", type=Path, help="only print these results as a table")
     options = parser.parse_args()
@@ -176,16 +168,15 @@ def main():
         print(make_table(options.table))
         return
     keep_freed_memory()
-    budget = 0.0 if options.quick else 0.4
-    lines = []
-    for case in list_cases(quick=options.quick, device=options.device):
-        for threads in (1,) if options.device == "cuda" else (1, 2):
-            for line in measure(case, threads, options.device, budget):
-                lines.append(json.dumps(line))
-                print(lines[-1], flush=True)
-    if options.label:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{options.label}.jsonl").write_text("\n".join(lines) + "\n")
+    budget = 0.0 if options.tiny else 0.4
+    cases = itertools.product(
+        list_cases(tiny=options.tiny, device=options.device),
+        (1,) if options.device == "cuda" else (1, 2),
+    )
+    lines = (
+        line for case, threads in cases for line in measure(case, threads, options.device, budget)
+    )
+    report(lines, options.label)
 
 
 if __name__ == "__main__":

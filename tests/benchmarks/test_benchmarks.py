@@ -1,6 +1,7 @@
-"""Benchmarks run, so that none can rot; what they measure is in docs/results.md."""
+"""Every benchmark script runs on small inputs and checks what it times; times are not asserted."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,32 +11,113 @@ import pytest
 from rotoline.kernels.propagation import native
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPTS = {path.stem for path in BENCHMARKS.glob("[!_]*.py")}
+STAGES = {"encode", "score", "limit", "propagate", "filter", "update", "fuse"}
 
 
-def lines_of(script):
+def run(script, *arguments):
+    """What `python benchmarks/SCRIPT --tiny` prints, on one thread."""
     done = subprocess.run(
-        [sys.executable, BENCHMARKS / script, "--quick"], capture_output=True, text=True
+        [sys.executable, BENCHMARKS / f"{script}.py", *arguments, "--tiny"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"},
     )
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    table = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    return lines, table
 
 
-def test_frame_benchmark_measures_every_case():
-    lines = lines_of("frame.py")
-    ratios = [line["frame_over_resnet101"] for line in lines if "resnet101_seconds" in line]
-    assert len(ratios) == 1
-    assert 0 < ratios[0] < 2
-    frames = [line for line in lines if "objects" in line]
-    assert [line["objects"] for line in frames] == [1, 2, 5, 10, 1, 10, 1, 1]
-    for line in frames:
+def assert_checked(line, reference):
+    """A line says what its values were compared with, and how much they differ."""
+    assert line["reference"] == reference
+    assert 0 <= line["difference"] <= 1e-4
+    assert {"cpu", "threads", "torch", "commit"} <= set(line)
+
+
+def test_every_script_has_a_test():
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert {name for name in SCRIPTS if not any(test.startswith(name) for test in tested)} == set()
+
+
+def test_frame_measures_stages_and_memory_and_compares_with_resnet():
+    one, resnet, five = run("frame")[0]
+    assert resnet["frame_over_resnet101"] > 0
+    assert (one["objects"], one["keep_memory"], one["kernels"]) == (1, True, "")
+    assert (five["objects"], five["keep_memory"], five["kernels"]) == (5, False, "vectorised")
+    for line in (one, five):
+        assert_checked(line, "vectorised")
+        assert set(line["shares"]) == STAGES | {"fit"}
         assert line["start_to_first_mask"] > line["start_to_loaded"] > line["import_torch"] > 0
         assert line["peak_mb"] > 0
-        assert {"foreground", "score", "propagate", "regions", "fuse"} <= set(line["shares"])
+
+
+def test_resnet_measures_a_pass():
+    (line,), _ = run("resnet")
+    assert_checked(line, "contiguous")
+    assert line["resnet101_seconds"] > 0
+
+
+def test_allocator_compares_processes_that_compute_the_same():
+    (kept, returned, summary), _ = run("allocator")
+    assert (kept["keep_memory"], returned["keep_memory"]) == (True, False)
+    assert summary["pairs"] == 1
+    assert summary["ratio"] == pytest.approx(returned["seconds"] / kept["seconds"], abs=0.01)
+    assert 0 <= summary["difference"] <= 1e-4
+
+
+def test_presets_measures_learning_and_frames():
+    lines, table = run("presets")
+    assert [(line["preset"], line["objects"]) for line in lines] == [
+        ("fast", 3),
+        ("paper", 2),
+        ("paper", 1),
+    ]
+    for line in lines:
+        assert_checked(line, "vectorised")
+        assert set(line["stages"]) == STAGES
+    fine_tuned = [line for line in lines if "schedule_hours" in line]
+    # Two steps for each of the two objects and for the foreground.
+    assert [line["steps_measured"] for line in fine_tuned] == [6]
+    assert len(table) == 2 + len(lines)
+
+
+def test_learners_compares_the_solver_with_sgd_on_one_objective():
+    lines, table = run("learners")
+    assert [line["learner"] for line in lines] == [
+        "generic head",
+        "SGD, 2 steps",
+        "solver, up to 3",
+    ]
+    for line in lines:
+        assert_checked(line, "objective")
+    generic, descent, solver = (line["objective"] for line in lines)
+    assert solver < descent <= generic
+    assert len(table) == 2 + len(lines)
 
 
 @pytest.mark.skipif(bool(native.refusal("cpu")), reason="the compiled module is missing")
-def test_propagation_benchmark_checks_and_measures_every_case():
-    lines = lines_of("propagation.py")
+def test_propagation_checks_every_case():
+    lines, _ = run("propagation")
     assert {line["task"] for line in lines} == {"forward", "merged", "backward"}
     assert {line["threads"] for line in lines} == {1, 2}
-    assert all(line["ratio"] > 0 and line["copy_gb_s"] > 0 for line in lines)
+    for line in lines:
+        assert_checked(line, "vectorised")
+        assert line["implementation"] == "native"
+        assert line["ratio"] > 0
+        assert line["copy_gb_s"] > 0
+
+
+def test_compare_versions_of_one_environment_finds_equal_masks():
+    lines, table = run("compare_versions", sys.executable, sys.executable)
+    assert [(line["measurement"], line["objects"]) for line in lines] == [
+        ("start to first mask", 1),
+        ("frame", 1),
+        ("frame", 5),
+    ]
+    for line in lines:
+        assert line["equal_masks"] == line["pairs"] == 1
+        assert 0 < line["ratio_min"] <= line["ratio_median"] <= line["ratio_max"]
+        assert line["old"] == line["new"]
+    assert len(table) == 2 + len(lines)
