@@ -29,4 +29,4 @@ def test_demo_leaves_masks_overlay_sheet_and_report(tmp_path):
     assert f"{scores.j_and_f:.3f}" in (out / "report.md").read_text()
     record = json.loads((out / "run.json").read_text())
     assert record["status"] == "complete"
-    assert record["frames"] == record["frames_promised"] == 132
+    assert record["frames"] == record["frames_declared"] == 132

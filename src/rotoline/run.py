@@ -1,27 +1,26 @@
 """Segment a file or a folder into an output folder: everything the command does but the terminal.
 
-OUTPUT/masks/<frame>.png   one per frame, as soon as it is ready
-OUTPUT/overlay.mp4         the frames with their objects drawn in
-OUTPUT/run.json            what made it
+OUTPUT/<target of each format>   such as `masks/`, one file per frame as soon as it is ready
+OUTPUT/run.json                  how it was made
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rotoline.model import Model, load_model
-from rotoline.runtime.prefetch import write_behind
-from rotoline.runtime.timing import StageTimer
 from rotoline.errors import OutputError, RotolineError
 from rotoline.io.frames import FrameSource, open_frames
-from rotoline.io.masks import read_labels, read_annotations, write_mask
-from rotoline.io.overlay import write_overlay
+from rotoline.io.masks import read_annotations
 from rotoline.io.run_record import device, versions, write_run_record
-from rotoline.pipeline import PipelineConfig
+from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
+from rotoline.model import Model, load_model
+from rotoline.runtime.prefetch import write_behind
 from rotoline.runtime.progress import Progress, Report, ignore
-from rotoline.types import FrameResult
+from rotoline.runtime.timing import StageTimer
+from rotoline.systems.protocol import SystemConfig
+from rotoline.types import FrameResult, ObjectId
 
 
 def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
@@ -30,96 +29,144 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     output: Path,
     *,
     weights: Path | None,
-    config: PipelineConfig,
+    config: SystemConfig,
     command: Sequence[str],
+    formats: Sequence[str] = DEFAULT_FORMATS,
     report: Report = ignore,
-) -> Iterator[Progress]:
-    """Segment `video` with the marks in `masks` into the new folder `output`.
+) -> Generator[Progress, None, None]:
+    """Segment `video` with the masks in `masks` into the new folder `output`.
 
     Everything that can be checked is checked before the folder is made. If the run ends early, by
-    an error or because the caller closes the iterator, every finished mask stays, the overlay is
-    left out, and `run.json` says how it ended.
+    an error or because the caller closes the iterator, the masks of every finished frame stay,
+    what needs all frames (such as the overlay) is left out, and `run.json` says how it ended.
 
     Args:
-        video: A video file or a folder of images.
+        video: A video file or a folder of pictures.
         masks: A mask file for the first frame, or a folder of masks named after their frames.
         output: Must not exist, or be empty.
         weights: A weights file, or None for the one that ships.
-        config: Settings of the stages; they say which preset runs.
+        config: Settings; they also decide which preset runs.
         command: What the user typed, for the record.
-        report: Is told of the steps of learning, where that takes long.
+        formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
+        report: Called with the steps of learning done and in all, where that takes long.
 
     Yields:
         Progress, at least once a frame.
 
     Raises:
-        RotolineError: Whatever is wrong with the input or the output.
+        RotolineError: Something is wrong with the input or the output.
     """
     yield Progress("reading")
     timer = StageTimer()
     began = time.perf_counter()
     check_output(output)
+    writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
         source = open_frames(video)
-        marks = read_annotations(masks, source)
+        annotations = read_annotations(masks, source)
     with timer.stage("load"):
-        model = load_model(weights, config.preset)
-    yield Progress("learning", 0, source.count)
+        preset: Any = config.preset
+        model = load_model(weights, preset)
+    yield Progress("learning")
 
     record = {
         "status": "interrupted",
         "command": list(command),
         "input": {"video": str(video), "masks": str(masks), "size": list(source.size)},
-        "marked_frames": [source.name(index) for index in marks],
+        "annotated_frames": [source.name(index) for index in annotations],
         **_circumstances(model, config),
     }
-    finished: dict[int, dict[int, float]] = {}
-
-    def keep(result: FrameResult) -> None:
-        if not finished:
-            record["seconds_to_first_mask"] = round(time.perf_counter() - began, 3)
-            _make_folder(output)
-        with timer.stage("write"):
-            write_mask(mask_path(output, source, result.index), result.labels)
-        finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
-
+    results = _Results(output, source, writers, timer)
     try:
-        results = model.segment(source, marks, config=config, timer=timer, report=report)
-        for _ in write_behind(results, keep):
-            yield Progress("segmenting", len(finished), source.count)
+        segmented = model.segment(source, annotations, config=config, timer=timer, report=report)
+        for _ in write_behind(segmented, results.keep):
+            yield Progress("segmenting", len(results.finished), source.count)
         if source.problem:
             record["problem"] = source.problem
-            yield Progress("segmenting", len(finished), source.count, warning=source.problem)
-        yield Progress("drawing", 0, len(finished))
-        with timer.stage("overlay"):
-            yield from _draw(output, source, len(finished))
+            yield Progress(
+                "segmenting", len(results.finished), source.count, warning=source.problem
+            )
+        yield from results.finish()
         record["status"] = "complete"
     except RotolineError as error:
         record["status"] = "failed"
         record["problem"] = str(error)
         raise
     finally:
-        if finished:
-            record |= _summary(source, finished, timer, time.perf_counter() - began)
-            # A full disk has been reported already; the masks that exist are worth more.
+        results.close()
+        if results.finished:
+            record |= results.summary(began)
+            # The disk may be full, which has been reported: the finished masks matter more.
             with suppress(OutputError):
-                write_run_record(output / "run.json", record)
-    yield Progress("done", len(finished), len(finished))
+                write_run_record(output, record)
+    yield Progress("done", len(results.finished), len(results.finished))
 
 
-def _circumstances(model: Model, config: PipelineConfig) -> dict[str, Any]:
+class _Results:
+    """The results of a run, written in all formats as they come."""
+
+    def __init__(
+        self,
+        output: Path,
+        source: FrameSource,
+        formats: Sequence[type[MaskWriter]],
+        timer: StageTimer,
+    ) -> None:
+        self._output, self._source, self._formats, self._timer = output, source, formats, timer
+        self._writers: list[MaskWriter] = []
+        self._first_at = 0.0
+        self.finished: dict[int, dict[ObjectId, float]] = {}
+        """Confidence of every object, by index of the frames that are written."""
+
+    def keep(self, result: FrameResult) -> None:
+        """Write one frame; the first one makes the folder."""
+        if not self._writers:
+            self._first_at = time.perf_counter()
+            for cls in self._formats:
+                self._writers.append(cls(self._output, self._source))
+        with self._timer.stage("write"):
+            for writer in self._writers:
+                writer.write(result)
+        self.finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
+
+    def finish(self) -> Iterator[Progress]:
+        """Write what needs all frames."""
+        count = len(self.finished)
+        yield Progress("finishing", 0, count)
+        with self._timer.stage("finish"):
+            for writer in self._writers:
+                for done in writer.finish():
+                    yield Progress("finishing", done, count)
+
+    def close(self) -> None:
+        """Close all writers, whether the run is finished or not."""
+        for writer in self._writers:
+            writer.close()
+
+    def summary(self, began: float) -> dict[str, Any]:
+        """What the record says of the results; `began` is when the run began."""
+        source, finished = self._source, self.finished
+        stages = self._timer.seconds.items()
+        return {
+            "seconds_to_first_mask": round(self._first_at - began, 3),
+            "frames": len(finished),
+            "frames_declared": source.count,
+            "frame_rate": str(source.frame_rate),
+            "confidence": {source.name(index): finished[index] for index in sorted(finished)},
+            "seconds": round(time.perf_counter() - began, 3),
+            "seconds_per_stage": {name: round(value, 3) for name, value in stages},
+        }
+
+
+def _circumstances(model: Model, config: SystemConfig) -> dict[str, Any]:
+    settings = config.model_dump(mode="json")
     return {
-        "config": config.model_dump(mode="json"),
-        "seed": config.seed,
+        "config": settings,
+        **({"seed": settings["seed"]} if "seed" in settings else {}),
         "versions": versions(),
-        "device": device(),
+        "device": device(model.system.device),
         "weights": model.record.model_dump(),
     }
-
-
-def mask_path(output: Path, source: FrameSource, index: int) -> Path:
-    """Where the mask of a frame goes."""
-    return output / "masks" / f"{source.name(index)}.png"
 
 
 def check_output(output: Path) -> None:
@@ -136,34 +183,3 @@ def check_output(output: Path) -> None:
             f"{output} {what}; results are never written over others: "
             "give a folder that does not exist yet, or remove this one"
         )
-
-
-def _make_folder(output: Path) -> None:
-    try:
-        (output / "masks").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make {output / 'masks'}: {error.strerror}; choose a folder you may write to"
-        ) from error
-
-
-def _draw(output: Path, source: FrameSource, count: int) -> Iterator[Progress]:
-    """Write the overlay in a second pass: frames may have been segmented backwards."""
-    labels = (read_labels(mask_path(output, source, index)) for index in range(count))
-    for done in write_overlay(
-        output / "overlay.mp4", source, labels, frame_rate=source.frame_rate, time=source.time
-    ):
-        yield Progress("drawing", done, count)
-
-
-def _summary(
-    source: FrameSource, finished: dict[int, dict[int, float]], timer: StageTimer, seconds: float
-) -> dict[str, Any]:
-    return {
-        "frames": len(finished),
-        "frames_promised": source.count,
-        "frame_rate": str(source.frame_rate),
-        "confidence": {source.name(index): finished[index] for index in sorted(finished)},
-        "seconds": round(seconds, 3),
-        "seconds_per_stage": {name: round(value, 3) for name, value in timer.seconds.items()},
-    }

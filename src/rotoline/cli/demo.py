@@ -17,9 +17,10 @@ def demo(output: Output = Path("demo-output")) -> None:
     from rich.markdown import Markdown
 
     from rotoline.cli.terminal import console, show_progress
-    from rotoline.demo import run_demo
+    from rotoline.demo import REPORT, SHEET, run_demo
 
-    for _ in show_progress(run_demo(output, ["rotoline", *sys.argv[1:]])):
-        pass
-    console().print(Markdown((output / "report.md").read_text()))
-    console().print(f"Look at {output / 'contact-sheet.png'} and {output / 'overlay.mp4'}")
+    show_progress(run_demo(output, ["rotoline", *sys.argv[1:]]))
+    console().print(Markdown((output / REPORT).read_text(encoding="utf-8")))
+    console().print(
+        f"To see the result, open {output / SHEET}; {output} also holds masks and an overlay video"
+    )

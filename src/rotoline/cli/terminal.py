@@ -1,23 +1,36 @@
 """What the commands show: messages, and progress as a bar or as plain lines."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import (
-    Progress as Bar,
-)
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from rotoline.runtime.progress import Progress, Report
 
 SECONDS_BETWEEN_LINES = 5.0
+
+
+class Unit(NamedTuple):
+    """How amounts of progress are shown."""
+
+    name: str
+    """Of one unit, such as MB."""
+    size: float
+    """How many of the counted items make one unit."""
+    decimals: int
+    """How many decimals are shown."""
+
+    def format(self, amount: float) -> str:
+        """An amount in this unit, without its name."""
+        return f"{amount / self.size:.{self.decimals}f}"
+
+
+FRAMES = Unit("frames", 1, 0)
+MEGABYTES = Unit("MB", 1e6, 1)
 
 
 def console() -> Console:
@@ -56,56 +69,71 @@ def report_learning() -> Report:
     return report
 
 
-def show_progress(steps: Iterable[Progress]) -> Iterator[Progress]:
-    """Show steps as they come, and hand them on; a bar on a terminal, lines elsewhere."""
+def show_progress(steps: Iterable[Progress], unit: Unit = FRAMES) -> Progress:
+    """Run a command to its end and show its progress: a bar on a terminal, lines in a file.
+
+    Args:
+        steps: The command; each step is shown as it comes, its warning as a message.
+        unit: Of the amounts in the steps.
+
+    Returns:
+        The last step.
+    """
     out = Console(stderr=True, highlight=False)
-    yield from _show_bar(out, steps) if out.is_terminal else _show_lines(out, steps)
+    return _show_bar(out, steps, unit) if out.is_terminal else _show_lines(out, steps, unit)
 
 
-def _show_bar(out: Console, steps: Iterable[Progress]) -> Iterator[Progress]:
+def _show_bar(out: Console, steps: Iterable[Progress], unit: Unit) -> Progress:
     columns = (
-        TextColumn("{task.description:<10}"),
+        TextColumn("{task.description:<11}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
+        TextColumn("{task.fields[amount]}"),
         TimeRemainingColumn(),
     )
-    rate = _Rate()
+    rate, last = _Rate(), Progress("reading")
     with Bar(*columns, console=out) as bar:
-        task = bar.add_task("reading", total=None, speed="")
-        for step in steps:
-            if step.warning:
-                print_warning(step.warning)
-            speed = rate.after(step)
+        task = bar.add_task(last.stage, total=None, amount="")
+        for last in steps:
+            if last.warning:
+                print_warning(last.warning)
+            amount = _describe(last, unit, rate.after(last))
             bar.update(
                 task,
-                description=step.stage,
-                completed=step.done,
-                total=step.total,
-                speed=f"{speed:.1f} frames/s" if speed else "",
+                description=last.stage,
+                completed=last.done,
+                total=last.total,
+                amount=amount,
             )
-            yield step
+    return last
 
 
-def _show_lines(out: Console, steps: Iterable[Progress]) -> Iterator[Progress]:
-    rate, stage, last = _Rate(), "", 0.0
-    for step in steps:
-        if step.warning:
-            print_warning(step.warning)
-        speed = rate.after(step)
-        now = time.perf_counter()
-        if step.stage != stage or now - last > SECONDS_BETWEEN_LINES:
-            stage, last = step.stage, now
-            total = "?" if step.total is None else step.total
-            line = f"{stage}: {step.done}/{total} frames" if step.done else stage
-            if speed and step.total and step.total > step.done:
-                line += f", {speed:.1f} frames/s, {(step.total - step.done) / speed:.0f} s left"
+def _show_lines(out: Console, steps: Iterable[Progress], unit: Unit) -> Progress:
+    rate, stage, shown_at, last = _Rate(), "", 0.0, Progress("reading")
+    for last in steps:
+        if last.warning:
+            print_warning(last.warning)
+        speed, now = rate.after(last), time.perf_counter()
+        if last.stage != stage or now - shown_at > SECONDS_BETWEEN_LINES:
+            stage, shown_at = last.stage, now
+            amount = _describe(last, unit, speed)
+            line = f"{stage}: {amount}" if amount else stage
+            if speed and last.total and last.total > last.done:
+                line += f", {(last.total - last.done) / speed:.0f} s left"
             out.print(line)
-        yield step
+    return last
+
+
+def _describe(step: Progress, unit: Unit, speed: float | None) -> str:
+    """How much is done and how fast, such as `12/132 frames, 9.8 frames/s`; empty if unknown."""
+    if not step.done and step.total is None:
+        return ""
+    total = "?" if step.total is None else unit.format(step.total)
+    text = f"{unit.format(step.done)}/{total} {unit.name}"
+    return text + (f", {speed / unit.size:.1f} {unit.name}/s" if speed else "")
 
 
 class _Rate:
-    """Frames per second since a stage began."""
+    """Items per second since a stage began."""
 
     def __init__(self) -> None:
         self._stage = ""
@@ -113,6 +141,7 @@ class _Rate:
         self._first = 0
 
     def after(self, step: Progress) -> float | None:
+        """The rate up to a step; None if it is the first of its stage or nothing is done."""
         now = time.perf_counter()
         if step.stage != self._stage:
             self._stage, self._began, self._first = step.stage, now, step.done

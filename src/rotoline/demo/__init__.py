@@ -1,18 +1,19 @@
-"""The bundled clip, and everything rotoline does with it: see clip/ATTRIBUTION.md."""
+"""The bundled clip, and `rotoline demo`, which segments and measures it: clip/ATTRIBUTION.md."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rotoline.evaluation.folders import evaluate_folders
 from rotoline.io.atomic import write_text
 from rotoline.io.frames import open_frames
-from rotoline.io.masks import read_labels
 from rotoline.io.overlay import contact_sheet, draw_overlay, write_picture
+from rotoline.io.results import read_label_maps
+from rotoline.io.run_record import read_run_record
 from rotoline.metrics import SequenceScores
 from rotoline.presets import FAST
+from rotoline.run import segment_to_folder
 from rotoline.runtime.progress import Progress
-from rotoline.run import mask_path, segment_to_folder
 
 CLIP = Path(__file__).parent / "clip"
 VIDEO = CLIP / "bigbuckbunny.mp4"
@@ -20,28 +21,41 @@ MASKS = CLIP / "masks"
 TRUTH = CLIP / "truth"
 NAMES = {1: "bunny", 2: "boulders", 3: "slab"}
 SHOWN = (0, 20, 44, 56, 68, 92, 108, 124)
-"""Frames on the contact sheet: the marked ones, 0 and 44, and those with a hand-made truth."""
+"""Frames on the contact sheet: the annotated ones, 0 and 44, and those with a hand-made truth."""
+SHEET = "contact-sheet.png"
+REPORT = "report.md"
 
 
 def run_demo(output: Path, command: Sequence[str]) -> Iterator[Progress]:
-    """Segment the bundled clip, and write `contact-sheet.png` and `report.md` beside the masks."""
+    """Segment the bundled clip into a new folder, with a contact sheet and a report.
+
+    Args:
+        output: Must not exist, or be empty.
+        command: What the user typed, for the record.
+
+    Yields:
+        Progress, at least once a frame.
+    """
     yield from segment_to_folder(VIDEO, MASKS, output, weights=None, config=FAST, command=command)
-    frames = open_frames(VIDEO)
+    frames, labels = open_frames(VIDEO), read_label_maps(output)
     pictures = [
-        draw_overlay(frame, read_labels(mask_path(output, frames, index)))
+        draw_overlay(frame, labels[frames.name(index)])
         for index, frame in sorted(frames.read(SHOWN).items())
     ]
-    write_picture(output / "contact-sheet.png", contact_sheet(pictures, columns=4, width=1600))
-    scores = evaluate_folders(output / "masks", TRUTH, every_frame=True)
-    record = json.loads((output / "run.json").read_text())
-    write_text(output / "report.md", make_report(scores, record))
+    write_picture(output / SHEET, contact_sheet(pictures, columns=4, width=1600))
+    scores = evaluate_folders(output, TRUTH, every_frame=True)
+    write_text(output / REPORT, make_report(scores, read_run_record(output)))
 
 
-def make_report(scores: SequenceScores, record: dict) -> str:
-    """The measurements of a demo run, as Markdown."""
+def make_report(scores: SequenceScores, record: Mapping[str, Any]) -> str:
+    """The measurements of a demo run, as Markdown.
+
+    Args:
+        scores: Of the frames with a hand-made truth.
+        record: The `run.json` of the run.
+    """
     objects = "\n".join(
-        f"| {NAMES[o.object_id]} | {o.j_and_f:.3f} | {o.j.mean:.3f} "
-        f"| {o.f.mean:.3f} |"
+        f"| {NAMES[o.object_id]} | {o.j_and_f:.3f} | {o.j.mean:.3f} | {o.f.mean:.3f} |"
         for o in scores.objects
     )
     stages = "\n".join(
@@ -51,7 +65,7 @@ def make_report(scores: SequenceScores, record: dict) -> str:
     return f"""# Demo report
 
 Big Buck Bunny, (c) Blender Foundation, CC BY 3.0: {record["frames"]} frames of
-{record["input"]["size"][1]}x{record["input"]["size"][0]} pixels, three objects, marked in
+{record["input"]["size"][1]}x{record["input"]["size"][0]} pixels, three objects, annotated in
 frames 0 and 44, measured against {len(scores.objects[0].frames)} other frames that were masked
 by hand.
 

@@ -1,16 +1,19 @@
-"""The only place that touches disk and video.
+"""The only place that touches disk, video and pictures.
 
-| module       | what it turns into what                                                  |
-|--------------|--------------------------------------------------------------------------|
-| `frames`     | a folder of pictures or a video file into frames, forwards and backwards |
-| `video`      | one video file into frames; used through `frames.open_frames`            |
-| `decoding`   | a video file into its decoded stream, safely; used by `video`            |
-| `pictures`   | one picture file into a picture, or a message that says what is wrong    |
-| `masks`      | mask files into label maps, and back                                     |
-| `overlay`    | frames and label maps into a video or a picture to look at               |
-| `weights`    | a weights file into a checked model, and back                            |
-| `run_record` | a run into a file that says how to repeat it                             |
-| `atomic`     | a file that is either complete or not there                              |
+| module       | what it does                                                                   |
+|--------------|--------------------------------------------------------------------------------|
+| `frames`     | reads a folder of pictures or a video file as frames, forwards and backwards   |
+| `video`      | reads one video file as frames; used through `frames.open_frames`              |
+| `decoding`   | opens and decodes a video file safely; used by `video`                         |
+| `pictures`   | opens one picture file, or says what is wrong with it; lists folders           |
+| `masks`      | reads and writes mask files; reads the masks of the annotated frames           |
+| `overlay`    | draws objects into frames: pictures, videos, contact sheets                    |
+| `writers`    | the formats of results, one module each, and their registry                    |
+| `results`    | reads the results of a run back, whatever their format                         |
+| `run_record` | writes and reads `run.json`, which says how a result was made                  |
+| `text`       | reads a small text file, or says what is wrong with it                         |
+| `atomic`     | writes a file that is either complete or not there                             |
 
-Import the module that you need; importing this package loads none of them.
+Weights files are read, written and downloaded by `rotoline.weights`, the only package that uses the
+network. Import the module that you need; importing this package loads none of them.
 """

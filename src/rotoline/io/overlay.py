@@ -156,12 +156,11 @@ def contact_sheet(pictures: Sequence[Frame], columns: int, width: int) -> Frame:
     return sheet
 
 
-def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write a picture, uint8 RGB (H, W, 3) or grey (H, W), as PNG, JPEG or WebP by its suffix.
+def find_picture_format(path: Path) -> str:
+    """Pillow's name of the format that a picture is written in, by its suffix.
 
     Raises:
-        InputError: the suffix is none of these.
-        OutputError: the file could not be written.
+        InputError: the suffix is none of PNG, JPEG and WebP.
     """
     picture_format = _PICTURE_FORMATS.get(path.suffix.lower())
     if picture_format is None:
@@ -169,6 +168,17 @@ def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
             f"{path} ends in {path.suffix or 'nothing'!r}; pictures are written as "
             f"{', '.join(_PICTURE_FORMATS)}, so choose a name that ends in one of these"
         )
+    return picture_format
+
+
+def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write a picture, uint8 RGB (H, W, 3) or grey (H, W), as PNG, JPEG or WebP by its suffix.
+
+    Raises:
+        InputError: the suffix is none of these.
+        OutputError: the file could not be written.
+    """
+    picture_format = find_picture_format(path)
     with replacing(path) as temporary:
         Image.fromarray(picture).save(temporary, format=picture_format, quality=90)
 

@@ -1,4 +1,4 @@
-"""`run.json`: what made a result, so that it can be repeated."""
+"""`run.json`: how a result was made, so that the run can be repeated."""
 
 import json
 import platform
@@ -9,32 +9,63 @@ from typing import Any
 
 import torch
 
+import rotoline
+from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
-from rotoline.runtime.device import choose_device
 
-PACKAGES = ("rotoline", "torch", "numpy", "scipy", "av", "pillow", "safetensors")
-"""Whose versions can change a result."""
+FILE = "run.json"
+"""Name of the record in an output folder."""
+
+PACKAGES = ("torch", "numpy", "scipy", "av", "pillow", "safetensors")
+"""The packages whose versions can change a result."""
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that take part."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-
-
-def device() -> dict[str, str | int]:
-    """What the network runs on."""
-    found = choose_device()
+    """Versions of Python, of rotoline, and of the packages whose versions can change a result."""
     return {
-        "device": torch.cuda.get_device_name(found) if found.type == "cuda" else "cpu",
+        "python": platform.python_version(),
+        "rotoline": rotoline.__version__,
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def device(used: torch.device) -> dict[str, str | int]:
+    """Describe the machine that a system runs on.
+
+    Args:
+        used: Where its networks are, `System.device`.
+    """
+    return {
+        "device": torch.cuda.get_device_name(used) if used.type == "cuda" else used.type,
         "machine": platform.machine(),
         "system": platform.system(),
         "threads": torch.get_num_threads(),
     }
 
 
-def write_run_record(path: Path, record: dict[str, Any]) -> None:
-    """Write the record as JSON, complete or not at all."""
-    write_text(path, json.dumps(record, indent=2) + "\n")
+def write_run_record(output: Path, record: dict[str, Any]) -> None:
+    """Write `OUTPUT/run.json`, complete or not at all.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_text(output / FILE, json.dumps(record, indent=2) + "\n")
+
+
+def read_run_record(output: Path) -> dict[str, Any]:
+    """Read `OUTPUT/run.json`; empty if there is none, because no frame was finished.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    path = output / FILE
+    if not path.is_file():
+        return {}
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); run the command again") from error
+    return record
 
 
 def current_commit() -> str:

@@ -9,11 +9,11 @@ class Progress:
     """One step of a run."""
 
     stage: str
-    """What is being done: `reading`, `learning`, `segmenting`, `drawing` or `done`."""
+    """What is being done, such as `reading`, `segmenting`, `downloading` or `done`."""
     done: int = 0
-    """Frames finished."""
+    """Number of items finished: frames, or the bytes of a download."""
     total: int | None = None
-    """Frames in all, where the source knows."""
+    """Number of items in all, where it is known."""
     warning: str = ""
     """Something the user must know, once."""
 

@@ -1,4 +1,4 @@
-"""PretrainedEntry weights: downloaded, checked, converted once, and found again by name.
+"""Published weights: downloaded, checked, converted once, and found again by name.
 
     FOLDER/<file>.part ─► size and SHA-256 ─► NAME.safetensors ─► NAME.json
 
@@ -10,37 +10,23 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Literal
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from rotoline.errors import OutputError, WeightsError
-from rotoline.io.atomic import ADVICE
-from rotoline.weights.pretrained import PretrainedEntry, require_h5py, convert, read_registry
+from rotoline.errors import WeightsError
+from rotoline.io.atomic import make_folder, output_errors
 from rotoline.io.run_record import current_commit
+from rotoline.runtime.progress import Progress
 from rotoline.weights.files import read_weights, write_weights
+from rotoline.weights.pretrained import PretrainedEntry, convert, read_registry, require_h5py
 
 SECONDS_OF_SILENCE = 30.0
 """After which a connection counts as broken."""
 
 CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class FetchStep:
-    """One step of a fetch."""
-
-    stage: Literal["present", "downloading", "checking", "converting", "done"]
-    """`present`: the weights were there already, and nothing was done."""
-    done: int
-    """Bytes downloaded, those of an earlier try included."""
-    total: int
-    """Bytes in all."""
 
 
 def weights_folder() -> Path:
@@ -105,7 +91,7 @@ def find_weights(name_or_path: str | Path, folder: Path | None = None) -> Path:
     return weights_path(name, folder)
 
 
-def fetch(entry: PretrainedEntry, folder: Path) -> Iterator[FetchStep]:
+def fetch(entry: PretrainedEntry, folder: Path) -> Iterator[Progress]:
     """Download published weights, check and convert them.
 
     An interrupted download leaves `FOLDER/<file>.part`, from which the next call goes on where the
@@ -116,7 +102,9 @@ def fetch(entry: PretrainedEntry, folder: Path) -> Iterator[FetchStep]:
         folder: Created where it is missing.
 
     Yields:
-        Each step; the download in pieces of 1 MiB.
+        Progress in bytes, those of an earlier try included. Its stages are `downloading`, in
+        pieces of 1 MiB, `checking`, `converting` and `done`; or `present` alone if nothing was to
+        do.
 
     Raises:
         WeightsError: The server cannot be reached or stops, or gives another file.
@@ -124,22 +112,22 @@ def fetch(entry: PretrainedEntry, folder: Path) -> Iterator[FetchStep]:
     """
     path = weights_path(entry.name, folder)
     part = folder / f"{Path(urlsplit(entry.url).path).name}.part"
-    with _writing(folder):
+    with output_errors(folder):
         if _is_valid(entry, path):
-            yield FetchStep("present", entry.bytes, entry.bytes)
+            yield Progress("present", entry.bytes, entry.bytes)
             return
         require_h5py(entry)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         begun = part.stat().st_size if part.is_file() else 0
     if begun != entry.bytes:
         yield from _download(entry, part, begun if begun < entry.bytes else 0)
-    with _writing(part):
-        yield FetchStep("checking", entry.bytes, entry.bytes)
+    with output_errors(part):
+        yield Progress("checking", entry.bytes, entry.bytes)
         _check(entry, part)
-        yield FetchStep("converting", entry.bytes, entry.bytes)
+        yield Progress("converting", entry.bytes, entry.bytes)
         write_weights(path, convert(entry, part), _about(entry))
         part.unlink()
-    yield FetchStep("done", entry.bytes, entry.bytes)
+    yield Progress("done", entry.bytes, entry.bytes)
 
 
 def _is_valid(entry: PretrainedEntry, path: Path) -> bool:
@@ -151,19 +139,19 @@ def _is_valid(entry: PretrainedEntry, path: Path) -> bool:
 
 
 def _origin(entry: PretrainedEntry) -> str:
-    return f"{entry.source} PretrainedEntry as {entry.url}, SHA-256 {entry.sha256}"
+    return f"{entry.source} Published as {entry.url}, SHA-256 {entry.sha256}"
 
 
-def _download(entry: PretrainedEntry, part: Path, begun: int) -> Iterator[FetchStep]:
+def _download(entry: PretrainedEntry, part: Path, begun: int) -> Iterator[Progress]:
     """Complete the `.part`, or leave what came for the next time."""
     response, done = _open(entry, begun)
-    with response, _writing(part), part.open("ab" if done else "wb") as file:
-        yield FetchStep("downloading", done, entry.bytes)
+    with response, output_errors(part), part.open("ab" if done else "wb") as file:
+        yield Progress("downloading", done, entry.bytes)
         # One byte too many is enough to refuse it.
         while done <= entry.bytes and (chunk := _read(entry, response, done)):
             file.write(chunk)
             done += len(chunk)
-            yield FetchStep("downloading", done, entry.bytes)
+            yield Progress("downloading", done, entry.bytes)
     if done < entry.bytes:
         raise _stopped(entry, done, "the server closed the connection")
 
@@ -266,13 +254,3 @@ def _about(entry: PretrainedEntry) -> dict[str, str | int]:
         "seed": 0,
         "steps": 0,
     }
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        advice = ADVICE.get(error.errno or 0, "check that the folder exists and is writable")
-        reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {path}: {reason}; {advice}") from error

@@ -1,0 +1,67 @@
+"""Options that several commands share, and how they become settings."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rotoline.io.writers import DEFAULT_FORMATS, WRITERS
+
+if TYPE_CHECKING:
+    from rotoline.systems.protocol import SystemConfig
+
+Preset = Annotated[
+    str,
+    typer.Option(
+        help="The system to run. fast: seconds on a CPU. paper: the published system, fine-tuned "
+        "networks, for a GPU."
+    ),
+]
+Weights = Annotated[
+    Path | None, typer.Option(help="A weights file of yours instead of the one that ships.")
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(help="Optimiser steps of fine-tuning per object; short for learner.steps."),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(help="Seconds of fine-tuning in all; short for learner.budget."),
+]
+Config = Annotated[
+    Path | None, typer.Option(help="Settings: a TOML file, or the run.json of a run to repeat.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, such as fuse.background_threshold=0.4; repeatable."),
+]
+Formats = Annotated[
+    list[str],
+    typer.Option(
+        "--format",
+        metavar=f"[{'|'.join(WRITERS)}]",
+        help="A format to write instead of the defaults; repeatable.",
+    ),
+]
+WRITTEN_BY_DEFAULT = list(DEFAULT_FORMATS)
+
+
+def configure(
+    preset: str,
+    file: Path | None,
+    settings: list[str] | None,
+    steps: int | None = None,
+    budget: float | None = None,
+) -> "SystemConfig":
+    """The settings of a preset, changed by a file and by options.
+
+    Raises:
+        ConfigError: There is no such preset, or a setting is unknown, out of range or without
+            effect.
+    """
+    from rotoline.config import read_config
+    from rotoline.presets import find_preset
+
+    short = {"learner.steps": steps, "learner.budget": budget}
+    given = [f"{name}={value}" for name, value in short.items() if value is not None]
+    return read_config(find_preset(preset).config, file, [*(settings or []), *given])

@@ -1,0 +1,80 @@
+"""Formats in which `rotoline segment` writes its results: one module each, and their registry.
+
+To add a format, write a class with the methods of `MaskWriter` in a new module of this folder and
+add it to `WRITERS`. A format with one file per frame is easiest to write as a `FrameFileWriter`
+(`per_frame`), which also makes its files readable by `rotoline.io.results`. Nothing else needs to
+know about it.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from rotoline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rotoline.io.frames import FrameSource
+    from rotoline.types import FrameResult
+
+WRITERS: Mapping[str, str] = {
+    "png": "rotoline.io.writers.png:PngWriter",
+    "scores": "rotoline.io.writers.scores:ScoresWriter",
+    "overlay": "rotoline.io.writers.overlay:OverlayWriter",
+}
+"""The formats by the name that `--format` takes: module and class, imported when it is used."""
+
+DEFAULT_FORMATS = ("png", "overlay")
+"""What is written where no format is chosen."""
+
+
+class MaskWriter(Protocol):
+    """Writes the results of one run in one format.
+
+    A writer is made when the first result is ready. It may be closed at any time: whatever is
+    under a final name by then must be complete.
+    """
+
+    target: ClassVar[str]
+    """Name of the file or folder that it writes, inside the output folder."""
+
+    def __init__(self, output: Path, frames: "FrameSource") -> None:
+        """Prepare to write into the folder `output`, which is created if need be.
+
+        Raises:
+            OutputError: Nothing can be written there.
+        """
+
+    def write(self, result: "FrameResult") -> None:
+        """Write one frame, or keep what is needed of it. Called in a thread, once per frame.
+
+        Frames come in the order of their indices, except that those before the first annotated
+        frame come first, in descending order.
+
+        Raises:
+            OutputError: The frame cannot be written.
+        """
+
+    def finish(self) -> Iterator[int]:
+        """Write what needs all frames, after the last of them; yield the number of frames done.
+
+        Raises:
+            OutputError: Something cannot be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release everything, whether the run is finished or not."""
+
+
+def find_writer(name: str) -> type[MaskWriter]:
+    """The class that writes a format.
+
+    Raises:
+        ConfigError: There is no such format.
+    """
+    if name not in WRITERS:
+        raise ConfigError(f"there is no format {name!r}; choose among {', '.join(WRITERS)}")
+    module, _, cls = WRITERS[name].partition(":")
+    writer: type[MaskWriter] = getattr(import_module(module), cls)
+    return writer
