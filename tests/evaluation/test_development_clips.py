@@ -85,5 +85,6 @@ def test_data_without_sequences_masks_or_objects_is_refused(make_data, tmp_path)
     frames = data / "davis-2016-train" / "JPEGImages" / "480p" / "tennis"
     for t in (2, 3, 4):
         (frames / f"0000{t}.jpg").unlink()
+        (masks / f"0000{t}.png").unlink(missing_ok=True)
     with pytest.raises(InputError, match="holds 2 frames"):
         development_clips(data)

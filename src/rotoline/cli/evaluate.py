@@ -8,7 +8,9 @@ import typer
 if TYPE_CHECKING:
     from rotoline.metrics import ObjectScores, SequenceScores
 
-Predicted = Annotated[Path, typer.Argument(help="A folder of predicted masks.")]
+Predicted = Annotated[
+    Path, typer.Argument(help="A folder of predicted masks, or the output folder of a run.")
+]
 Truth = Annotated[Path, typer.Option(help="A folder of true masks.", show_default=False)]
 EveryFrame = Annotated[
     bool,

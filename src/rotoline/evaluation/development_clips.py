@@ -14,10 +14,8 @@ import numpy as np
 
 from rotoline.data.composites import paste_object, place, stack_labels
 from rotoline.data.training_clips import DEVELOPMENT_SPLIT
+from rotoline.data.video_sequence import find_sequence
 from rotoline.errors import InputError
-from rotoline.io.frames import ImageFolder
-from rotoline.io.masks import read_labels
-from rotoline.io.pictures import list_pictures
 from rotoline.metrics import scored_frames
 from rotoline.types import Frame, LabelMap, ObjectId
 
@@ -130,16 +128,15 @@ def development_clips(data: Path, only: Sequence[str] = ()) -> list[DevelopmentC
 
 
 def _read_folder(name: str, group: str, frames: Path, masks: Path) -> DevelopmentClip:
-    """A clip of pictures and of masks with the same names."""
-    source = ImageFolder(frames)
-    names = tuple(source.name(index) for index in range(source.count))
+    """A clip of pictures, each with a mask of the same name."""
+    sequence = find_sequence(name, frames, masks)
+    names = sequence.frame_names
     if len(names) < 3:
         raise InputError(
             f"{frames} holds {len(names)} frames; the first and the last are not scored, "
             "so put at least three there"
         )
-    files = {path.stem: path for path in list_pictures(masks)}
-    missing = [frame for frame in names if frame not in files]
+    missing = [one for index, one in enumerate(names) if index not in sequence.label_files]
     if missing:
         raise InputError(
             f"{masks} lacks the masks of {len(missing)} of {len(names)} frames, the first is "
@@ -149,8 +146,8 @@ def _read_folder(name: str, group: str, frames: Path, masks: Path) -> Developmen
         name=name,
         group=group,
         frame_names=names,
-        read_frame=lambda index: source.read([index])[index],
-        read_truth=lambda index: read_labels(files[names[index]]),
+        read_frame=sequence.read_frame,
+        read_truth=sequence.read_labels,
     )
 
 
