@@ -31,8 +31,8 @@ import time
 from pathlib import Path
 
 OBJECTS = (1, 5)
-WARM_UP = 3
-"""Frames of each clip that are not counted: the first is annotated, the next ones allocate."""
+WARM_UP = 2
+"""Frames after the annotated one that are not counted: they allocate."""
 VERSIONS = ("old", "new")
 
 
@@ -73,6 +73,10 @@ class Worker:
         answer = self.ask("begin", OBJECTS[0])
         return answer | {"seconds": time.perf_counter() - self.began}
 
+    def frame(self):
+        """Segment the next frame: the seconds it took, and a digest of the labels."""
+        return self.ask("frame")
+
     def stop(self):
         """End the process."""
         self.process.stdin.close()
@@ -91,6 +95,11 @@ def work(file):
         clip = dict(archive)
     for line in sys.stdin:
         request, *arguments = json.loads(line)
+        if request == "versions":
+            torch = sys.modules["torch"]  # loaded by rotoline
+            versions = {"rotoline": rotoline.__version__, "torch": torch.__version__}
+            print(json.dumps(versions | {"threads": torch.get_num_threads()}), flush=True)
+            continue
         if request == "begin":
             model = model or rotoline.load_model()
             # Nobody asks for more frames than this generator has.
@@ -101,18 +110,6 @@ def work(file):
         seconds = time.perf_counter() - began
         digest = hashlib.sha256(labels.tobytes()).hexdigest()
         print(json.dumps({"seconds": seconds, "labels": digest}), flush=True)
-
-
-def describe(python):
-    """Ask an interpreter for its version of rotoline, its version of PyTorch and its threads."""
-    code = (
-        "import json, torch, rotoline; print(json.dumps({'rotoline': rotoline.__version__, "
-        "'torch': torch.__version__, 'threads': torch.get_num_threads()}))"
-    )
-    done = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{python} cannot import rotoline; install it in that environment")
-    return json.loads(done.stdout)
 
 
 def write_clip(file, size):
@@ -159,28 +156,41 @@ def compare(pairs, **case):
     }
 
 
-def measure(pythons, clip, starts, frames):
-    """Run all pairs, and yield a JSON line per measurement."""
-    pairs = []
-    for pair in range(starts):
-        workers, answers = {}, {}
+def measure_starts(pythons, clip, count):
+    """Start pairs of processes: the answers, and the last two processes."""
+    pairs, workers = [], {}
+    for pair in range(count):
+        for worker in workers.values():
+            worker.stop()
+        answers = {}
         for version in in_turn(pair):
             workers[version] = Worker(pythons[version], clip)
             answers[version] = workers[version].first_mask()
-            workers[version].stop()
         pairs.append([answers[version] for version in VERSIONS])
-    yield compare(pairs, measurement="start to first mask", objects=OBJECTS[0])
+    return pairs, workers
 
-    workers = {version: Worker(pythons[version], clip) for version in VERSIONS}
+
+def measure_frames(workers, objects, count, warm_up):
+    """Segment a clip with both processes in turn: the answers for the frames that count."""
+    for worker in workers.values():
+        worker.ask("begin", objects)
+    pairs = []
+    for pair in range(warm_up + count):
+        answers = {version: workers[version].frame() for version in in_turn(pair)}
+        pairs.append([answers[version] for version in VERSIONS])
+    return pairs[warm_up:]
+
+
+def measure(pythons, clip, starts, frames, warm_up):
+    """Run all pairs, and yield a JSON line per measurement."""
+    pairs, workers = measure_starts(pythons, clip, starts)
+    versions = {version: worker.ask("versions") for version, worker in workers.items()}
+    if versions["old"]["torch"] != versions["new"]["torch"]:
+        raise SystemExit(f"different versions of PyTorch are not compared: {versions}")
+    yield compare(pairs, measurement="start to first mask", objects=OBJECTS[0]) | versions
     for objects in OBJECTS:
-        pairs = []
-        for worker in workers.values():
-            worker.ask("begin", objects)
-        for pair in range(WARM_UP - 1 + frames):
-            answers = {version: workers[version].ask("frame") for version in in_turn(pair)}
-            pairs.append([answers[version] for version in VERSIONS])
-        counted = pairs[WARM_UP - 1 :]
-        yield compare(counted, measurement="frame", objects=objects)
+        pairs = measure_frames(workers, objects, frames, warm_up)
+        yield compare(pairs, measurement="frame", objects=objects) | versions
     for worker in workers.values():
         worker.stop()
 
@@ -200,19 +210,14 @@ def main():
     parser.add_argument("--starts", type=int, default=7, help="pairs of processes")
     parser.add_argument("--frames", type=int, default=40, help="pairs of frames")
     options = parser.parse_args()
-    if options.tiny:
-        options.starts, options.frames = 1, 1
+    extent = (1, 1, 0) if options.tiny else (options.starts, options.frames, WARM_UP)
     pythons = {"old": options.old_python, "new": options.new_python}
-    versions = {version: describe(python) for version, python in pythons.items()}
-    if versions["old"]["torch"] != versions["new"]["torch"]:
-        raise SystemExit(f"different versions of PyTorch are not compared: {versions}")
     size = (64, 96) if options.tiny else (480, 854)
     with tempfile.TemporaryDirectory() as folder:
         clip = str(Path(folder) / "clip.npz")
         write_clip(clip, size)
         lines = (
-            line | {"size": size, "cpu": cpu_name(), **versions}
-            for line in measure(pythons, clip, options.starts, options.frames)
+            line | {"size": size, "cpu": cpu_name()} for line in measure(pythons, clip, *extent)
         )
         printed = report(lines, options.label)
     columns = ("measurement", "objects", "pairs", "old_seconds", "new_seconds")

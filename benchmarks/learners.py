@@ -189,12 +189,14 @@ class Descent:
         return heads, seconds, rate
 
 
-def iterations_taken(views, limit):
-    """Count the iterations of the solver by its gradients: two come before the first."""
+def solve(views, limit):
+    """Run the solver: heads, seconds, and the number of iterations that it took."""
     gradient = Problem.gradient
     with mock.patch.object(Problem, "gradient", autospec=True, side_effect=gradient) as counted:
-        fit_linear_probe(views, ridge=CONFIG.ridge, max_iterations=limit)
-    return counted.call_count - 2
+        began = time.perf_counter()
+        heads = fit_linear_probe(views, ridge=CONFIG.ridge, max_iterations=limit)
+        seconds = time.perf_counter() - began
+    return heads, seconds, counted.call_count - 2  # two gradients come before the first iteration
 
 
 def compare(net, clip, pixels, extent):
@@ -221,12 +223,9 @@ def compare(net, clip, pixels, extent):
     for steps in extent.steps:
         heads, seconds, rate = descent.best(extent.rates, steps)
         yield line(f"SGD, {steps} steps", heads, seconds, rate=rate)
-    fit_linear_probe(views, ridge=CONFIG.ridge, max_iterations=1)  # to warm up
+    solve(views[:1], 1)  # to warm up
     for limit in extent.iterations:
-        began = time.perf_counter()
-        heads = fit_linear_probe(views, ridge=CONFIG.ridge, max_iterations=limit)
-        seconds = time.perf_counter() - began
-        taken = iterations_taken(views, limit)
+        heads, seconds, taken = solve(views, limit)
         yield line(f"solver, up to {limit}", heads, seconds, iterations=taken)
 
 
