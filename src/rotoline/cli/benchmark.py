@@ -39,8 +39,8 @@ def benchmark(  # noqa: PLR0913 (each is an option)
 ) -> None:
     """Segment and score every sequence of a split of DAVIS-2017 or YouTube-VOS.
 
-    Writes OUTPUT/Annotations/SEQUENCE/NNNNN.png for every frame, as a submission needs them, and
-    OUTPUT/results.json and OUTPUT/table.md after each sequence.
+    Writes a mask of every frame as OUTPUT/Annotations/SEQUENCE/NNNNN.png, which is the layout of a
+    submission. Updates OUTPUT/results.json and OUTPUT/table.md after each sequence.
     """
     from rotoline.cli.terminal import console, print_warning, report_learning, show_progress
     from rotoline.evaluation.benchmark import find_benchmark, run_benchmark
