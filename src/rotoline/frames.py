@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 from rotoline.runtime.prefetch import prefetch
@@ -113,7 +114,7 @@ class _Prefetched:
 class _InMemory:
     """Frames of a list or an array."""
 
-    def __init__(self, frames: Sequence[Frame]):
+    def __init__(self, frames: Sequence[Frame] | NDArray[np.uint8]):
         self._frames = frames
 
     def __iter__(self) -> Iterator[Frame]:

@@ -29,7 +29,7 @@ class Model:
     config: SystemConfig
     """The default settings of its preset."""
 
-    def segment(  # noqa: PLR0913
+    def segment(
         self,
         frames: Iterable[Frame],
         masks: LabelMap | Mapping[int, LabelMap],

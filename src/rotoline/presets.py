@@ -43,8 +43,12 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    "fast": Preset(FAST, fast.FastSystem.from_state, "fast", False, fast.ABLATIONS),
-    "paper": Preset(PAPER, paper.PaperSystem.from_state, None, True, paper.ABLATIONS),
+    "fast": Preset(
+        FAST, fast.FastSystem.from_state, "fast", uses_gpu=False, ablations=fast.ABLATIONS
+    ),
+    "paper": Preset(
+        PAPER, paper.PaperSystem.from_state, None, uses_gpu=True, ablations=paper.ABLATIONS
+    ),
 }
 
 

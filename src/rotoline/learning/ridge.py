@@ -72,7 +72,7 @@ def accumulate(
 
 
 def _normalised(share: Tensor) -> Tensor:
-    """Weights `(K, P)` that sum to 1 per object, or to less than 1 if there is less than a pixel."""
+    """Weights `(K, P)` that sum to 1 per object, or to less if there is less than a pixel."""
     return share / share.sum(1, keepdim=True).clamp(min=1.0)
 
 
@@ -101,7 +101,8 @@ def solve(equations: NormalEquations, ridge: Tensor) -> Tensor:
     """
     identity = torch.eye(equations.gram.shape[-1], dtype=equations.gram.dtype)
     system = equations.gram + ridge * identity.to(equations.gram.device)
-    return torch.linalg.solve(system, equations.moment)
+    classifiers: Tensor = torch.linalg.solve(system, equations.moment)
+    return classifiers
 
 
 def predict(classifiers: Tensor, embedding: Tensor) -> Tensor:
@@ -112,4 +113,4 @@ def predict(classifiers: Tensor, embedding: Tensor) -> Tensor:
         embedding: float `(D, h, w)`.
     """
     outputs = classifiers[:, :-1] @ embedding.flatten(1) + classifiers[:, -1:]
-    return outputs.unflatten(1, embedding.shape[1:])
+    return outputs.reshape(len(classifiers), *embedding.shape[1:])

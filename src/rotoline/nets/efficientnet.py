@@ -39,12 +39,16 @@ def _convolve(convolution: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
     step takes a sixth less time.
     """
     if not isinstance(norm, nn.BatchNorm2d):  # folded
-        return convolution(x)
-    factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        y: Tensor = convolution(x)
+        return y
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    factor = norm.weight * (variance + norm.eps).rsqrt()
     return functional.conv2d(
         x,
         convolution.weight * factor[:, None, None, None],
-        norm.bias - norm.running_mean * factor,
+        norm.bias - mean * factor,
         convolution.stride,
         convolution.padding,
         groups=convolution.groups,
@@ -126,4 +130,5 @@ class EfficientNetLite0(nn.Module):
         """Fold every batch norm into the convolution before it, for inference."""
         fold_batch_norms(self, [("_conv_stem", "_bn0")])
         for block in self._blocks:
+            assert isinstance(block, _Block)
             block.fold()

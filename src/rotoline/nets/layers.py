@@ -1,6 +1,7 @@
 """Small pieces that several networks share."""
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from rotoline.errors import WeightsError
 from rotoline.types import SATURATED_LOGIT
+
+Net = TypeVar("Net", bound=nn.Module)
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of RGB in [0, 1] that published ImageNet weights expect."""
@@ -21,6 +24,12 @@ def normalise_imagenet(frames: Tensor) -> Tensor:
         for values in (IMAGENET_MEAN, IMAGENET_STD)
     )
     return (frames - mean) / std
+
+
+def channels_last(net: Net) -> Net:
+    """Bring all weights of a network into the layout that is fastest for convolutions."""
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its types
+    return net
 
 
 def upsample2x(maps: Tensor) -> Tensor:

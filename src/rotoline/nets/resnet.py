@@ -79,9 +79,13 @@ class ResNet101(nn.Module):
         fold_batch_norms(self, pairs[:1])
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in stage:
+                assert isinstance(block, Bottleneck)
                 fold_batch_norms(block, pairs)
                 if block.downsample is not None:
-                    block.downsample = nn.Sequential(fuse_conv_bn_eval(*block.downsample.eval()))
+                    convolution, norm = block.downsample.eval()
+                    assert isinstance(convolution, nn.Conv2d)
+                    assert isinstance(norm, nn.BatchNorm2d)
+                    block.downsample = nn.Sequential(fuse_conv_bn_eval(convolution, norm))
         return self
 
 

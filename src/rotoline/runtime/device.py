@@ -16,7 +16,7 @@ def choose_device() -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager:
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
     """Compute in bfloat16 what bears it, if `precision` says so.
 
     `auto` is bfloat16 on a GPU. On a CPU it is float32, because bfloat16 is fast only on those

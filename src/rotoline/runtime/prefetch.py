@@ -1,4 +1,4 @@
-"""Reading and writing in threads, beside the computation."""
+"""Reading and writing in threads, while something else is computed."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,21 +7,29 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
+class _End:
+    """Stands for the end of the items."""
+
+
+_END = _End()
+
+
 def prefetch(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items, each fetched while the caller is busy with the one before."""
-    iterator, end = iter(items), object()
+    """Yield the same items; each is made in a thread while the caller works on the previous one."""
+    iterator: Iterator[Item | _End] = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as worker:
-        coming = worker.submit(next, iterator, end)
-        while (item := coming.result()) is not end:
-            coming = worker.submit(next, iterator, end)
+        coming = worker.submit(next, iterator, _END)
+        while not isinstance(item := coming.result(), _End):
+            coming = worker.submit(next, iterator, _END)
             yield item
 
 
 def write_behind(items: Iterable[Item], finish: Callable[[Item], None]) -> Iterator[Item]:
-    """The same items, each after `finish` has dealt with it while the next one was made.
+    """Yield the same items, each after `finish` has processed it in a thread.
 
-    However the iteration ends, `finish` has returned for every item that was made. After it failed
-    for one item it is not called again; its error is raised one item late.
+    `finish` runs while the next item is made. However the iteration ends, `finish` has returned for
+    every item that was made. After it failed for one item it is not called again; its error is
+    raised one item late.
     """
 
     def finish_after(before: Future[None] | None, item: Item) -> None:

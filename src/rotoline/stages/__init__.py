@@ -2,6 +2,7 @@
 
     frame ─► encode ─► score ─► limit ─► propagate ─► filter ─► fuse ─► labels
 
-`encode`, `score` and `propagate` belong to a system (`rotoline.systems`); `foreground` is the limit,
-`regions` the filter. No stage imports another one, and only `rotoline.tracker` knows their order.
+`encode`, `score` and `propagate` belong to a system (`rotoline.systems`); the limit is in
+`foreground`, the filter in `regions`. No stage imports another one, and only `rotoline.tracker`
+knows their order.
 """

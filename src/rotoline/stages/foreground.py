@@ -22,7 +22,7 @@ class MarginLimit(BaseModel):
 
     method: Literal["margin"] = "margin"
     """A soft limit, by a margin on the logits."""
-    margin: float = Field(1.0, ge=0)
+    margin: float = Field(default=1.0, ge=0)
     """Largest excess of an object's logit over that of the foreground."""
 
 

@@ -17,7 +17,7 @@ class FuseConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    background_threshold: float = Field(0.5, gt=0, lt=1)
+    background_threshold: float = Field(default=0.5, gt=0, lt=1)
     """Score below which a pixel belongs to no object. Scores that are not propagated are
     probabilities, for which 0.5 is right."""
 
@@ -43,7 +43,9 @@ def fuse(
     """
     best, channel = upsample(logits, size).max(0)
     ids = torch.tensor(object_ids, dtype=torch.uint8, device=logits.device)
-    labels: LabelMap = torch.where(best > _logit(background_threshold), ids[channel], 0).cpu().numpy()
+    labels: LabelMap = (
+        torch.where(best > _logit(background_threshold), ids[channel], 0).cpu().numpy()
+    )
     return labels
 
 

@@ -35,7 +35,7 @@ class SystemConfig(BaseModel):
 
     preset: str
     """Name of the preset that these settings belong to."""
-    working_pixels: int = Field(480 * 864, ge=32 * 32)
+    working_pixels: int = Field(default=480 * 864, ge=32 * 32)
     """Approximate number of pixels that every frame is resized to before it is encoded; its shape
     is kept, and both sides are rounded to multiples of 32."""
     foreground: ForegroundConfig = MarginLimit()
@@ -93,9 +93,11 @@ class FittedSystem(Protocol[Features]):
             visible: bool `(K, h, w)`: the mask of each object.
             active: bool `(K,)`: the objects that were tracked into this frame.
         """
+        return
 
     def reset_to_annotation(self, index: int) -> None:
         """Continue from annotated frame `index`, as if it were the previous frame."""
+        return
 
     def new_pass(self) -> "FittedSystem[Features]":
         """The same objects without anything learned or remembered since `fit`."""

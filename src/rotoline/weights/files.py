@@ -52,9 +52,7 @@ def shipped_weights(name: str) -> Path:
     return Path(__file__).parent / f"{name}.safetensors"
 
 
-def save_weights(
-    path: Path, net: nn.Module, about: dict[str, Any]
-) -> WeightsRecord:
+def save_weights(path: Path, net: nn.Module, about: dict[str, Any]) -> WeightsRecord:
     """Write a network in half precision, and its record.
 
     Args:

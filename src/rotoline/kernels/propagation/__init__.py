@@ -71,8 +71,9 @@ def propagate(
         raise InputError(f"merge is {merge!r}; it must be max, mean, none or a tensor of weights")
     needs_gradients = torch.is_grad_enabled() and (x.requires_grad or gates.requires_grad)
     if merge != "none" and not needs_gradients:
-        return scan_merged(x, gates, merge)
-    results = scan(x, gates)
+        merged: Tensor = scan_merged(x, gates, merge)
+        return merged
+    results: Tensor = scan(x, gates)
     if merge == "max":
         return results.amax(0)
     return results.mean(0) if merge == "mean" else results
@@ -119,7 +120,7 @@ def softmax_gates(logits: Tensor) -> Tensor:
     """Make gates out of four logits a pixel: three neighbours and "take x".
 
     A softmax makes every pixel a convex combination, so probabilities stay probabilities
-    (method.md, section 3.3).
+    (docs/method/fast.md).
 
     Args:
         logits: `(B, 4, 4, H, W)`: direction, then the neighbours -1, 0, +1 and "take x".

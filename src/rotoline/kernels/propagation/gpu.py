@@ -65,7 +65,7 @@ def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tupl
     return dx, dg
 
 
-def _scan(source: Tensor, gates: Tensor, result: Tensor, adjoint: bool = False) -> None:
+def _scan(source: Tensor, gates: Tensor, result: Tensor, *, adjoint: bool = False) -> None:
     """Scan x, or its adjoint scan the gradient by h, both as `(4, B, C, H, W)`."""
     sets, sizes = _sizes(source.shape[1:], gates)
     strides = (source.shape[-1], source.stride(0), *gates.stride()[:4])

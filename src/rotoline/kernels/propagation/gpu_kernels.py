@@ -136,9 +136,9 @@ def _scan(  # noqa: PLR0913
             h = _advance(h, x, weights, ROWS)
             weights = own_gates
             if ACROSS:
-                hs += (h.to(result.dtype.element_ty),)
+                hs += (h.to(result.dtype.element_ty),)  # type: ignore[assignment]
             else:
-                mask = tl.where(t < columns, inside, False)
+                mask = tl.where(t < columns, inside, False)  # noqa: FBT003 (a mask of one value)
                 tl.store(result + (place + t * width), h.to(result.dtype.element_ty), mask)
         if ACROSS:
             _store(result, place[:, None] + offset, inside, exists, hs, backwards)

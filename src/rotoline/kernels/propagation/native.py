@@ -6,6 +6,7 @@ direction and groups of channels. An install without a compiler lacks the compil
 """
 
 import functools
+import importlib
 from types import ModuleType
 from typing import Any
 
@@ -21,10 +22,17 @@ _LANES = 8
 def _compiled() -> ModuleType | str:
     """Import the compiled module, or say why that fails."""
     try:
-        from rotoline.kernels.propagation import _native
+        module = importlib.import_module("rotoline.kernels.propagation._native")
     except ImportError as error:
         return f"it was installed without a C++ compiler ({error})"
-    return _native
+    return module
+
+
+def _module() -> ModuleType:
+    """The compiled module; call it only where `refusal` is empty."""
+    module = _compiled()
+    assert not isinstance(module, str), module
+    return module
 
 
 def refusal(device: str) -> str:
@@ -49,7 +57,7 @@ def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
     pixels = x.detach().permute(0, 2, 3, 1)
     if pixels.is_contiguous() and pixels.shape[3] % _LANES == 0 and gates.shape[3] == 1:
         result = pixels.new_empty(pixels.shape)
-        _compiled().scan_channels_last(
+        _module().scan_channels_last(
             pixels.numpy(),
             _readable(gates),
             result.numpy(),
@@ -61,7 +69,7 @@ def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
 
 
 def _scan(x: Tensor, gates: Tensor, merge: str, result: Tensor) -> Tensor:
-    _compiled().scan(
+    _module().scan(
         _readable(x), _readable(gates), result.numpy(), _MERGES[merge], torch.get_num_threads()
     )
     return result
@@ -74,7 +82,7 @@ def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tupl
     dx = x.new_empty((4, *x.shape))
     dg = gates.new_empty((len(gates) if gates.shape[3] > 1 else len(x), *gates.shape[1:]))
     inputs = (_readable(tensor) for tensor in (gradient, x, gates, h))
-    _compiled().scan_backward(*inputs, dx.numpy(), dg.numpy(), torch.get_num_threads())
+    _module().scan_backward(*inputs, dx.numpy(), dg.numpy(), torch.get_num_threads())
     return dx.sum(0), dg.sum_to_size(gates.shape)
 
 

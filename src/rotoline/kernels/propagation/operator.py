@@ -54,12 +54,13 @@ def scan(x: Tensor, gates: Tensor) -> Tensor:
     if x.numel() == 0:
         return x.new_zeros((4, *x.shape))
     if x.dtype in _HALVES and name != "gpu":  # which accumulates in float32 by itself
-        return _IMPLEMENTATIONS[name].scan(x.float(), gates.float()).to(x.dtype).contiguous()
-    return _IMPLEMENTATIONS[name].scan(x, gates).contiguous()
+        x32: Tensor = _IMPLEMENTATIONS[name].scan(x.float(), gates.float())
+        return x32.to(x.dtype).contiguous()
+    result: Tensor = _IMPLEMENTATIONS[name].scan(x, gates)
+    return result.contiguous()
 
 
-@torch.library.register_fake("rotoline::propagation")
-def _(x: Tensor, gates: Tensor) -> Tensor:
+def _scan_shape(x: Tensor, gates: Tensor) -> Tensor:
     return x.new_empty((4, *x.shape))
 
 
@@ -72,15 +73,16 @@ def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tupl
     name = choose(candidates(x.device.type))
     if x.numel() == 0:
         return x.new_zeros(x.shape), gates.new_zeros(gates.shape)
-    inputs = (gradient, x, gates, h)
+    inputs: tuple[Tensor, ...] = (gradient, x, gates, h)
     if x.dtype in _HALVES and name != "gpu":
         inputs = tuple(part.float() for part in inputs)
     dx, dg = _IMPLEMENTATIONS[name].scan_backward(*inputs)
     return dx.to(x.dtype).contiguous(), dg.to(x.dtype).contiguous()
 
 
-@torch.library.register_fake("rotoline::propagation_backward")
-def _(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+def _scan_backward_shape(
+    gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor
+) -> tuple[Tensor, Tensor]:
     return x.new_empty(x.shape), gates.new_empty(gates.shape)
 
 
@@ -99,8 +101,7 @@ def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
     return merged.contiguous(memory_format=_layout(x))
 
 
-@torch.library.register_fake("rotoline::propagation_merged")
-def _(x: Tensor, gates: Tensor, merge: str) -> Tensor:
+def _scan_merged_shape(x: Tensor, gates: Tensor, merge: str) -> Tensor:
     return torch.empty_like(x, memory_format=_layout(x))
 
 
@@ -110,15 +111,22 @@ def _layout(x: Tensor) -> torch.memory_format:
     return torch.contiguous_format if plain else torch.channels_last
 
 
-def _remember(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+def _save_for_backward(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
     ctx.save_for_backward(*inputs, output)
 
 
 def _differentiate(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-    return scan_backward(gradient, *ctx.saved_tensors)
+    x, gates, h = ctx.saved_tensors
+    gradients: tuple[Tensor, Tensor] = scan_backward(gradient, x, gates, h)
+    return gradients
 
 
-torch.library.register_autograd("rotoline::propagation", _differentiate, setup_context=_remember)
+torch.library.register_fake("rotoline::propagation", _scan_shape)
+torch.library.register_fake("rotoline::propagation_backward", _scan_backward_shape)
+torch.library.register_fake("rotoline::propagation_merged", _scan_merged_shape)
+torch.library.register_autograd(
+    "rotoline::propagation", _differentiate, setup_context=_save_for_backward
+)
 
 # Like cumulative sums, the scans run in float32 under AMP, whatever their inputs are.
 for _device in ("cpu", "cuda"):

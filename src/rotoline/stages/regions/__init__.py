@@ -25,6 +25,8 @@ from rotoline.stages.regions.last_visible import LastVisible, pixels_to_remove
 from rotoline.state import ObjectState
 from rotoline.types import SATURATED_LOGIT
 
+__all__ = ["Craf", "CrafScript", "LastVisible", "NoFilter", "RegionsConfig", "filter_regions"]
+
 
 class CrafScript(BaseModel):
     """The filter of the authors' demo script; its thresholds are constants, as published."""

@@ -1,8 +1,9 @@
 """Connected regions of a map, and how far each agrees with a mask."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 
@@ -10,27 +11,32 @@ from rotoline.errors import InputError
 class Regions(NamedTuple):
     """The n connected regions of a map."""
 
-    labels: np.ndarray
+    labels: NDArray[np.integer[Any]]
     """int `(h, w)`: 1 ... n in the order in which their first pixels come, row by row; 0 outside
     of all."""
-    areas: np.ndarray
+    areas: NDArray[np.int64]
     """int `(n + 1,)`: pixels of each; of what is outside first."""
 
 
-def find_regions(mask: np.ndarray) -> Regions:
+def find_regions(mask: NDArray[np.bool_]) -> Regions:
     """Number the 8-connected sets of true pixels of a bool `(h, w)`."""
-    from scipy import ndimage  # a fifth of the time that loading the model takes; needed only now
+    from scipy import ndimage  # imported late: a fifth of the time that loading the model takes
 
     labels, count = ndimage.label(mask, structure=np.ones((3, 3), dtype=bool))
     return Regions(labels, np.bincount(labels.ravel(), minlength=count + 1))
 
 
-def count_inside(regions: Regions, mask: np.ndarray) -> np.ndarray:
-    """Count each region's pixels in a bool `(h, w)`: int `(n + 1,)`, outside first."""
+def count_pixels(mask: NDArray[np.bool_]) -> int:
+    """Number of true pixels."""
+    return int(np.count_nonzero(mask))
+
+
+def count_inside(regions: Regions, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number of pixels of each region inside a bool `(h, w)`: int `(n + 1,)`, outside first."""
     return np.bincount(regions.labels[mask], minlength=len(regions.areas))
 
 
-def overlaps(regions: Regions, mask: np.ndarray) -> np.ndarray:
+def overlaps(regions: Regions, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Intersection over union of each region with a mask.
 
     Args:
@@ -50,15 +56,18 @@ def overlaps(regions: Regions, mask: np.ndarray) -> np.ndarray:
     shared = count_inside(regions, mask)
     shared[0] = 0
     # Only what is outside can have no pixels.
-    return shared / np.maximum(regions.areas + np.count_nonzero(mask) - shared, 1)
+    agreement: NDArray[np.float64] = shared / np.maximum(
+        regions.areas + count_pixels(mask) - shared, 1
+    )
+    return agreement
 
 
-def overlap(mask: np.ndarray, other: np.ndarray) -> float:
+def overlap(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Intersection over union of two bool arrays; 0 if both are empty."""
-    return float(np.count_nonzero(mask & other) / max(np.count_nonzero(mask | other), 1))
+    return count_pixels(mask & other) / max(count_pixels(mask | other), 1)
 
 
-def check_maps(scores: np.ndarray, previous: np.ndarray) -> None:
+def check_maps(scores: NDArray[np.float32], previous: NDArray[np.bool_]) -> None:
     """Raise InputError unless there is a bool mask for every map, all of one size."""
     if scores.ndim != 3 or previous.shape != scores.shape or previous.dtype != np.bool_:
         raise InputError(

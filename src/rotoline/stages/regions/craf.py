@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from rotoline.stages.regions.components import Regions, check_maps, find_regions, overlap, overlaps
+from rotoline.stages.regions.components import (
+    Regions,
+    check_maps,
+    count_pixels,
+    find_regions,
+    overlap,
+    overlaps,
+)
 
 
 class Craf(BaseModel):
@@ -21,19 +28,19 @@ class Craf(BaseModel):
 
     method: Literal["craf"] = "craf"
     """The connected-region-aware filter as the paper describes it."""
-    threshold: float = Field(30 / 255, gt=0, lt=1)
+    threshold: float = Field(default=30 / 255, gt=0, lt=1)
     """Score above which a pixel belongs to a region. The paper names none; this is the value of the
     authors' script."""
-    alpha: float = Field(0.2, ge=0, lt=1)
+    alpha: float = Field(default=0.2, ge=0, lt=1)
     """Step 1: a selected region must be larger than this fraction of the largest region of the same
     map."""
-    beta: float = Field(0.9, ge=0, le=1)
+    beta: float = Field(default=0.9, ge=0, le=1)
     """Step 2: an object that covers more than this fraction of another object's region gives up the
     shared pixels."""
-    gamma: float = Field(0.1, ge=0, le=1)
+    gamma: float = Field(default=0.1, ge=0, le=1)
     """Step 3: an object selects again if its area falls below this fraction of its area in the
     previous frame."""
-    delta: float = Field(0.4, ge=0, lt=1)
+    delta: float = Field(default=0.4, ge=0, lt=1)
     """Step 3: intersection over union with the object's previous mask that a region must exceed to
     be selected."""
 
@@ -101,7 +108,7 @@ def keep_selected_regions(
     selected = resolve_overlaps(_pixels(maps, origins, scores.shape), previous, config.beta)
     taken, changed = set(origins), False
     for i, mask in enumerate(previous):
-        if _ratio(np.count_nonzero(selected[i]), np.count_nonzero(mask)) < config.gamma:
+        if _ratio(count_pixels(selected[i]), count_pixels(mask)) < config.gamma:
             found = select_free_region(maps, mask, taken, config.delta)
             if found is not None:
                 origins[i], changed = found, True
@@ -113,7 +120,7 @@ def keep_selected_regions(
     return np.where(selected, np.maximum(scores, brought), np.zeros_like(scores))
 
 
-def select_region(regions: Regions, mask: np.ndarray, alpha: float) -> int:
+def select_region(regions: Regions, mask: NDArray[np.bool_], alpha: float) -> int:
     """Step 1: the number of the region that agrees best with an object's previous mask.
 
     Args:
@@ -132,13 +139,15 @@ def select_region(regions: Regions, mask: np.ndarray, alpha: float) -> int:
     return int(max(numbers, key=lambda number: (agreement[number], areas[number]), default=0))
 
 
-def resolve_overlaps(selected: np.ndarray, previous: np.ndarray, beta: float) -> np.ndarray:
-    """Step 2: who covers another's selection gives those pixels up.
+def resolve_overlaps(
+    selected: NDArray[np.bool_], previous: NDArray[np.bool_], beta: float
+) -> NDArray[np.bool_]:
+    """Step 2: an object that covers another one's selection gives up the shared pixels.
 
-    The coverage of j by i is the share of j's pixels that i has too. Above `beta`, i gives all
-    shared pixels up: the small object inside visible_masks. If each covers the other, the two are nearly
-    identical, and the one whose selection agrees less with its own previous mask gives up (of
-    equals the later channel).
+    The coverage of j by i is the fraction of j's pixels that i has selected too. If it exceeds
+    `beta`, i gives up all shared pixels: the smaller object inside keeps them. If each covers the
+    other, the two are nearly identical, and the one whose selection has the lower intersection over
+    union with its own previous mask gives up (of equals the later channel).
 
     Args:
         selected: bool `(K, h, w)`, what each object has selected.
@@ -155,9 +164,9 @@ def resolve_overlaps(selected: np.ndarray, previous: np.ndarray, beta: float) ->
     """
     kept = selected.copy()
     for i, j in combinations(range(len(kept)), 2):
-        shared = np.count_nonzero(kept[i] & kept[j])
-        covers_j = shared / max(np.count_nonzero(kept[j]), 1) > beta
-        covers_i = shared / max(np.count_nonzero(kept[i]), 1) > beta
+        shared = count_pixels(kept[i] & kept[j])
+        covers_j = shared / max(count_pixels(kept[j]), 1) > beta
+        covers_i = shared / max(count_pixels(kept[i]), 1) > beta
         if covers_i and covers_j:
             covers_j = overlap(kept[i], previous[i]) < overlap(kept[j], previous[j])
             covers_i = not covers_j
@@ -169,7 +178,7 @@ def resolve_overlaps(selected: np.ndarray, previous: np.ndarray, beta: float) ->
 
 
 def select_free_region(
-    maps: list[Regions], mask: np.ndarray, taken: set[Origin], delta: float
+    maps: list[Regions], mask: NDArray[np.bool_], taken: set[Origin], delta: float
 ) -> Origin | None:
     """Step 3: the region of all maps, not taken, that agrees best with a previous mask.
 
@@ -193,7 +202,9 @@ def select_free_region(
     return found
 
 
-def _pixels(maps: list[Regions], origins: list[Origin], shape: tuple[int, ...]) -> np.ndarray:
+def _pixels(
+    maps: list[Regions], origins: list[Origin], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
     """The pixels of the selected regions, bool `(K, h, w)`."""
     pixels = np.zeros(shape, dtype=bool)
     for i, (channel, number) in enumerate(origins):

@@ -1,14 +1,14 @@
 """The connected-region-aware filter (CRAF) as the authors' demo script does it.
 
-It differs from the paper: small regions in the right place are marked as certain, coverage is not
-looked at, and an object that shrinks suddenly is given regions after the fusion.
+It differs from the paper: small regions in the right place are marked as certain, overlaps between
+objects are not resolved, and an object that shrinks suddenly gets regions after the fusion.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotoline.errors import InputError
-from rotoline.stages.regions.components import check_maps, find_regions, overlaps
+from rotoline.stages.regions.components import check_maps, count_pixels, find_regions, overlaps
 
 FULL_AREA = 480 * 854
 """Pixels of the maps that the script works on; its areas refer to them."""
@@ -39,16 +39,17 @@ def filter_as_script(
 
     1. Regions of each map, and their intersection over union with the object's previous mask.
     2. `mark_regions`, for each map.
-    3. Labels: the object with the highest score, none below `BACKGROUND_THRESHOLD` or outside `foreground`.
-    4. Rescue: an object with at least `RECOVERY_MIN_AREA` before and less than `RECOVERY_AREA_RATIO` of that
-       now is given regions of pixels without a label. These are regions of every object's
-       unfiltered map, one map after another; a region needs `RECOVERY_MIN_IOU` with the object's
-       previous mask. Outside of `foreground` nothing is given.
+    3. Labels: the object with the highest score; none below `BACKGROUND_THRESHOLD` or outside of
+       `foreground`.
+    4. Recovery: an object with a previous area of at least `RECOVERY_MIN_AREA` and less than
+       `RECOVERY_AREA_RATIO` of it now gets regions of pixels without a label. These are regions of
+       every object's unfiltered map, one map after another; a region needs `RECOVERY_MIN_IOU` with
+       the object's previous mask. Nothing is assigned outside of `foreground`.
 
-    The script returns labels. Here they are put into the scores: outside of the foreground
-    every score is 0, and given pixels score 1 for their object, while all others are below
-    `BACKGROUND_THRESHOLD` there. So the labels are, at every pixel, the object with the highest score (of
-    equals the first), and none if that is below `BACKGROUND_THRESHOLD`.
+    The script returns labels. Here they are expressed as scores: outside of the foreground every
+    score is 0, and assigned pixels score 1 for their object, while all others are below
+    `BACKGROUND_THRESHOLD` there. The label of every pixel is then the object with the highest score
+    (of equals the first), and none if that is below `BACKGROUND_THRESHOLD`.
 
     Args:
         scores: float32 `(K, h, w)` in [0, 1], one map per object.
@@ -73,8 +74,9 @@ def filter_as_script(
     Source:
         The authors' demonstration of CRAF, described in words; written anew. Deviations: scores
         are not rounded to 8 bits, and the script's 100 pixels are scaled with the size of the map.
-        Readings: pixels given in the recover_objects count as labelled for the maps and objects after it;
-        the foreground limits the labels after all rescues; of equal regions the first by rows.
+        Readings: pixels assigned by the recovery count as labelled for the maps and objects after
+        it; the foreground limits the labels after all recoveries; of equal regions the first in row
+        order is taken.
     """
     check_maps(scores, previous)
     if foreground.shape != scores.shape[1:] or foreground.dtype != np.bool_:
@@ -90,13 +92,13 @@ def filter_as_script(
     return kept
 
 
-def mark_regions(score: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def mark_regions(score: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Step 2: mark regions of one map as certain until one is large enough to be the object.
 
     The region with the highest intersection over union with the previous mask is the object if
-    it is larger than `MIN_AREA_RATIO` of the largest region. The regions marked so far stay then, all others
-    go. If it is smaller, it is marked as certain and the next best is looked at. If the best
-    has no more than `MIN_IOU`, the object is lost, and the whole map becomes 0. That
+    it is larger than `MIN_AREA_RATIO` of the largest region. The regions marked so far stay then,
+    all others go. If it is smaller, it is marked as certain and the next best is considered. If the
+    best has no more than `MIN_IOU`, the object is lost, and the whole map becomes 0. That
     takes the marked regions too: an object that agrees with small regions alone is lost, and as
     nothing agrees with an empty mask, it is lost for good.
 
@@ -112,7 +114,7 @@ def mark_regions(score: np.ndarray, mask: np.ndarray) -> np.ndarray:
     agreement = overlaps(regions, mask)
     is_marked = np.zeros(len(agreement), dtype=bool)
     while agreement.max() > MIN_IOU:
-        best = agreement.argmax()
+        best = int(agreement.argmax())
         if regions.areas[best] / regions.areas[1:].max() > MIN_AREA_RATIO:
             stays = is_marked.copy()
             stays[[0, best]] = True
@@ -124,14 +126,14 @@ def mark_regions(score: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.zeros_like(score)
 
 
-def label(scores: np.ndarray, background: float) -> np.ndarray:
+def label(scores: NDArray[np.float32], background_threshold: float) -> NDArray[np.int64]:
     """Step 3: the channel with the highest score at every pixel, int `(h, w)`; -1 for none."""
-    return np.where(scores.max(0) >= background, scores.argmax(0), -1)
+    return np.where(scores.max(0) >= background_threshold, scores.argmax(0), -1)
 
 
 def recover_objects(
-    scores: np.ndarray, previous: np.ndarray, labels: np.ndarray
-) -> np.ndarray:
+    scores: NDArray[np.float32], previous: NDArray[np.bool_], labels: NDArray[np.int64]
+) -> NDArray[np.bool_]:
     """Step 4: give regions without a label to objects that have shrunk suddenly.
 
     Args:
@@ -146,7 +148,7 @@ def recover_objects(
     is_free = labels < 0
     given = np.zeros(scores.shape, dtype=bool)
     for i, mask in enumerate(previous):
-        before, now = np.count_nonzero(mask), np.count_nonzero(labels == i)
+        before, now = count_pixels(mask), count_pixels(labels == i)
         if before < least_area or now / before >= RECOVERY_AREA_RATIO:
             continue
         for score in scores:

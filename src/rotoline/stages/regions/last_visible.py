@@ -35,13 +35,13 @@ class LastVisible(BaseModel):
 
     method: Literal["last_visible"] = "last_visible"
     """Compare regions with the object's last visible mask; hidden objects may reappear."""
-    threshold: float = Field(0.3, gt=0, lt=1)
+    threshold: float = Field(default=0.3, gt=0, lt=1)
     """Score above which a pixel belongs to a region."""
-    reentry_min_hidden_frames: int = Field(3, ge=1)
+    reentry_min_hidden_frames: int = Field(default=3, ge=1)
     """Number of frames an object must have been hidden before it may reappear elsewhere."""
-    reentry_min_score: float = Field(0.8, gt=0, le=1)
-    """Mean score that a region needs for an object to reappear there; with 1 no object ever does."""
-    reentry_max_area_ratio: float = Field(2.0, gt=0)
+    reentry_min_score: float = Field(default=0.8, gt=0, le=1)
+    """Mean score that a region needs for an object to reappear there; 1 lets none reappear."""
+    reentry_max_area_ratio: float = Field(default=2.0, gt=0)
     """Largest area of a region in which an object reappears, relative to the largest mask that the
     object has had."""
 

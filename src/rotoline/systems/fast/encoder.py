@@ -23,6 +23,7 @@ LIFTED = 8
 DECODED = 16
 """Channels between the propagated maps and the refined logit."""
 
+
 class Features(NamedTuple):
     """The result of one pass over B frames of `H x W` pixels; h, w = H / 4, W / 4."""
 

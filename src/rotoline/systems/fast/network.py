@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from rotoline.nets.layers import assign_state
+from rotoline.nets.layers import assign_state, channels_last
 from rotoline.systems.fast.encoder import Encoder
 from rotoline.systems.fast.memory_readout import MemoryReadout
 from rotoline.systems.fast.propagation import PropagationNet
@@ -36,7 +36,7 @@ class FastNet(nn.Module):
         """Prepare for inference: batch norms folded, channels last, no gradients."""
         self.eval()
         self.encoder.backbone.fold()
-        return self.requires_grad_(False).to(memory_format=torch.channels_last)
+        return channels_last(self.requires_grad_(requires_grad=False))
 
 
 def network_from_state(state: Mapping[str, Tensor]) -> FastNet:

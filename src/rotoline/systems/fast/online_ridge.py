@@ -31,9 +31,9 @@ MEMORY_FRAMES = 4
 UPDATE_WEIGHT = 0.15
 """Weight of the result of one frame, where an annotated frame has weight 1."""
 CONFIDENCE_THRESHOLD = 0.7
-"""A pixel of a result is a sample of the object if its score is above this, and of the background if
-below 1 minus this. Measured on schoolgirls: J&F .606 with all pixels, .612 with .7, .601 with .9
-(docs/log/2026-11-25-results.md)."""
+"""A pixel of a result is a sample of the object if its score is above this, and of the background
+if it is below 1 minus this. Measured on schoolgirls: J&F .606 with all pixels, .612 with .7, .601
+with .9 (docs/log/2026-11-25-results.md)."""
 
 
 class OnlineUpdateConfig(BaseModel):
@@ -45,9 +45,9 @@ class OnlineUpdateConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    update_every: int = Field(5, ge=0)
+    update_every: int = Field(default=5, ge=0)
     """Number of frames between two updates; 0 turns updates off."""
-    update_window: int = Field(8, ge=1)
+    update_window: int = Field(default=8, ge=1)
     """Number of most recent updates that are used; annotated frames are always used."""
 
 

@@ -42,4 +42,5 @@ class PropagationNet(nn.Module):
         once = propagate(lifted, features.gates, merge="max")
         twice = propagate(once, features.gates, merge="max")
         decoded = self.decode(cat((lifted, twice), dim=1)).add_(after)
-        return logit + self.out_conv(functional.relu(decoded, inplace=True))
+        correction: Tensor = self.out_conv(functional.relu(decoded, inplace=True))
+        return logit + correction

@@ -68,4 +68,5 @@ class RefinementNet(nn.Module):
         back = functional.interpolate(
             self.up(coarse), size=fine.shape[-2:], mode="bilinear", align_corners=False
         )
-        return logit + self.out_conv(functional.relu(back.add_(fine), inplace=True))
+        correction: Tensor = self.out_conv(functional.relu(back.add_(fine), inplace=True))
+        return logit + correction

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from rotoline.annotations import Annotations
+from rotoline.learning.ridge import predict
+from rotoline.learning.targets import with_union
 from rotoline.runtime.progress import Report
 from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.systems.fast.encoder import Features
@@ -24,8 +26,6 @@ from rotoline.systems.fast.scoring import (
 )
 from rotoline.systems.protocol import FittedSystem, System, SystemConfig
 from rotoline.types import Frame
-from rotoline.learning.ridge import predict
-from rotoline.learning.targets import with_union
 
 STRIDE = 4
 """Pixels of the working frame per pixel of the maps, in each direction."""

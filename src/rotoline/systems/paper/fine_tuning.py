@@ -39,19 +39,19 @@ class FineTuning(BaseModel):
     tune_foreground: bool = True
     """Whether the foreground network is fine-tuned on the union of the objects; if not, the generic
     network limits the objects."""
-    steps: int = Field(schedule.STEPS, ge=1)
+    steps: int = Field(default=schedule.STEPS, ge=1)
     """Number of SGD steps per object."""
-    budget: float = Field(0.0, ge=0)
+    budget: float = Field(default=0.0, ge=0)
     """Seconds for learning all objects together; steps are left out to stay within it. 0 for no
     limit. The number of steps then depends on the machine, and so do the results."""
-    learning_rate: float = Field(schedule.LEARNING_RATE, gt=0)
+    learning_rate: float = Field(default=schedule.LEARNING_RATE, gt=0)
     """Learning rate for a loss that is a mean over pixels."""
-    lr_halvings: int = Field(schedule.STEPS // schedule.HALVE_EVERY - 1, ge=0)
+    lr_halvings: int = Field(default=schedule.STEPS // schedule.HALVE_EVERY - 1, ge=0)
     """How often the learning rate is halved, at equal distances; 2 is every 10,000 of 30,000
     steps."""
-    momentum: float = Field(schedule.MOMENTUM, ge=0, lt=1)
+    momentum: float = Field(default=schedule.MOMENTUM, ge=0, lt=1)
     """Momentum of SGD."""
-    weight_decay: float = Field(5e-4, ge=0)
+    weight_decay: float = Field(default=5e-4, ge=0)
     """Weight decay of SGD; the value of the authors' released solver."""
     augmentation: Augmentation = Augmentation()
     """How far augmented views of an annotated frame differ from it."""
@@ -66,7 +66,7 @@ class AnnotatedFrame(NamedTuple):
     """float `(R, H, W)`, 0 or 1: the targets of R networks or heads."""
 
 
-def fine_tune(  # noqa: PLR0913
+def fine_tune(
     net: SegmentationNet,
     annotated: list[AnnotatedFrame],
     config: FineTuning,
@@ -97,7 +97,7 @@ def fine_tune(  # noqa: PLR0913
         1,000 made before; a mean loss and the step size that goes with it (learning/schedule.py).
     """
     rows = annotated[0].masks.shape[0]
-    nets = [copy.deepcopy(net).requires_grad_(True).train() for _ in range(rows)]
+    nets = [copy.deepcopy(net).requires_grad_(requires_grad=True).train() for _ in range(rows)]
     for row, one in enumerate(nets):
         frames = frames_showing(row, annotated)
 
@@ -105,7 +105,7 @@ def fine_tune(  # noqa: PLR0913
             report(row * config.steps + step, rows * config.steps)
 
         _tune(one, frames, config, precision=precision, seed=seed, done=done, share=1 / rows)
-    return [one.requires_grad_(False).eval() for one in nets]
+    return [one.requires_grad_(requires_grad=False).eval() for one in nets]
 
 
 def frames_showing(row: int, annotated: list[AnnotatedFrame]) -> list[AnnotatedFrame]:

@@ -70,15 +70,16 @@ def fit_linear_probe(
 
     L-BFGS for all objects side by side, each with steps of its own. It ends when the gradient of
     every object has fallen to `tolerance` times that of heads that are zero, or after
-    `max_iterations` steps. A step reads the maps twice, and its length is found on the logits alone. Each stage has
-    a preconditioner, the inverse of its regularised covariance, which saves two thirds of the steps.
+    `max_iterations` steps. A step reads the maps twice; its length is found on the logits alone.
+    Each stage has a preconditioner, the inverse of its regularised covariance, which saves two
+    thirds of the steps.
 
     Args:
         views: At least one; all count alike. Frames may differ in size, H and W are multiples of
             32. Masks that are no whole pixels at 1/8 become soft targets there. An object that a
             view does not show learns nothing from it (equation 1: w = 0).
-        ridge: Strength of the L2 regularisation, not negative. At 0 a separable object has no minimum, and
-            `max_iterations` ends it.
+        ridge: Strength of the L2 regularisation, not negative. With 0 a separable object has no
+            minimum, and `max_iterations` ends the search.
         max_iterations: Largest number of steps; each costs about one forward and backward pass of
             the heads over all views.
         tolerance: Length of the gradient to end at, in units of u, relative as above.
@@ -130,7 +131,9 @@ class Problem:
     def __init__(self, views: Sequence[View], ridge: float) -> None:
         _check(views)
         wide = torch.promote_types(views[0][0][0].dtype, torch.float32)
-        self.maps: list[Maps] = [tuple(part.to(wide) for part in maps) for maps, _ in views]
+        self.maps: list[Maps] = [
+            (maps[0].to(wide), maps[1].to(wide), maps[2].to(wide)) for maps, _ in views
+        ]
         self.ridge = ridge
         self.objects = views[0][1].shape[0]
         self.positive, self.negative = _balance([masks.to(wide) for _, masks in views])

@@ -58,4 +58,4 @@ def network_from_state(state: Mapping[str, Tensor], *, signed_gates: bool = Fals
     with torch.device("meta"):
         net = PaperNet((one, two, three, four), has_spn=has_spn, signed_gates=signed_gates)
     assign_state(net, state)
-    return net.requires_grad_(False).eval()
+    return net.requires_grad_(requires_grad=False).eval()

@@ -1,4 +1,4 @@
-"""A faster learner for the `paper` preset: the backbone stays frozen and linear heads are solved."""
+"""A faster learner for the `paper` preset: linear heads are solved on the frozen backbone."""
 
 from typing import Literal
 
@@ -27,12 +27,12 @@ class LinearProbing(BaseModel):
     tune_foreground: bool = True
     """Whether the foreground gets a head of its own, learned from the union of the objects; if not,
     the generic network limits the objects."""
-    views: int = Field(12, ge=1)
+    views: int = Field(default=12, ge=1)
     """Number of views of every annotated frame that heads are fitted on, the frame itself
     included."""
-    ridge: float = Field(1e-4, ge=0)
+    ridge: float = Field(default=1e-4, ge=0)
     """Strength of the L2 regularisation of the heads."""
-    max_iterations: int = Field(30, ge=1)
+    max_iterations: int = Field(default=30, ge=1)
     """Largest number of L-BFGS steps."""
     augmentation: Augmentation = Augmentation()
     """How far augmented views of an annotated frame differ from it."""

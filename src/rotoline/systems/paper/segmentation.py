@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rotoline.nets.layers import normalise_imagenet, upsample2x
+from rotoline.nets.layers import channels_last, normalise_imagenet, upsample2x
 from rotoline.nets.resnet import BLOCKS, CHANNELS, ResNet101
 
 SCALES = (0.2, 0.2, 1.0)
@@ -35,10 +35,11 @@ class SegmentationNet(nn.Module):
         self.score = nn.Conv2d(FEATURES, 2, 1)
         for layer in (self.feat, self.score):
             nn.init.normal_(layer.weight, std=0.01)
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
         self.measure_statistics = False
 
-    def train(self, mode: bool = True) -> "SegmentationNet":
+    def train(self, mode: bool = True) -> "SegmentationNet":  # noqa: FBT001, FBT002 (as in nn.Module)
         """As every module; batch norms only measure statistics where they are asked to."""
         super().train(mode)
         if not self.measure_statistics:
@@ -51,7 +52,7 @@ class SegmentationNet(nn.Module):
         """Make it ready for inference: batch norms folded, channels last, no gradients."""
         self.eval()
         self.backbone.fold()
-        return self.requires_grad_(False).to(memory_format=torch.channels_last)
+        return channels_last(self.requires_grad_(requires_grad=False))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Logits at the size of the frames."""
@@ -67,10 +68,12 @@ class SegmentationNet(nn.Module):
 
         Nothing non-linear lies between them, so their product is the same map.
         """
-        score = self.score.weight.flatten(1)
+        score, bias = self.score.weight.flatten(1), self.feat.bias
+        assert bias is not None
+        assert self.score.bias is not None
         return (
             score @ self.feat.weight.flatten(1),
-            score @ self.feat.bias + self.score.bias,
+            score @ bias + self.score.bias,
         )
 
     def coarse(self, maps: Maps) -> Tensor:

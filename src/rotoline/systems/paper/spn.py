@@ -16,6 +16,7 @@ from rotoline.nets.vgg import VGG16
 CHANNELS = 32
 """Channels that a score map is lifted to."""
 
+
 class GuidanceNet(nn.Module):
     """Frames `(B, 3, H, W)` in [0, 255] to gate logits `(B, 4, 3, 32, H / 2, W / 2)`.
 
@@ -36,7 +37,8 @@ class GuidanceNet(nn.Module):
         x = upsample2x(self.from5(pool5)) + conv5
         x = upsample2x(functional.relu(self.up4(x), inplace=True)) + conv4
         x = upsample2x(functional.elu(self.up3(functional.relu(x)))) + conv3
-        return self.gate(upsample2x(x)).unflatten(1, (4, 3, CHANNELS))
+        logits: Tensor = self.gate(upsample2x(x)).unflatten(1, (4, 3, CHANNELS))
+        return logits
 
 
 class GuidedPropagationNet(nn.Module):
@@ -74,13 +76,15 @@ class GuidedPropagationNet(nn.Module):
         parity = torch.arange(2)[:, None] == torch.arange(64)[None] % 2
         for layer in (self.lift, self.decode, self.out_conv, self.guidance.gate):
             nn.init.normal_(layer.weight, std=0.01)
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
         self.lift.weight += parity.T[:CHANNELS, :, None, None] / 16
         same = (parity.T.float() @ parity.float()[:, :CHANNELS]) * 2 / CHANNELS
         self.decode.weight[:, :, 1, 1] += same
         self.out_conv.weight[:, :, 1, 1] += parity * (8 / 64)
         if not self.signed_gates:  # signed gates are near 0 as they are
-            self.guidance.gate.bias -= 2.0
+            assert self.guidance.gate.bias is not None
+            self.guidance.gate.bias.sub_(2.0)
 
     def gates(self, frames: Tensor) -> Tensor:
         """Gates `(B, 4, 3, 32, H / 2, W / 2)` of frames `(B, 3, H, W)`: once for all objects."""
@@ -103,4 +107,7 @@ class GuidedPropagationNet(nn.Module):
         lifted = self.lift(torch.cat((1 - scores, scores), dim=1))
         gates = gates.to(lifted.dtype)
         twice = propagate(propagate(lifted, gates, merge="max"), gates, merge="max")
-        return self.out_conv(functional.relu(self.decode(upsample2x(twice)), inplace=True))
+        logits: Tensor = self.out_conv(
+            functional.relu(self.decode(upsample2x(twice)), inplace=True)
+        )
+        return logits

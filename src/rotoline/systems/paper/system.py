@@ -28,7 +28,7 @@ LearnerConfig = Annotated[FineTuning | LinearProbing, Field(discriminator="metho
 
 
 class PaperConfig(SystemConfig):
-    """The settings of the published system; where paper and code differ, see docs/method/paper.md."""
+    """The settings of the published system. Deviations from the paper: docs/method/paper.md."""
 
     preset: Literal["paper"] = "paper"
     """Name of the preset that these settings belong to."""
@@ -42,7 +42,7 @@ class PaperConfig(SystemConfig):
     """How objects are learned."""
     precision: Precision = "auto"
     """Precision of the activations: `auto` is bfloat16 on a GPU and float32 elsewhere."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Decides the augmented views that objects are learned from."""
 
 
@@ -92,7 +92,7 @@ class ProbedNetwork(NamedTuple):
     net: SegmentationNet
     probe: LinearProbe
     """Heads of the objects and, as the last of several, of the foreground."""
-    count: int
+    objects: int
     """Number of objects, K."""
     is_foreground_learned: bool
     """Whether the foreground has a head; if not, the network's own generic head predicts it."""
@@ -104,7 +104,7 @@ class ProbedNetwork(NamedTuple):
         logits = predict_probe(self.probe, (stage3, stage4, stage5))
         learned = self.is_foreground_learned
         foreground = logits[-1:] if learned else _difference(self.net.coarse(maps))
-        return Encoded(pixels, foreground, logits[: self.count])
+        return Encoded(pixels, foreground, logits[: self.objects])
 
     def score(self, encoded: Encoded) -> Tensor:
         """The logits of the objects' heads."""
@@ -161,7 +161,7 @@ class PaperSystem(System[PaperConfig]):
         return FittedPaperSystem(self.net, predictor, config, size, self.device)
 
     def fit_settings(self, config: PaperConfig) -> Hashable:
-        """`fit` and `encode` depend on the learner, the working size, the precision and the seed."""
+        """`fit` and `encode` depend on learner, working size, precision and seed."""
         return config.learner, config.working_pixels, config.precision, config.seed
 
     def _learn(
@@ -184,9 +184,7 @@ class PaperSystem(System[PaperConfig]):
             )
             nets = [one.fold() for one in tuned]
             return FineTunedNetworks(nets[:count], nets[-1] if learner.tune_foreground else net)
-        probe = probe_objects(
-            net, annotated, learner, precision=config.precision, seed=config.seed
-        )
+        probe = probe_objects(net, annotated, learner, precision=config.precision, seed=config.seed)
         return ProbedNetwork(net, probe, count, learner.tune_foreground)
 
 

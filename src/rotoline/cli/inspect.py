@@ -1,0 +1,67 @@
+"""`rotoline inspect`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rotoline.cli.options import Budget, Config, Preset, Settings, Steps, Weights, configure
+from rotoline.cli.segment import Masks, Video
+
+FrameName = Annotated[
+    str,
+    typer.Option(
+        "--frame", help="The frame: its name, or its index counted from 0.", show_default=False
+    ),
+]
+Sheet = Annotated[Path, typer.Option(help="Where the sheet is written: .png, .jpg or .webp.")]
+
+
+def inspect(  # noqa: PLR0913 (each is an option)
+    video: Video,
+    masks: Masks,
+    frame: FrameName,
+    output: Sheet = Path("sheet.png"),
+    preset: Preset = "fast",
+    weights: Weights = None,
+    steps: Steps = None,
+    budget: Budget = None,
+    config: Config = None,
+    settings: Settings = None,
+) -> None:
+    """Show the map of every stage for each object in one frame, to see where a result comes from.
+
+    Segments the clip up to that frame. Writes one sheet, OUTPUT, and a CSV file with its numbers:
+    the area of each map above the background threshold, the mean score there, the fraction of the
+    previous frame's mask that is kept, and the number of pixels outside of it.
+    """
+    import csv
+
+    from rich.table import Table
+
+    from rotoline.cli.terminal import console, print_warning, report_learning, show_progress
+    from rotoline.inspection import inspect_to_sheet
+
+    try:
+        show_progress(
+            inspect_to_sheet(
+                video,
+                masks,
+                frame,
+                output,
+                weights=weights,
+                config=configure(preset, config, settings, steps, budget),
+                report=report_learning(),
+            )
+        )
+    except KeyboardInterrupt:
+        print_warning("stopped; nothing was written")
+        raise typer.Exit(130) from None
+    numbers = output.with_suffix(".csv")
+    with numbers.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+    console().print(f"{output} and {numbers} were written", soft_wrap=True, markup=False)
