@@ -4,8 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from rotoline.data.training_clips import Clip
 from rotoline.data.sampler import Sampler
+from rotoline.data.training_clips import Clip
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""The training of the networks of the preset `fast`."""
+
 import json
 import os
 import subprocess
@@ -9,16 +11,31 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rotoline.errors import ConfigError, InputError, WeightsError
-from rotoline.weights.files import load_weights, read_weights, save_weights
-from rotoline.systems.fast.network import FastNet
-from rotoline.training import embedding, imagenet
-from rotoline.training.checkpoints import NAME
-from rotoline.data.training_clips import load_clips
-from rotoline.training.fast import FastTraining, one_cycle, train_fast
+from rotoline.config import read_config
 from rotoline.data.episodes import EpisodeMaker
+from rotoline.errors import ConfigError, WeightsError
+from rotoline.systems.fast.network import FastNet, network_from_state
+from rotoline.training import fast, session
+from rotoline.training.checkpoints import FILE_NAME
+from rotoline.training.fast import FastRecipe, FastTraining, episode_losses, one_cycle
+from rotoline.training.loop import run
+from rotoline.weights import imagenet
+from rotoline.weights.files import read_weights, save_weights
 
-QUICK = {"height": 32, "width": 64, "save_every": 2}
+QUICK = ("crop.height=32", "crop.width=64")
+
+
+@pytest.fixture(autouse=True)
+def _frequent_checkpoints(monkeypatch):
+    monkeypatch.setattr(fast, "CHECKPOINT_EVERY", 2)
+
+
+def settings(*changes):
+    return read_config(FastTraining(), None, [*QUICK, *changes])
+
+
+def train_fast(net, clips, chosen, folder):
+    return run(FastRecipe(chosen).prepare(net, clips), folder)
 
 
 def fresh_net():
@@ -40,14 +57,14 @@ def visible_episodes(maker, objects):
     for number in range(200):
         episode = maker.make(number, 0.0)
         visible = episode.masks.flatten(2).sum(2).min() > 30
-        if len(episode.masks) == objects and visible and episode.recalls:
+        if len(episode.masks) == objects and visible and episode.uses_memory:
             yield episode
 
 
 def test_gradients_reach_every_part_through_the_solver(clips):
     net = fresh_net().train()
     episode = next(visible_episodes(EpisodeMaker(clips, 0, (64, 96)), 2))
-    losses = embedding.episode_losses(net, episode, rival_share=0.2)
+    losses = episode_losses(net, episode)
     assert all(loss > 0 for loss in losses.values())
     sum(losses.values()).backward()
     without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
@@ -56,14 +73,15 @@ def test_gradients_reach_every_part_through_the_solver(clips):
 
 def test_objects_compete_only_where_there_are_two(clips):
     episode = next(visible_episodes(EpisodeMaker(clips, 0, (32, 64)), 1))
-    losses = embedding.episode_losses(fresh_net(), episode, rival_share=0.2)
+    losses = episode_losses(fresh_net(), episode)
     assert losses["competing"] == 0
-    assert all(losses[name] > 0 for name in ("rule", "fused", "propagated"))
+    assert all(losses[name] > 0 for name in ("classifier", "refined", "propagated"))
 
 
-def test_training_lowers_the_loss(clips, tmp_path):
+def test_training_lowers_the_loss(clips, tmp_path, monkeypatch):
     """On episodes that it was not trained on."""
-    config = FastTraining(steps=10, rate=1.5e-2, average=0.0, **QUICK)
+    monkeypatch.setattr(fast, "EMA_DECAY", 0.0)
+    config = settings("steps=10", "optimiser.learning_rate=1.5e-2")
     net, episodes = fresh_net(), EpisodeMaker(clips, 1, (32, 64))
     unseen = [
         episode for count in (1, 2) for episode in islice(visible_episodes(episodes, count), 2)
@@ -71,7 +89,7 @@ def test_training_lowers_the_loss(clips, tmp_path):
 
     @torch.no_grad()
     def total():
-        losses = [embedding.episode_losses(net, episode, 0.2) for episode in unseen]
+        losses = [episode_losses(net, episode) for episode in unseen]
         return sum(float(sum(parts.values())) for parts in losses)
 
     before = total()
@@ -81,9 +99,10 @@ def test_training_lowers_the_loss(clips, tmp_path):
     assert [json.loads(line)["step"] for line in lines] == list(range(10))
 
 
-def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path):
+def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path, monkeypatch):
     """Bit for bit: the result, and with it the running mean, and all that a checkpoint holds."""
-    config = FastTraining(steps=4, average=0.5, **QUICK)
+    monkeypatch.setattr(fast, "EMA_DECAY", 0.5)
+    config = settings("steps=4")
     whole, parts = fresh_net(), fresh_net()
     list(train_fast(whole, clips, config, tmp_path / "whole"))
     stopped = train_fast(parts, clips, config, tmp_path / "parts")
@@ -93,7 +112,7 @@ def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path):
     records = list(train_fast(resumed, clips, config, tmp_path / "parts"))
     assert [record["step"] for record in records] == [2, 3]
     assert_same(whole.state_dict(), resumed.state_dict())
-    assert_same(*(load_file(tmp_path / run / NAME) for run in ("whole", "parts")))
+    assert_same(*(load_file(tmp_path / part / FILE_NAME) for part in ("whole", "parts")))
     # Once finished, there is nothing left to do, and the result is the same.
     finished = FastNet()
     assert list(train_fast(finished, clips, config, tmp_path / "parts")) == []
@@ -101,7 +120,8 @@ def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path):
 
 
 def test_running_mean_is_what_is_left_and_saved(clips, tmp_path, monkeypatch):
-    config = FastTraining(steps=3, average=0.75, **QUICK)
+    monkeypatch.setattr(fast, "EMA_DECAY", 0.75)
+    config = settings("steps=3")
     torch.manual_seed(config.seed)
     net = FastNet()
     steps = [copied(net) for _ in train_fast(net, clips, config, tmp_path / "a")]
@@ -109,10 +129,10 @@ def test_running_mean_is_what_is_left_and_saved(clips, tmp_path, monkeypatch):
     for name, value in net.state_dict().items():
         mean = 0.75 * (0.75 * first[name] + 0.25 * second[name]) + 0.25 * third[name]
         torch.testing.assert_close(value, mean.to(value.dtype), rtol=1e-5, atol=1e-7)
-    assert not torch.equal(net.scale, third["scale"])
+    assert not torch.equal(net.logit_scale, third["logit_scale"])
 
-    monkeypatch.setattr(embedding, "load_imagenet_weights", lambda backbone: None)
-    monkeypatch.setattr(embedding, "load_clips", lambda data, leave_out: clips)
+    monkeypatch.setattr(fast, "load_imagenet_weights", lambda backbone: None)
+    monkeypatch.setattr(session, "load_clips", lambda data, leave_out, short_side: clips)
     train(tmp_path / "b", config)
     _, saved = read_weights(tmp_path / "b" / "fast.safetensors")
     assert_same(saved, {name: value.half().float() for name, value in net.state_dict().items()})
@@ -120,17 +140,16 @@ def test_running_mean_is_what_is_left_and_saved(clips, tmp_path, monkeypatch):
 
 def train(folder, config, start=None):
     """Train on what `load_clips` gives."""
-    settings = {"leave_out": (), "start": start, "command": "rotoline train embedding"}
-    return list(embedding.train_to_folder(folder, folder, config, **settings))
+    return list(session.train(FastRecipe(config, start), folder, folder))
 
 
 @pytest.mark.parametrize("frozen", [0, 2])
-def test_frozen_blocks_stay_as_they_were(clips, tmp_path, frozen):
+def test_frozen_blocks_stay_as_they_were(clips, tmp_path, monkeypatch, frozen):
+    monkeypatch.setattr(fast, "FROZEN_BLOCKS", frozen)
     net = fresh_net()
     before = copied(net)
-    config = FastTraining(steps=1, frozen_blocks=frozen, **QUICK)
-    list(train_fast(net, clips, config, tmp_path))
-    weights = dict(net.embedding.backbone.named_parameters())
+    list(train_fast(net, clips, settings("steps=1"), tmp_path))
+    weights = dict(net.encoder.backbone.named_parameters())
     first = [
         name
         for name in weights
@@ -139,60 +158,61 @@ def test_frozen_blocks_stay_as_they_were(clips, tmp_path, frozen):
     changed = {
         name
         for name, value in weights.items()
-        if not torch.equal(value, before[f"embedding.backbone.{name}"])
+        if not torch.equal(value, before[f"encoder.backbone.{name}"])
     }
     assert changed.isdisjoint(first) is bool(frozen)
     assert any(name.startswith("_blocks.2.") for name in changed)
 
 
 def test_training_goes_on_from_weights_with_fewer_parts(clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(embedding, "load_clips", lambda data, leave_out: clips)
+    monkeypatch.setattr(session, "load_clips", lambda data, leave_out, short_side: clips)
     old = fresh_net()
-    del old.recall, old.fusion.enter_rivals
+    del old.memory_readout, old.refinement.in_conv_others
     start = tmp_path / "old.safetensors"
     about = {"licence": "", "data": "four frames", "command": "", "commit": "", "seed": 0}
     written = save_weights(start, old, {**about, "steps": 7})
-    still = FastTraining(steps=1, rate=1e-12, backbone_rate=1e-12, seed=3, **QUICK)
+    rates = ("optimiser.learning_rate=1e-12", "optimiser.backbone_learning_rate=1e-12")
+    still = settings("steps=1", "seed=3", *rates)
     train(tmp_path / "new", still, start)
-    net, record = load_weights(tmp_path / "new" / "fast.safetensors")
-    assert net.recall.log_near.isfinite()
+    record, found = read_weights(tmp_path / "new" / "fast.safetensors")
+    assert network_from_state(found).memory_readout.log_local_sharpness.isfinite()
     _, kept = read_weights(start)
-    _, found = read_weights(tmp_path / "new" / "fast.safetensors")
     assert_same(kept, {name: found[name] for name in kept})
     assert f"weights {written.sha256[:16]} (7 steps on four frames)" in record.data
 
 
 def test_training_does_not_go_on_from_foreign_weights(clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(embedding, "load_clips", lambda data, leave_out: clips)
+    monkeypatch.setattr(session, "load_clips", lambda data, leave_out, short_side: clips)
     about = {"licence": "", "data": "", "command": "", "commit": "", "seed": 0, "steps": 0}
     other = FastNet()
-    other.recall = torch.nn.Linear(2, 2)
+    other.memory_readout = torch.nn.Linear(2, 2)
     save_weights(tmp_path / "other.safetensors", other, about)
-    with pytest.raises(WeightsError, match=r"holds recall\.\w+, which does not fit"):
-        train(tmp_path, FastTraining(steps=1, **QUICK), tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match=r"holds memory_readout\.\w+, which does not fit"):
+        train(tmp_path, settings("steps=1"), tmp_path / "other.safetensors")
 
 
 def test_checkpoint_of_other_settings_is_refused(clips, tmp_path):
-    list(train_fast(fresh_net(), clips, FastTraining(steps=2, **QUICK), tmp_path))
-    with pytest.raises(ConfigError, match="steps"):
-        next(train_fast(fresh_net(), clips, FastTraining(steps=3, **QUICK), tmp_path))
+    list(train_fast(fresh_net(), clips, settings("steps=2"), tmp_path))
+    other = settings("steps=3", "optimiser.weight_decay=0.5")
+    with pytest.raises(ConfigError, match=r"\(optimiser.weight_decay, steps\)"):
+        next(train_fast(fresh_net(), clips, other, tmp_path))
 
 
 def test_damaged_checkpoint_is_refused(clips, tmp_path):
     (tmp_path / "checkpoint.safetensors").write_bytes(b"broken")
     with pytest.raises(WeightsError, match="damaged"):
-        next(train_fast(fresh_net(), clips, FastTraining(**QUICK), tmp_path))
+        next(train_fast(fresh_net(), clips, settings(), tmp_path))
 
 
 def test_checkpoint_of_another_network_is_refused(clips, tmp_path):
-    config, other = FastTraining(steps=1, **QUICK), fresh_net()
+    config, other = settings("steps=1"), fresh_net()
     list(train_fast(other, clips, config, tmp_path))
-    other.recall.extra = torch.nn.Parameter(torch.zeros(1))
+    other.memory_readout.extra = torch.nn.Parameter(torch.zeros(1))
     with pytest.raises(WeightsError, match="another network"):
         next(train_fast(other, clips, config, tmp_path))
 
 
-def test_rate_rises_and_falls_once():
+def test_learning_rate_rises_and_falls_once():
     rates = [one_cycle(step / 100) for step in range(101)]
     peak = int(np.argmax(rates))
     assert max(rates) <= 1.03
@@ -201,34 +221,24 @@ def test_rate_rises_and_falls_once():
     assert rates[-1] == pytest.approx(0, abs=1e-9)
 
 
-def test_data_folder_is_read_without_what_is_left_out(clips, tmp_path, write_data):
+def test_command_trains_and_writes_weights_that_load(
+    clips, tmp_path, call, write_data, monkeypatch
+):
     write_data(tmp_path, clips)
-    found = load_clips(tmp_path, leave_out=["a"])
-    assert [clip.name for clip in found] == ["b"]
-    assert torch.equal(found[0].labels[2] > 0, clips[1].labels[2] > 0)
-    with pytest.raises(InputError, match="no training sequence"):
-        load_clips(tmp_path / "none", ())
-
-
-def test_command_trains_and_writes_weights_that_load(clips, tmp_path, monkeypatch, write_data):
-    write_data(tmp_path, clips)
-    monkeypatch.setattr(embedding, "load_imagenet_weights", lambda backbone: None)
-    from typer.testing import CliRunner
-
-    from rotoline.cli import app
-
-    arguments = ["train", "embedding", "--data", tmp_path, "--output", tmp_path / "out"]
-    for setting in ("steps=2", "height=32", "width=64", "seed=5"):
+    monkeypatch.setattr(fast, "load_imagenet_weights", lambda backbone: None)
+    arguments = ["train", "fast", "--data", tmp_path, "--output", tmp_path / "out"]
+    for setting in (*QUICK, "steps=2", "seed=5"):
         arguments += ["--set", setting]
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = call(*arguments)
     assert result.exit_code == 0, result.output
-    _, record = load_weights(tmp_path / "out" / "fast.safetensors")
+    record, state = read_weights(tmp_path / "out" / "fast.safetensors")
+    network_from_state(state)
     assert (record.seed, record.steps) == (5, 2)
     assert "2 sequences" in record.data
 
 
 def test_missing_and_foreign_start_weights_are_refused(tmp_path, monkeypatch):
-    backbone = FastNet().embedding.backbone
+    backbone = FastNet().encoder.backbone
     monkeypatch.setattr(imagenet, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match=r"rotoline\[train\]"):
         imagenet.load_imagenet_weights(backbone)
@@ -246,16 +256,18 @@ def test_missing_and_foreign_start_weights_are_refused(tmp_path, monkeypatch):
 PROGRAM = """
 import sys, torch
 from pathlib import Path
-from rotoline.systems.fast.network import FastNet
+from rotoline.config import read_config
 from rotoline.data.training_clips import load_clips
-from rotoline.training.fast import FastTraining, train_fast
+from rotoline.systems.fast.network import FastNet
 from rotoline.training.distributed import process_rank, start_processes, stop_processes
+from rotoline.training.fast import FastRecipe, FastTraining
+from rotoline.training.loop import run
 data, out = map(Path, sys.argv[1:])
 start_processes(torch.device("cpu"))
 torch.manual_seed(0)
 net = FastNet()
-config = FastTraining(steps=2, height=32, width=64)
-list(train_fast(net, load_clips(data, ()), config, out))
+settings = read_config(FastTraining(), None, ["steps=2", "crop.height=32", "crop.width=64"])
+list(run(FastRecipe(settings).prepare(net, load_clips(data, ())), out))
 total = float(sum(p.double().sum() for p in net.parameters()))
 (out / f"{process_rank()}.txt").write_text(str(total))
 stop_processes()

@@ -1,4 +1,4 @@
-"""What the training of the foreground network shows it, begins with, and brings."""
+"""The training of the foreground network of the preset `paper`."""
 
 from functools import partial
 
@@ -6,17 +6,30 @@ import pytest
 import torch
 from torch import nn
 
+from rotoline.config import read_config
+from rotoline.data.training_clips import Clip
 from rotoline.errors import WeightsError
-from rotoline.weights.files import save_weights
 from rotoline.learning.losses import class_balanced_loss
 from rotoline.systems.paper.segmentation import SegmentationNet
-from rotoline.training import foreground, loop
-from rotoline.data.training_clips import Clip
-from rotoline.training.paper_foreground import ForegroundTraining, FrameSamples, train_foreground
+from rotoline.training import loop, paper_foreground
+from rotoline.training.loop import run
+from rotoline.training.paper_foreground import ForegroundRecipe, ForegroundTraining, FrameSamples
+from rotoline.weights.files import save_weights
 
 SHALLOW = (1, 1, 1, 1)
-QUICK = ForegroundTraining(height=32, width=64, rate=1e-2, momentum=0.9, save_every=100)
+QUICK = (
+    *("crop.height=32", "crop.width=64"),
+    *("optimiser.learning_rate=1e-2", "optimiser.momentum=0.9"),
+)
 ABOUT = {"licence": "", "data": "four frames", "command": "", "commit": "", "seed": 0, "steps": 0}
+
+
+def settings(*changes):
+    return read_config(ForegroundTraining(), None, [*QUICK, *changes])
+
+
+def train_foreground(net, clips, chosen, folder):
+    return run(ForegroundRecipe(chosen).prepare(net, clips), folder)
 
 
 def shallow_net(seed=0):
@@ -40,8 +53,8 @@ def test_crop_is_as_large_as_the_frame_allows(size):
     rows, cols = torch.meshgrid(torch.arange(96), torch.arange(144), indexing="ij")
     frame = torch.stack((0 * rows, cols, rows)).to(torch.uint8)  # tells where a pixel comes from
     clip = Clip("a", [frame, frame], [frame[0], frame[0]])
-    still = {"scale": 0.0, "rotation": 0.0, "shift": 0.0, "batch": 8}
-    config = ForegroundTraining(height=size[0], width=size[1], **still)
+    still = (f"augmentation.{name}=0" for name in ("scale", "rotation", "shift"))
+    config = settings(f"crop.height={size[0]}", f"crop.width={size[1]}", *still, "batch=8")
     frames, _ = FrameSamples([clip], config).make(0, 0.0)
     zoom = min(96 / size[0], 144 / size[1])
     begins, mirrored = {96: set(), 144: set()}, set()
@@ -60,11 +73,11 @@ def test_crop_is_as_large_as_the_frame_allows(size):
 
 def test_training_lowers_the_loss(clips, tmp_path):
     """On samples that it was not trained on; batch statistics stay as they are."""
-    config = QUICK.model_copy(update={"steps": 20, "rate": 3e-2, "halve_every": 8})
+    config = settings("steps=20", "optimiser.learning_rate=3e-2", "optimiser.halve_every=8")
     net = shallow_net()
     start = {name: value.clone() for name, value in net.state_dict().items()}
     unseen = config.model_copy(update={"seed": 9, "batch": 8})
-    first, others = (FrameSamples(clips, settings).make(0, 0.0) for settings in (config, unseen))
+    first, others = (FrameSamples(clips, chosen).make(0, 0.0) for chosen in (config, unseen))
 
     @torch.no_grad()
     def loss(sample):
@@ -77,7 +90,7 @@ def test_training_lowers_the_loss(clips, tmp_path):
     assert records[0]["loss"] == pytest.approx(at_first, rel=1e-3)
     assert differing(start, net.state_dict()) == {name for name, _ in net.named_parameters()}
     rates = [3e-2] * 8 + [1.5e-2] * 8 + [7.5e-3] * 4
-    assert [record["rate"] for record in records] == pytest.approx(rates)
+    assert [record["learning_rate"] for record in records] == pytest.approx(rates)
 
 
 def test_second_process_takes_the_odd_samples_and_writes_nothing(clips, tmp_path, monkeypatch):
@@ -87,28 +100,32 @@ def test_second_process_takes_the_odd_samples_and_writes_nothing(clips, tmp_path
     monkeypatch.setattr(
         FrameSamples, "make", lambda self, number, at: made.append(number) or make(self, number, at)
     )
-    config = QUICK.model_copy(update={"steps": 3, "save_every": 1})
+    config = settings("steps=3")
     assert len(list(train_foreground(shallow_net(), clips, config, tmp_path))) == 3
     assert made == [1, 3, 5]
     assert list(tmp_path.iterdir()) == []
 
 
+def initialise(start):
+    return ForegroundRecipe(settings(), start).initialise()
+
+
 def test_training_begins_with_a_backbone_or_a_former_network(tmp_path, monkeypatch):
-    monkeypatch.setattr(foreground, "SegmentationNet", partial(SegmentationNet, SHALLOW))
+    monkeypatch.setattr(paper_foreground, "SegmentationNet", partial(SegmentationNet, SHALLOW))
     former = shallow_net(seed=3)
     starts = {"backbone": former.backbone, "former": nn.ModuleDict({"foreground": former})}
     for name, net in starts.items():
         save_weights(tmp_path / f"{name}.safetensors", net, ABOUT)
     halves = {name: value.half().float() for name, value in former.state_dict().items()}
-    found, origin = foreground.begin(QUICK, tmp_path / "former.safetensors")
+    found, origin = initialise(tmp_path / "former.safetensors")
     assert differing(halves, found.state_dict()) == set()
     assert origin.startswith("former, ")
     assert "(four frames)" in origin
-    found, _ = foreground.begin(QUICK, tmp_path / "backbone.safetensors")
+    found, _ = initialise(tmp_path / "backbone.safetensors")
     assert differing(halves, found.state_dict()) == {"feat.weight", "score.weight"}
-    fresh, origin = foreground.begin(QUICK, None)
+    fresh, origin = initialise(None)
     assert origin == "nothing"
     assert not fresh.backbone.layer1[0].bn3.weight.any()  # a block starts as its shortcut
     save_weights(tmp_path / "other.safetensors", nn.Linear(2, 2), ABOUT)
     with pytest.raises(WeightsError, match="neither a ResNet-101 nor a foreground network"):
-        foreground.begin(QUICK, tmp_path / "other.safetensors")
+        initialise(tmp_path / "other.safetensors")

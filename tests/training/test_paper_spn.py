@@ -1,26 +1,38 @@
-"""What the training of the guided propagation network begins with, learns, and leaves alone."""
+"""The training of the spatial propagation network of the preset `paper`."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from rotoline.config import read_config
 from rotoline.errors import WeightsError
-from rotoline.weights.files import save_weights
-from rotoline.systems.paper.spn import CHANNELS
 from rotoline.systems.paper.network import PaperNet
-from rotoline.training import propagation
+from rotoline.systems.paper.spn import CHANNELS
+from rotoline.training import paper_spn
+from rotoline.training.loop import run
 from rotoline.training.paper_spn import (
     CropSamples,
-    PropagationTraining,
+    PretrainedWeights,
+    SpnRecipe,
+    SpnTraining,
     coarse_scores,
-    train_propagation,
 )
+from rotoline.weights.files import save_weights
 
-QUICK = PropagationTraining(
-    steps=12, batch=2, height=32, width=64, short_side=96, rate=1e-2, save_every=100
+QUICK = (
+    *("steps=12", "batch=2", "crop.height=32", "crop.width=64", "short_side=96"),
+    "optimiser.learning_rate=1e-2",
 )
 ABOUT = {"licence": "", "data": "", "command": "", "commit": "", "seed": 0, "steps": 0}
+
+
+def settings(*changes):
+    return read_config(SpnTraining(), None, [*QUICK, *changes])
+
+
+def recipe(tmp_path, encoder=None, *changes):
+    return SpnRecipe(settings(*changes), PretrainedWeights(tmp_path / "none", encoder))
 
 
 class SmallGuidance(nn.Module):
@@ -40,7 +52,7 @@ def net():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         made = PaperNet((1, 1, 1, 1)).requires_grad_(False).eval()
-        made.propagation.guidance = SmallGuidance()
+        made.spn.guidance = SmallGuidance()
     return made
 
 
@@ -73,11 +85,11 @@ def test_two_pictures_have_their_own_rules(net):
 
 def test_training_lowers_the_loss_of_the_propagation_network_alone(net, clips, tmp_path):
     """On crops that it was not trained on, from a network that is sure of nothing."""
-    start, spn = copied(net.foreground), net.propagation
+    start, spn = copied(net.foreground), net.spn
     with torch.no_grad():
-        spn.leave.weight *= 0.1
-    unseen = QUICK.model_copy(update={"seed": 9, "batch": 6})
-    first, others = (CropSamples(clips, config).make(0, 0.0) for config in (QUICK, unseen))
+        spn.out_conv.weight *= 0.1
+    unseen = settings("seed=9", "batch=6")
+    first, others = (CropSamples(clips, chosen).make(0, 0.0) for chosen in (settings(), unseen))
 
     @torch.no_grad()
     def loss(crops):
@@ -86,35 +98,47 @@ def test_training_lowers_the_loss_of_the_propagation_network_alone(net, clips, t
         return float(functional.cross_entropy(logits, crops.masks[:, 1].long()))
 
     before, at_first = loss(others), loss(first)
-    records = list(train_propagation(net, clips, QUICK, tmp_path))
+    records = list(run(recipe(tmp_path).prepare(net, clips), tmp_path))
     assert loss(others) < 0.7 * before
     assert records[0]["loss"] == pytest.approx(at_first, rel=1e-3)
     assert differing(start, net.foreground.state_dict()) == set()
     rates = [1e-2 * (1 - step / 12) ** 0.5 for step in range(12)]
-    assert [record["rate"] for record in records] == pytest.approx(rates)
+    assert [record["learning_rate"] for record in records] == pytest.approx(rates)
 
 
-def test_encoder_learns_at_its_share_of_the_rate(net, clips, tmp_path):
-    start = copied(net.propagation)
-    config = QUICK.model_copy(update={"steps": 1, "encoder_share": 0.0})
-    list(train_propagation(net, clips, config, tmp_path))
-    kept = start.keys() - differing(start, net.propagation.state_dict())
+def test_encoder_learns_at_its_share_of_the_rate(net, clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(paper_spn, "ENCODER_LR_FACTOR", 0.0)
+    start = copied(net.spn)
+    list(run(recipe(tmp_path, None, "steps=1").prepare(net, clips), tmp_path))
+    kept = start.keys() - differing(start, net.spn.state_dict())
     assert kept == {"guidance.encoder.weight", "guidance.encoder.bias"}
 
 
-def test_training_goes_on_from_weights_with_the_same_gates_only(tmp_path):
-    former, origin = propagation.begin(QUICK, None)
+def test_training_starts_from_an_encoder_or_from_an_earlier_network(tmp_path):
+    former, origin = recipe(tmp_path).initialise_spn()
     assert origin == "nothing"
     save_weights(tmp_path / "vgg.safetensors", former.guidance.encoder, ABOUT)
-    save_weights(tmp_path / "paper.safetensors", nn.ModuleDict({"propagation": former}), ABOUT)
+    save_weights(tmp_path / "paper.safetensors", nn.ModuleDict({"spn": former}), ABOUT)
     halves = {name: value.half().float() for name, value in former.state_dict().items()}
-    other = QUICK.model_copy(update={"seed": 1})
-    found, _ = propagation.begin(other, tmp_path / "paper.safetensors")
+    found, origin = recipe(tmp_path, tmp_path / "paper.safetensors", "seed=1").initialise_spn()
     assert differing(halves, found.state_dict()) == set()
-    found, _ = propagation.begin(other, tmp_path / "vgg.safetensors")
+    assert origin.startswith("paper, ")
+    found, _ = recipe(tmp_path, tmp_path / "vgg.safetensors", "seed=1").initialise_spn()
     changed = differing(halves, found.state_dict())
     assert "lift.weight" in changed
     assert not any(name.startswith("guidance.encoder.") for name in changed)
-    signed = QUICK.model_copy(update={"signed": True})
+    save_weights(tmp_path / "other.safetensors", nn.Linear(2, 2), ABOUT)
+    with pytest.raises(WeightsError, match="neither a VGG-16 nor a propagation network"):
+        recipe(tmp_path, tmp_path / "other.safetensors").initialise_spn()
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_training_does_not_start_from_weights_with_the_other_gates(tmp_path, signed):
+    """The tensors of both kinds have the same names and shapes; the record says which it is."""
+    former, _ = recipe(tmp_path, None, f"signed_gates={str(signed).lower()}").initialise_spn()
+    about = {**ABOUT, "network_options": {"signed_gates": True} if signed else {}}
+    path = tmp_path / "paper.safetensors"
+    save_weights(path, nn.ModuleDict({"spn": former}), about)
+    recipe(tmp_path, path, f"signed_gates={str(signed).lower()}").initialise_spn()
     with pytest.raises(WeightsError, match="same kind of gates"):
-        propagation.begin(signed, tmp_path / "paper.safetensors")
+        recipe(tmp_path, path, f"signed_gates={str(not signed).lower()}").initialise_spn()

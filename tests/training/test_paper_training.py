@@ -1,5 +1,6 @@
-"""The trainings of the preset `paper`: foreground and propagation."""
+"""The trainings of the preset `paper`: samples, resuming, and the commands from end to end."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -9,27 +10,47 @@ from itertools import islice
 import pytest
 import torch
 from safetensors.torch import load_file
-from typer.testing import CliRunner
 
-from rotoline.cli import app
-from rotoline.weights.files import load_paper_weights, read_weights
-from rotoline.systems.paper.network import PaperNet
-from rotoline.systems.paper.segmentation import SegmentationNet
-from rotoline.training.checkpoints import NAME
+from rotoline.config import read_config
 from rotoline.data.training_clips import Clip
-from rotoline.training.paper_foreground import ForegroundTraining, FrameSamples, train_foreground
+from rotoline.systems.paper.network import PaperNet, network_from_state
+from rotoline.systems.paper.segmentation import SegmentationNet
+from rotoline.training import loop
+from rotoline.training.checkpoints import FILE_NAME
+from rotoline.training.paper_foreground import ForegroundRecipe, ForegroundTraining, FrameSamples
 from rotoline.training.paper_spn import (
     CropSamples,
-    PropagationTraining,
+    PretrainedWeights,
+    SpnRecipe,
+    SpnTraining,
     coarse_scores,
     sample_class,
-    train_propagation,
 )
+from rotoline.weights.files import read_weights
 
-FOREGROUND = ForegroundTraining(steps=4, height=32, width=64, rate=1e-3, save_every=2)
-PROPAGATION = PropagationTraining(
-    steps=3, batch=1, height=32, width=32, short_side=48, rate=1e-2, save_every=2
-)
+
+def foreground_settings(*changes):
+    quick = ("steps=4", "crop.height=32", "crop.width=64", "optimiser.learning_rate=1e-3")
+    return read_config(ForegroundTraining(), None, [*quick, *changes])
+
+
+def spn_settings(*changes):
+    quick = ("steps=3", "batch=1", "crop.height=32", "crop.width=32", "short_side=48")
+    return read_config(SpnTraining(), None, [*quick, "optimiser.learning_rate=1e-2", *changes])
+
+
+def run_with_checkpoints(training, folder):
+    """Train with a checkpoint after every second step."""
+    return loop.run(dataclasses.replace(training, checkpoint_every=2), folder)
+
+
+def train_foreground(net, clips, chosen, folder):
+    return run_with_checkpoints(ForegroundRecipe(chosen).prepare(net, clips), folder)
+
+
+def train_spn(net, clips, folder):
+    start = PretrainedWeights(folder / "none", None)
+    return run_with_checkpoints(SpnRecipe(spn_settings(), start).prepare(net, clips), folder)
 
 
 def paper_net():
@@ -42,11 +63,7 @@ def foreground_net(measures):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = SegmentationNet((1, 1, 1, 1))
-    return net, FOREGROUND.model_copy(update={"measure_statistics": measures})
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return net, foreground_settings(f"measure_batch_statistics={str(measures).lower()}")
 
 
 def assert_same(one, other):
@@ -67,17 +84,17 @@ def test_foreground_training_resumes_bit_for_bit(clips, tmp_path, measures):
     lines = (tmp_path / "cut" / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [0, 1, 2, 3]
     assert_same(net.state_dict(), again.state_dict())
-    assert_same(load_file(tmp_path / "whole" / NAME), load_file(tmp_path / "cut" / NAME))
+    assert_same(load_file(tmp_path / "whole" / FILE_NAME), load_file(tmp_path / "cut" / FILE_NAME))
     start, _ = foreground_net(measures)
     moved = not torch.equal(start.backbone.bn1.running_mean, net.backbone.bn1.running_mean)
     assert moved is measures  # frozen unless they are measured
 
 
-def test_propagation_training_resumes_bit_for_bit(clips, tmp_path):
+def test_spn_training_resumes_bit_for_bit(clips, tmp_path):
     net, again = paper_net(), paper_net()
-    whole = list(train_propagation(net, clips, PROPAGATION, tmp_path / "whole"))
-    list(islice(train_propagation(paper_net(), clips, PROPAGATION, tmp_path / "cut"), 2))
-    rest = list(train_propagation(again, clips, PROPAGATION, tmp_path / "cut"))
+    whole = list(train_spn(net, clips, tmp_path / "whole"))
+    list(islice(train_spn(paper_net(), clips, tmp_path / "cut"), 2))
+    rest = list(train_spn(again, clips, tmp_path / "cut"))
     assert [record["step"] for record in rest] == [2]
     assert rest[0]["loss"] == whole[2]["loss"]
     assert_same(net.state_dict(), again.state_dict())
@@ -93,8 +110,8 @@ def labelled_clip(size=(96, 144)):
 
 
 def test_frames_and_masks_are_warped_together():
-    wild = {"scale": 0.3, "rotation": 20.0, "shift": 0.2, "batch": 6}
-    samples = FrameSamples([labelled_clip()], FOREGROUND.model_copy(update=wild))
+    wild = ("augmentation.scale=0.3", "augmentation.rotation=20", "augmentation.shift=0.2")
+    samples = FrameSamples([labelled_clip()], foreground_settings(*wild, "batch=6"))
     frames, masks = samples.make(0, 0.0)
     assert (frames.shape, masks.shape) == ((6, 3, 32, 64), (6, 32, 64))
     assert masks.unique().tolist() == [0, 1]
@@ -106,7 +123,7 @@ def test_frames_and_masks_are_warped_together():
 
 
 def test_crops_show_one_class_against_the_rest_in_both_views():
-    config = PROPAGATION.model_copy(update={"batch": 12, "height": 64, "width": 64})
+    config = spn_settings("batch=12", "crop.height=64", "crop.width=64")
     views, masks = CropSamples([labelled_clip()], config).make(0, 0.0)
     assert (views.shape, masks.shape) == ((12, 2, 3, 64, 64), (12, 2, 64, 64))
     chosen = set()
@@ -143,13 +160,16 @@ def test_coarse_scores_are_what_one_view_says_of_the_other(make_clip):
     assert edges < 0.3  # coarse: nothing is sharper than a pixel of the map at 1/8
 
 
-def test_commands_train_on_two_processes_and_hand_on_their_weights(clips, tmp_path, write_data):
-    """The real networks: foreground on two processes, propagation from its result, then both."""
+def test_commands_train_on_two_processes_and_hand_on_their_weights(
+    clips, tmp_path, call, write_data
+):
+    """The real networks: foreground on two processes, the SPN from its result, then both."""
     write_data(tmp_path / "data", clips)
     data, out = ("--data", str(tmp_path / "data")), tmp_path / "foreground"
-    settings = ["steps=2", "height=32", "width=64", "rate=1e-4", "seed=5"]
+    settings = ["steps=2", "crop.height=32", "crop.width=64", "seed=5"]
+    settings.append("optimiser.learning_rate=1e-4")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += ["-m", "rotoline", "--", "train", "foreground", *data, "--output", str(out)]
+    command += ["-m", "rotoline", "--", "train", "paper-foreground", *data, "--output", str(out)]
     command += ["--start", "nothing", *(w for s in settings for w in ("--set", s))]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -162,38 +182,64 @@ def test_commands_train_on_two_processes_and_hand_on_their_weights(clips, tmp_pa
     assert "2 sequences" in record.data
     assert "start: nothing" in record.data
 
-    settings = ["steps=1", "batch=1", "height=32", "width=32", "short_side=48", "signed=true"]
+    settings = ["steps=1", "batch=1", "crop.height=32", "crop.width=32", "short_side=48"]
+    settings.append("signed_gates=true")
     more = ["--foreground", weights, "--start", "nothing"]
     more += [w for s in settings for w in ("--set", s)]
-    result = call("train", "propagation", *data, "--output", tmp_path / "out", *more)
+    result = call("train", "paper-spn", *data, "--output", tmp_path / "out", *more)
     assert result.exit_code == 0, result.output
-    net, both = load_paper_weights(tmp_path / "out" / "paper.safetensors")
-    assert net.propagation.is_signed
+    both, tensors = read_weights(tmp_path / "out" / "paper.safetensors")
+    assert both.network_options == {"signed_gates": True}
+    net = network_from_state(tensors, **both.network_options)
+    assert net.spn.signed_gates
     assert f"foreground: foreground, {record.sha256[:16]}" in both.data
     expected = {k.removeprefix("foreground."): v for k, v in state.items()}
     assert_same(dict(net.foreground.state_dict()), expected)
 
 
-def test_bad_arguments_end_with_a_message(clips, tmp_path, write_data, paper_weights):
+def test_bad_arguments_end_with_a_message(
+    clips, tmp_path, call, words_of, write_data, paper_weights, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     write_data(tmp_path, clips)
     data = ("--data", tmp_path, "--output", tmp_path / "out")
     cases = {
         "no training sequence": (
-            *("foreground", "--data", tmp_path / "none", "--output", tmp_path / "out"),
+            *("paper-foreground", "--data", tmp_path / "none", "--output", tmp_path / "out"),
             *("--start", "nothing"),
         ),
-        "height": ("foreground", *data, "--start", "nothing", "--set", "height=33"),
-        "holds neither a ResNet-101": ("foreground", *data, "--start", paper_weights),
-        "rotoline weights fetch": ("foreground", *data, "--start", "resnet101-imagenet"),
+        "crop.height": ("paper-foreground", *data, "--start", "nothing", "--set", "crop.height=48"),
+        "holds neither a ResNet-101": ("paper-foreground", *data, "--start", paper_weights),
+        "rotoline weights fetch": ("paper-foreground", *data, "--start", "resnet101-imagenet"),
         "there is no": (
-            *("propagation", *data, "--start", "nothing"),
+            *("paper-spn", *data, "--start", "nothing"),
             *("--foreground", tmp_path / "none.safetensors"),
         ),
     }
     for message, arguments in cases.items():
-        result = CliRunner(env={"XDG_CACHE_HOME": str(tmp_path)}).invoke(
-            app, ["train", *map(str, arguments)]
-        )
+        result = call("train", *arguments)
         assert result.exit_code == 2, message
-        assert message in " ".join((result.output + result.stderr).split())
+        assert message in words_of(result)
         assert not list(tmp_path.glob("out/*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("training", "old", "new"),
+    [
+        ("fast", "rate=1e-3", "optimiser.learning_rate"),
+        ("fast", "average=0.9", "average is a constant"),
+        ("paper-foreground", "measure_statistics=true", "measure_batch_statistics"),
+        ("paper-foreground", "height=160", "crop.height"),
+        ("paper-spn", "clip=1.0", "optimiser.max_gradient_norm"),
+        ("paper-spn", "rotation=10", "augmentation.rotation"),
+    ],
+)
+def test_old_names_of_settings_are_refused_with_the_new_ones(
+    tmp_path, call, words_of, training, old, new
+):
+    more = ("--foreground", tmp_path / "none") if training == "paper-spn" else ()
+    arguments = ("--data", tmp_path, "--output", tmp_path / "out", "--set", old)
+    result = call("train", training, *arguments, *more)
+    assert result.exit_code == 2
+    assert "settings of rotoline 0.1" in words_of(result)
+    assert new in words_of(result)
