@@ -8,29 +8,29 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from typer.testing import CliRunner
 
-from rotoline.cli import app
+import rotoline
+from rotoline.errors import OutputError
 from rotoline.io.masks import read_labels, write_mask
-from rotoline.weights.files import default_weights
+from rotoline.presets import PRESETS
+from rotoline.weights.files import shipped_weights
 
-SMALL = ["--set", "foreground.pixels=24576"]
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+SMALL = ["--set", "working_pixels=24576"]
 
 
-def segment(frames, masks, output, *more):
-    return call("segment", frames, "--masks", masks, "--output", output, *SMALL, *more)
+@pytest.fixture
+def segment(call):
+    """A function that runs `rotoline segment` at a small working size."""
+
+    def run(frames, masks, output, *more):
+        return call("segment", frames, "--masks", masks, "--output", output, *SMALL, *more)
+
+    return run
 
 
-def words_of(result):
-    return re.sub(r"\s+", " ", result.output + result.stderr)
-
-
-def test_folder_of_images_gives_masks_overlay_and_record(clip_folder, tmp_path, overlap):
+def test_folder_of_images_gives_masks_overlay_and_record(clip_folder, tmp_path, overlap, segment):
     frames, mask, labels = clip_folder
     out = tmp_path / "out"
     result = segment(frames, mask, out)
@@ -48,16 +48,17 @@ def test_folder_of_images_gives_masks_overlay_and_record(clip_folder, tmp_path, 
     record = json.loads((out / "run.json").read_text())
     assert record["status"] == "complete"
     assert record["frames"] == 6
-    assert record["config"]["foreground"]["pixels"] == 24576
+    assert record["config"]["working_pixels"] == 24576
     assert len(record["weights"]["sha256"]) == 64
-    assert {"adapt", "foreground", "score", "propagate", "regions", "fuse"} <= set(
+    assert {"fit", "encode", "score", "limit", "propagate", "filter", "update", "fuse"} <= set(
         record["seconds_per_stage"]
     )
-    assert {"command", "seed", "versions", "device", "seconds_to_first_mask"} <= set(record)
+    assert {"command", "versions", "device", "seconds_to_first_mask"} <= set(record)
+    assert record["annotated_frames"] == ["f1"]
     assert "segmenting: " in result.output  # plain lines where there is no terminal
 
 
-def test_video_with_masks_for_several_frames(make_clip, tmp_path, overlap):
+def test_video_with_masks_for_several_frames(make_clip, tmp_path, overlap, segment):
     pictures, labels = make_clip(frames=6, ids=(3, 77))
     with av.open(tmp_path / "clip.mp4", "w") as video:
         stream = video.add_stream("libx264", rate=30)
@@ -80,7 +81,7 @@ def test_video_with_masks_for_several_frames(make_clip, tmp_path, overlap):
         assert video.streams.video[0].average_rate == 30
 
 
-def test_run_can_be_repeated_from_its_record(clip_folder, tmp_path):
+def test_run_can_be_repeated_from_its_record(clip_folder, tmp_path, call, segment):
     frames, mask, _ = clip_folder
     segment(frames, mask, tmp_path / "a", "--set", "regions.threshold=0.35")
     again = call(
@@ -92,7 +93,7 @@ def test_run_can_be_repeated_from_its_record(clip_folder, tmp_path):
         assert path.read_bytes() == (tmp_path / "b" / "masks" / path.name).read_bytes()
 
 
-def test_evaluate_prints_the_scores(clip_folder, tmp_path):
+def test_evaluate_prints_the_scores(clip_folder, tmp_path, call, segment):
     frames, mask, labels = clip_folder
     (tmp_path / "truth").mkdir()
     for n, label in enumerate(labels, start=1):
@@ -108,7 +109,7 @@ def test_evaluate_prints_the_scores(clip_folder, tmp_path):
     assert measured["J&F"] == pytest.approx((measured["J"] + measured["F"]) / 2)
 
 
-def test_evaluate_refuses_missing_predictions(clip_folder, tmp_path):
+def test_evaluate_refuses_missing_predictions(clip_folder, tmp_path, call, words_of):
     _, _, labels = clip_folder
     (tmp_path / "truth").mkdir()
     (tmp_path / "mine").mkdir()
@@ -121,12 +122,12 @@ def test_evaluate_refuses_missing_predictions(clip_folder, tmp_path):
     assert call("evaluate", tmp_path / "none", "--truth", tmp_path / "truth").exit_code == 2
 
 
-def test_info_names_weights_and_kernels():
+def test_info_names_weights_and_kernels(call):
     result = call("info")
     assert result.exit_code == 0
     for word in ("torch", "threads", "licence", "propagation", "vectorised"):
         assert word in result.output
-    sha256 = json.loads(default_weights().with_suffix(".json").read_text())["sha256"]
+    sha256 = json.loads(shipped_weights("fast").with_suffix(".json").read_text())["sha256"]
     assert sha256 in re.sub(r"\s+", "", result.output)
 
 
@@ -180,7 +181,9 @@ BAD = (
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_ends_with_a_message_and_nothing_written(case, clip_folder, tmp_path):
+def test_bad_input_ends_with_a_message_and_nothing_written(
+    case, clip_folder, tmp_path, segment, words_of
+):
     video, masks, words = make_bad_inputs(tmp_path, clip_folder[2])[case]
     result = segment(video, masks, tmp_path / "out")
     assert result.exit_code == 2
@@ -190,9 +193,9 @@ def test_bad_input_ends_with_a_message_and_nothing_written(case, clip_folder, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_damaged_weights_are_refused(clip_folder, tmp_path):
+def test_damaged_weights_are_refused(clip_folder, tmp_path, segment, words_of):
     (tmp_path / "w.safetensors").write_bytes(b"x" * 100)
-    record = default_weights().with_suffix(".json")
+    record = shipped_weights("fast").with_suffix(".json")
     (tmp_path / "w.json").write_text(record.read_text())
     result = segment(*clip_folder[:2], tmp_path / "out", "--weights", tmp_path / "w.safetensors")
     assert result.exit_code == 2
@@ -200,7 +203,7 @@ def test_damaged_weights_are_refused(clip_folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_output_folder_in_use_is_left_alone(clip_folder, tmp_path):
+def test_output_folder_in_use_is_left_alone(clip_folder, tmp_path, segment, words_of):
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("keep")
@@ -210,7 +213,7 @@ def test_output_folder_in_use_is_left_alone(clip_folder, tmp_path):
     assert [p.name for p in out.iterdir()] == ["mine.txt"]
 
 
-def test_full_disk_keeps_every_finished_mask(clip_folder, tmp_path, monkeypatch):
+def test_full_disk_keeps_every_finished_mask(clip_folder, tmp_path, monkeypatch, segment, words_of):
     save = Image.Image.save
     written = []
 
@@ -231,10 +234,12 @@ def test_full_disk_keeps_every_finished_mask(clip_folder, tmp_path, monkeypatch)
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "failed"
 
 
-def test_interruption_keeps_every_finished_mask(clip_folder, tmp_path, monkeypatch):
-    from rotoline import pipeline
+def test_interruption_keeps_every_finished_mask(
+    clip_folder, tmp_path, monkeypatch, segment, words_of
+):
+    from rotoline import tracker
 
-    fuse, fused = pipeline.fuse, []
+    fuse, fused = tracker.fuse, []
 
     def stop_at_third(*args):
         if len(fused) == 2:
@@ -242,7 +247,7 @@ def test_interruption_keeps_every_finished_mask(clip_folder, tmp_path, monkeypat
         fused.append(args)
         return fuse(*args)
 
-    monkeypatch.setattr(pipeline, "fuse", stop_at_third)
+    monkeypatch.setattr(tracker, "fuse", stop_at_third)
     result = segment(*clip_folder[:2], tmp_path / "out")
     assert result.exit_code == 130
     assert "2 finished masks" in words_of(result)
@@ -250,7 +255,102 @@ def test_interruption_keeps_every_finished_mask(clip_folder, tmp_path, monkeypat
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "interrupted"
 
 
-def test_wrong_setting_is_refused_by_name(clip_folder, tmp_path):
+def test_wrong_setting_is_refused_by_name(clip_folder, tmp_path, segment, words_of):
     result = segment(*clip_folder[:2], tmp_path / "out", "--set", "regions.treshold=0.3")
     assert result.exit_code == 2
     assert "did you mean regions.threshold" in words_of(result)
+
+
+def test_formats_that_are_named_replace_the_default_ones(clip_folder, tmp_path, segment, words_of):
+    out = tmp_path / "out"
+    result = segment(*clip_folder[:2], out, "--format", "scores", "--format", "png")
+    assert result.exit_code == 0, result.output
+    assert "6 frames segmented" in words_of(result)
+    assert sorted(path.name for path in out.iterdir()) == ["masks", "run.json", "scores"]
+    for name in ("f1", "f6"):
+        with np.load(out / "scores" / f"{name}.npz") as frame:
+            assert frame["object_ids"].tolist() == [1]
+            np.testing.assert_array_equal(frame["labels"], read_labels(out / f"masks/{name}.png"))
+    refused = segment(*clip_folder[:2], tmp_path / "other", "--format", "jpeg")
+    assert refused.exit_code == 2
+    assert "choose among png, scores, overlay" in words_of(refused)
+    assert not (tmp_path / "other").exists()
+
+
+def test_evaluate_reads_results_of_any_format(clip_folder, tmp_path, call, segment):
+    segment(*clip_folder[:2], tmp_path / "a", "--format", "png", "--format", "scores")
+    truth = ["--truth", tmp_path / "a" / "masks", "--json"]
+    for predicted in (tmp_path / "a", tmp_path / "a" / "scores"):
+        assert json.loads(call("evaluate", predicted, *truth).output)["J"] == 1
+
+
+def test_overlay_that_fails_keeps_every_mask(clip_folder, tmp_path, monkeypatch, segment, words_of):
+    def fail(*_, **__):
+        raise OutputError("cannot write overlay.mp4: the encoder failed")
+
+    monkeypatch.setattr("rotoline.io.writers.overlay.write_overlay", fail)
+    result = segment(*clip_folder[:2], tmp_path / "out")
+    assert result.exit_code == 2
+    assert "the encoder failed" in words_of(result)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["masks", "run.json"]
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (record["status"], record["frames"]) == ("failed", 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--steps", "5"], "learner.steps belongs to the preset paper; the preset is fast"),
+        (["--budget", "2.5"], "learner.budget belongs to the preset paper; the preset is fast"),
+        (
+            ["--preset", "paper", "--set", "learner.method=linear_probe", "--steps", "5"],
+            "learner.steps belongs to learner.method=fine_tuning; learner.method is linear_probe",
+        ),
+        (["--preset", "quick"], "there is no preset 'quick'; choose one of fast, paper"),
+        (["--preset", "paper"], "no weights ship for the preset paper; give a file"),
+    ],
+)
+def test_options_without_effect_are_refused_with_the_reason(
+    options, words, clip_folder, tmp_path, segment, words_of
+):
+    result = segment(*clip_folder[:2], tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert words in words_of(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_preset_without_weights_says_how_to_give_them(clip_folder, tmp_path, segment, words_of):
+    result = segment(*clip_folder[:2], tmp_path / "out", "--preset", "paper")
+    assert "--weights FILE" in words_of(result)
+
+
+def test_help_names_every_preset(call):
+    text = call("segment", "--help").output
+    assert all(f"{name}:" in text for name in PRESETS)
+
+
+def test_record_and_info_name_the_device_that_the_preset_runs_on(
+    clip_folder, tmp_path, monkeypatch, call, segment, words_of
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Some GPU")
+    words = words_of(call("info"))
+    assert "preset fast runs on: cpu" in words
+    assert "preset paper runs on: Some GPU" in words
+    assert segment(*clip_folder[:2], tmp_path / "out").exit_code == 0
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["device"]["device"] == "cpu"
+
+
+def test_version_is_that_of_the_package(call):
+    result = call("--version")
+    assert (result.exit_code, result.output) == (0, f"rotoline {rotoline.__version__}\n")
+
+
+def test_debug_shows_where_an_error_comes_from(call, tmp_path, words_of):
+    command = ["segment", tmp_path / "none.mp4", "--masks", "m.png", "--output", tmp_path / "out"]
+    plain, debug = call(*command), call("--debug", *command)
+    assert "Traceback" not in words_of(plain)
+    assert "Traceback" in words_of(debug)
+    assert plain.exit_code == debug.exit_code == 2
+    assert "error:" in words_of(debug)

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from rotoline.cli import app
 from rotoline.errors import OutputError, WeightsError
-from rotoline.io import fetch as fetching
-from rotoline.io import published
+from rotoline.weights import download as fetching
+from rotoline.weights import pretrained
 from rotoline.weights.download import fetch, find_weights, weights_folder
-from rotoline.weights.pretrained import PretrainedEntry
 from rotoline.weights.files import read_weights
+from rotoline.weights.pretrained import PretrainedEntry
 
 TENSORS = {
     "conv1.weight": torch.arange(90_000, dtype=torch.float64).view(9, -1),
@@ -277,7 +277,7 @@ def test_folder_that_is_a_file_is_an_output_error(entry, tmp_path):
 
 def test_missing_h5py_is_said_before_the_download(server, tmp_path, monkeypatch):
     entry = publish(server, b"any", format="keras", member="inner/w.h5")
-    monkeypatch.setattr(published, "find_spec", lambda name: None)
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match=r"pip install 'rotoline\[hed\]'"):
         run(entry, tmp_path)
     assert server.ranges == []
@@ -309,7 +309,7 @@ def command(entry, tmp_path, monkeypatch):
     """A function that runs `rotoline weights` with the server's file as the only published one."""
     listed = tmp_path / "registry.json"
     listed.write_text(f"[{entry.model_dump_json()}]")
-    monkeypatch.setattr(published, "registry_path", lambda: listed)
+    monkeypatch.setattr(pretrained, "registry_path", lambda: listed)
 
     def call(*arguments):
         result = CliRunner().invoke(app, ["weights", *arguments, "--folder", str(tmp_path / "w")])

@@ -5,8 +5,8 @@ import safetensors.torch
 import torch
 
 from rotoline.errors import WeightsError
-from rotoline.weights.files import default_weights, load_weights, save_weights
 from rotoline.systems.fast.network import FastNet
+from rotoline.weights.files import default_weights, load_weights, save_weights
 
 ABOUT = {"licence": "MIT", "data": "none", "command": "", "commit": "", "seed": 0, "steps": 0}
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from rotoline.errors import WeightsError
+from rotoline.nets.layers import IMAGENET_MEAN, IMAGENET_STD
 from rotoline.weights.pretrained import convert, fold_normalisation, read_keras_vgg16, read_registry
-from rotoline.nets.resnet import MEAN, STD
 
 WIDTHS = (2, 3, 4, 5, 6)
 BGR_MEAN = (104.0, 116.5, 122.25)
@@ -62,7 +62,7 @@ def test_folded_convolution_computes_what_the_original_does_inside_the_image():
     weight, bias = torch.randn(4, 3, 3, 3), torch.randn(4)
     rgb = torch.randint(256, (1, 3, 7, 9)).float()
     bgr = rgb.flip(1) - torch.tensor(BGR_MEAN).view(1, 3, 1, 1)
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     original = torch.nn.functional.conv2d(bgr, weight, bias)
     folded = fold_normalisation(weight, bias, BGR_MEAN)
     found = torch.nn.functional.conv2d((rgb / 255 - mean) / std, *folded)

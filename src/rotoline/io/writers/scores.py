@@ -41,7 +41,7 @@ class ScoresWriter(FrameFileWriter):
     def read_labels(path: Path) -> LabelMap:
         """Read the label map of one frame."""
         try:
-            with np.load(path) as frame:
+            with path.open("rb") as file, np.load(file) as frame:
                 labels: LabelMap = frame["labels"]
         except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise InputError(
