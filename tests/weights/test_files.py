@@ -5,22 +5,27 @@ import safetensors.torch
 import torch
 
 from rotoline.errors import WeightsError
-from rotoline.systems.fast.network import FastNet
-from rotoline.weights.files import default_weights, load_weights, save_weights
+from rotoline.model import load_model
+from rotoline.systems.fast.network import FastNet, network_from_state
+from rotoline.weights.files import read_weights, save_weights, shipped_weights
 
 ABOUT = {"licence": "MIT", "data": "none", "command": "", "commit": "", "seed": 0, "steps": 0}
 
 
 def test_shipped_weights_are_small_and_say_what_they_are():
-    path = default_weights()
+    path = shipped_weights("fast")
     assert path.stat().st_size < 25_000_000
-    _, record = load_weights(path)
+    record, _ = read_weights(path)
     assert record.bytes == path.stat().st_size
     assert "NC" in record.licence
     assert record.command.startswith("rotoline train embedding")
     assert record.commit
     # Other weights reach another J&F on the bundled clip: change both, and what is said of them.
-    assert record.sha256 == ("f05f38ffeb6fa4d9f46660954d9847d4e01d05ad367b5dba2aaed8efcc822f2a")
+    assert record.sha256 == "be223a76daeedc0f78b073c9ea37b4ad93613b232664730ae7c6cbb2bb782978"
+    assert record.converted_from == (
+        "f05f38ffeb6fa4d9f46660954d9847d4e01d05ad367b5dba2aaed8efcc822f2a"
+    )
+    assert "`converted_from`" in path.with_name("CARD.md").read_text()
 
 
 def test_folded_network_computes_what_the_trained_one_does(tmp_path):
@@ -32,10 +37,10 @@ def test_folded_network_computes_what_the_trained_one_does(tmp_path):
             module.running_var.uniform_(0.5, 1.5)
     path = tmp_path / "w.safetensors"
     save_weights(path, net, ABOUT)
-    loaded, _ = load_weights(path)
+    loaded = network_from_state(read_weights(path)[1])
     frame = torch.rand(1, 3, 64, 96) * 255
     with torch.inference_mode():
-        expected, found = net.embedding(frame), loaded.embedding(frame)
+        expected, found = net.encoder(frame), loaded.encoder(frame)
     # Half-precision storage is the only difference.
     torch.testing.assert_close(found.embedding, expected.embedding, atol=0.03, rtol=0.03)
 
@@ -48,19 +53,20 @@ def test_damaged_file_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
     path.write_bytes(data)
     monkeypatch.setattr(safetensors.torch, "load", lambda data: pytest.fail("parsed"))
     with pytest.raises(WeightsError, match="SHA-256"):
-        load_weights(path)
+        read_weights(path)
 
 
 def test_foreign_files_are_refused(tmp_path):
     path = tmp_path / "foreign.safetensors"
     path.write_bytes(safetensors.torch.save({"a": torch.zeros(2)}))
     with pytest.raises(WeightsError, match="record"):
-        load_weights(path)
+        read_weights(path)
     path.with_suffix(".json").write_text("{}")
     with pytest.raises(WeightsError, match="no record of weights"):
-        load_weights(path)
+        read_weights(path)
     own = tmp_path / "own.safetensors"
     save_weights(own, torch.nn.Linear(2, 2), ABOUT)
-    with pytest.raises(WeightsError, match="another network"):
-        load_weights(own)
+    for preset, words in (("fast", "another network"), ("paper", "no network of the preset paper")):
+        with pytest.raises(WeightsError, match=rf"own\.safetensors: .*{words}"):
+            load_model(own, preset)
     assert json.loads(own.with_suffix(".json").read_text())["name"] == "own"
