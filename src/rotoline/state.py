@@ -47,9 +47,9 @@ class ObjectState:
         """
         self.scores[which] = logits[which].sigmoid()
         self.previous[which] = visible[which]
-        seen = visible.flatten(1).any(1) & which
-        self.last_visible[seen] = visible[seen]
         areas = visible.flatten(1).sum(1)
+        seen = (areas > 0) & which
+        self.last_visible[seen] = visible[seen]
         self.largest_area[seen] = torch.maximum(self.largest_area, areas)[seen]
         self.hidden_frames[which] += 1
         self.hidden_frames[seen] = 0
