@@ -270,6 +270,8 @@ def _option_row(one: Any) -> list[str]:
         name = " / ".join(f"`{word}`" for word in (*one.opts, *one.secondary_opts))
     annotation = one.type_descriptor.annotation
     choices = list(_literals(annotation))
+    if one.metavar and one.metavar.startswith("["):
+        choices = one.metavar.strip("[]").split("|")
     is_flag = annotation is bool
     kind = _choices(choices) if choices else "flag" if is_flag else _option_type(annotation)
     if one.required:
@@ -277,7 +279,8 @@ def _option_row(one: Any) -> list[str]:
     elif one.default is None or one.default == "" or (is_flag and not one.default):
         default = ABSENT
     else:
-        default = f"`{'on' if one.default is True else one.default}`"
+        values = one.default if isinstance(one.default, list | tuple) else [one.default]
+        default = _choices("on" if value is True else str(value) for value in values)
     return [name, kind, default, " ".join((one.help or "").split())]
 
 
@@ -354,7 +357,7 @@ def _join(blocks: Iterable[str]) -> str:
 
 def _paragraphs(text: str, *, keep_blocks: bool = False) -> list[str]:
     """The paragraphs of a docstring; with `keep_blocks`, indented ones as they are."""
-    parts = inspect.cleandoc(text).split("\n\n")
+    parts = inspect.cleandoc(text).replace("<", "&lt;").split("\n\n")
     return [
         part if keep_blocks and part.startswith("    ") else " ".join(part.split())
         for part in parts
