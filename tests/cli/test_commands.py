@@ -1,6 +1,7 @@
 """The commands as a person types them: outputs, exit codes, messages."""
 
 import errno
+import io
 import json
 import re
 from pathlib import Path
@@ -10,11 +11,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 import rotoline
+from rotoline.cli import terminal
 from rotoline.errors import OutputError
 from rotoline.io.masks import read_labels, write_mask
 from rotoline.presets import PRESETS
+from rotoline.runtime.progress import Progress
 from rotoline.weights.files import shipped_weights
 
 SMALL = ["--set", "working_pixels=24576"]
@@ -340,6 +344,14 @@ def test_record_and_info_name_the_device_that_the_preset_runs_on(
     assert segment(*clip_folder[:2], tmp_path / "out").exit_code == 0
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["device"]["device"] == "cpu"
+
+
+def test_progress_is_a_bar_on_a_terminal_and_the_last_step_is_returned(monkeypatch):
+    out = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr(terminal, "Console", lambda **_: out)
+    steps = [Progress("downloading", 0, 2_000_000), Progress("downloading", 1_500_000, 2_000_000)]
+    assert terminal.show_progress(steps, terminal.MEGABYTES) == steps[-1]
+    assert "1.5/2.0 MB" in out.file.getvalue()
 
 
 def test_version_is_that_of_the_package(call):

@@ -1,4 +1,4 @@
-"""What a run tells while it runs: plain values, shown by whoever asked for the run."""
+"""Progress of a run as plain values, which the caller shows or ignores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

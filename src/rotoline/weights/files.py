@@ -1,4 +1,4 @@
-"""Weights files: safetensors beside a record that says what they are, checked before reading.
+"""Weights files: safetensors with a record that says what they are, checked before reading.
 
 `NAME.safetensors` never goes without `NAME.json`. The record holds the file's SHA-256, so a damaged
 or foreign file is refused before anything parses it.
@@ -102,18 +102,18 @@ def read_verified(path: Path) -> tuple[WeightsRecord, bytes]:
     Raises:
         WeightsError: The file or its record is missing or damaged.
     """
-    beside = path.with_suffix(".json")
-    for needed in (path, beside):
+    record_path = path.with_suffix(".json")
+    for needed in (path, record_path):
         if not needed.is_file():
             raise WeightsError(
                 f"there is no {needed}; weights are a .safetensors file and the .json record "
-                "that training wrote beside it: keep both together"
+                "that training wrote next to it: keep both together"
             )
     try:
-        record = WeightsRecord.model_validate(json.loads(beside.read_bytes()))
+        record = WeightsRecord.model_validate(json.loads(record_path.read_bytes()))
     except (ValidationError, ValueError) as error:
         raise WeightsError(
-            f"{beside} is no record of weights; copy it again from where the weights came from"
+            f"{record_path} is no record of weights; copy it again from where the weights came from"
         ) from error
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()

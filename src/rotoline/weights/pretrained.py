@@ -1,6 +1,6 @@
-"""Weights that others published: which there are, and their tensors under the names used here.
+"""Weights that others published: a list of them, and readers of their files.
 
-The only module that unpickles. Whoever calls it has compared the SHA-256 of the file before.
+The only module that unpickles. Callers must compare the SHA-256 of a file first.
 """
 
 import io
