@@ -52,7 +52,7 @@ def paper_weights(tmp_path_factory):
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_clip():
     """A function that draws coloured discs moving over texture, with the exact label maps."""
 
@@ -80,7 +80,7 @@ def make_clip():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def overlap():
     """A function: intersection over union of one object in two label maps."""
 

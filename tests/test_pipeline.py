@@ -7,16 +7,16 @@ import pytest
 import torch
 
 import rotoline
-from rotoline import pipeline
-from rotoline.runtime.timing import StageTimer
+from rotoline.config import read_config
 from rotoline.io.masks import read_annotations
 from rotoline.kernels import dispatch
 from rotoline.kernels.propagation import native
-from rotoline.annotations import check_annotations
+from rotoline.pipeline import compress_logits, decompress_logits
+from rotoline.runtime.timing import StageTimer
+from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.systems.fast.encoder import Encoder
 from rotoline.systems.fast.memory_readout import MemoryReadout
-from rotoline.runtime.progress import ignore
-from rotoline.stages.foreground import look, working_size
+from rotoline.trace import StageTrace
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +49,14 @@ def test_several_objects_keep_apart(model, make_clip, small, overlap):
         assert overlap(results[4].labels, labels[4], object_id) > 0.6
 
 
-def test_marked_pixels_come_out_exactly(model, make_clip, small):
+def test_annotated_pixels_are_returned_exactly(model, make_clip, small):
     pictures, labels = make_clip(frames=4, ids=(1, 2))
     results = run(model, pictures, {0: labels[0], 2: labels[2]}, small)
     for index in (0, 2):
         np.testing.assert_array_equal(results[index].labels, labels[index])
 
 
-def test_frames_before_the_marked_one_are_segmented_backwards(model, make_clip, small, overlap):
+def test_frames_before_the_annotated_one_are_segmented_backwards(model, make_clip, small, overlap):
     pictures, labels = make_clip(frames=6)
     order = [r.index for r in model.segment(iter(pictures), {3: labels[3]}, config=small)]
     assert order == [2, 1, 0, 3, 4, 5]
@@ -65,17 +65,20 @@ def test_frames_before_the_marked_one_are_segmented_backwards(model, make_clip, 
         assert overlap(results[index].labels, labels[index], 1) > 0.85
 
 
-def test_each_direction_starts_from_the_keys_of_the_marked_frame(
+def test_each_direction_starts_from_the_keys_of_the_annotated_frame(
     model, make_clip, small, monkeypatch
 ):
-    """Object 1 is marked in frame 1, object 2 in frame 3."""
+    """Object 1 is annotated in frame 1, object 2 in frame 3."""
     pictures, labels = make_clip(frames=5, ids=(1, 2), speed=8)
-    size = working_size(labels[0].shape, small.foreground.pixels)
+    size = working_size(labels[0].shape, small.working_pixels)
+    encoder = model.system.net.encoder
     with torch.inference_mode():
-        keys = [look(model.net.embedding, picture, size).keys for picture in pictures]
-    asked, near = [], MemoryReadout.near
+        keys = [encoder(to_tensor(picture, size)).local_keys for picture in pictures]
+    asked, read = [], MemoryReadout.from_previous
     monkeypatch.setattr(
-        MemoryReadout, "near", lambda net, *inputs: asked.append(inputs[:2]) or near(net, *inputs)
+        MemoryReadout,
+        "from_previous",
+        lambda net, *inputs: asked.append(inputs[:2]) or read(net, *inputs),
     )
 
     def frame_of(found):
@@ -88,8 +91,8 @@ def test_each_direction_starts_from_the_keys_of_the_marked_frame(
     assert steps == [(2, 3), (1, 2), (0, 1), (2, 1), (3, 2), (4, 3)]
 
 
-def test_object_marked_late_is_found_in_all_frames_before(model, make_clip, small, overlap):
-    """Object 1 is marked in frame 0, object 2 in frame 4: both are in every frame."""
+def test_object_annotated_late_is_found_in_all_frames_before(model, make_clip, small, overlap):
+    """Object 1 is annotated in frame 0, object 2 in frame 4: both are in every frame."""
     pictures, labels = make_clip(frames=6, ids=(1, 2))
     masks = {0: np.where(labels[0] == 1, 1, 0), 4: np.where(labels[4] == 2, 2, 0)}
     results = run(model, pictures, masks, small)
@@ -99,25 +102,8 @@ def test_object_marked_late_is_found_in_all_frames_before(model, make_clip, smal
         assert overlap(result.labels, labels[index], 2) > 0.7
 
 
-def test_mark_of_one_object_leaves_the_others_where_they_are(model, make_clip, small):
-    pictures, labels = make_clip(frames=2, ids=(1, 2))
-    masks = {0: labels[0], 1: np.where(labels[1] == 2, 2, 0)}
-    marks = check_annotations(masks, dict(enumerate(pictures)))
-    parts = model.learn(model.net, dict(enumerate(pictures)), marks, small, ignore)
-    track = pipeline.Track(marks, parts, small, StageTimer())
-    track.place_marks(0)
-    logits = track.step(pictures[1], active=~marks.shows(1))
-    before = track.scores.clone()
-    after = track.place_marks(1, logits)
-    assert before[0].max() > 0.5
-    assert torch.equal(track.scores[0], before[0])
-    assert torch.equal(after[0], logits[0])
-    assert after[1].max() == pipeline.CERTAIN
-    assert track.hidden.tolist() == [0, 0]
-
-
-def test_every_marked_frame_teaches(model, make_clip, small, overlap):
-    """The object turns from red to blue between two frames; the second mark shows the blue."""
+def test_every_annotated_frame_is_learned_from(model, make_clip, small, overlap):
+    """The object turns from red to blue between two frames; the second annotation shows it."""
     pictures, labels = make_clip(frames=6)
     for index in (3, 4, 5):
         pictures[index][labels[index] == 1] = (30, 60, 240)
@@ -143,9 +129,7 @@ def test_two_runs_give_identical_results(model, make_clip, small):
         np.testing.assert_array_equal(first[index].scores, second[index].scores)
 
 
-def test_frame_is_embedded_once_whatever_the_number_of_objects(
-    model, make_clip, small, monkeypatch
-):
+def test_frame_is_encoded_once_whatever_the_number_of_objects(model, make_clip, small, monkeypatch):
     counts = []
     forward = Encoder.forward
     monkeypatch.setattr(Encoder, "forward", lambda *a: counts.append(1) or forward(*a))
@@ -153,41 +137,141 @@ def test_frame_is_embedded_once_whatever_the_number_of_objects(
         counts.clear()
         pictures, labels = make_clip(frames=5, ids=ids)
         run(model, pictures, labels[0], small)
-        assert len(counts) == 4 + 4  # four views of the marked frame, and four other frames
+        assert len(counts) == 4 + 4  # four views of the annotated frame, and four other frames
 
 
-def test_each_stage_can_be_left_out_and_is_timed(model, make_clip, small):
-    pictures, labels = make_clip(frames=3, ids=(1, 2))
+def test_every_stage_is_timed(model, make_clip, small):
+    frames, labels = make_clip(frames=2)
     timer = StageTimer()
-    list(model.segment(pictures, labels[0], config=small, timer=timer))
-    assert set(timer.seconds) == {"foreground", "adapt", "score", "propagate", "regions", "fuse"}
-    full = run(model, pictures, labels[0], small)[2]
-    for stage, setting in (
-        ("foreground", {"limit": False}),
-        ("adapt", {"update_every": 0}),
-        ("score", {"prior": False}),
-        ("propagate", {"enabled": False}),
-        ("regions", {"enabled": False}),
-    ):
-        changed = getattr(small, stage).model_copy(update=setting)
-        without = run(model, pictures, labels[0], small.model_copy(update={stage: changed}))[2]
-        assert without.labels.shape == full.labels.shape
-        if stage in ("score", "propagate"):
-            assert not np.array_equal(without.scores, full.scores)
+    list(model.segment(frames, labels[0], config=small, timer=timer))
+    stages = {"fit", "encode", "score", "limit", "propagate", "filter", "update", "fuse"}
+    assert set(timer.seconds) == stages
 
 
+# ------------------------------------------------------------- what is left out, stage by stage
+
+
+def traced(model, clip, config, *settings):
+    """The maps of the last frame, and its result."""
+    frames, labels = clip
+    last = len(frames) - 1
+    trace = StageTrace(frames={last})
+    changed = read_config(config, None, settings)
+    *_, result = model.segment(frames, labels[0], config=changed, trace=trace)
+    return trace.maps[last], result
+
+
+@pytest.fixture
+def clip_with_look_alike(make_clip):
+    """A red disc, and from frame 1 on a smaller one in the opposite corner."""
+    frames, labels = make_clip(frames=4, speed=2)
+    disc = frames[0][48, 30].copy()
+    for frame in frames[1:]:
+        frame[8:26, 120:138] = disc
+    return frames, labels
+
+
+def test_without_the_filter_a_look_alike_far_away_stays(model, clip_with_look_alike, small):
+    maps, filtered = traced(model, clip_with_look_alike, small)
+    assert maps["propagate"][0, :12, 36:].max() > 2  # the corner, at a third of the frame's size
+    assert not filtered.labels[:36, 108:].any()
+    maps, unfiltered = traced(model, clip_with_look_alike, small, "regions.method=off")
+    assert torch.equal(maps["filter"], maps["propagate"])
+    assert (unfiltered.labels[8:26, 120:138] == 1).mean() > 0.3
+
+
+def test_without_the_limit_an_object_exceeds_the_foreground(model, make_clip, small):
+    clip = make_clip(frames=3, ids=(1, 2))
+    margin = small.foreground.margin
+    maps, _ = traced(model, clip, small)
+    assert (maps["limit"] <= maps["foreground"] + margin).all()
+    assert (maps["limit"] < maps["score"]).any()
+    maps, _ = traced(model, clip, small, "foreground.method=off")
+    assert torch.equal(maps["limit"], maps["score"])
+    assert (maps["limit"] > maps["foreground"] + margin).any()
+
+
+def test_without_propagation_the_logits_are_those_of_the_stage_before(model, make_clip, small):
+    clip = make_clip(frames=3, ids=(1, 2))
+    maps, _ = traced(model, clip, small)
+    assert (maps["propagate"] - maps["limit"]).abs().mean() > 0.01
+    maps, _ = traced(model, clip, small, "propagation.enabled=false")
+    assert torch.equal(maps["propagate"], maps["limit"])
+
+
+def test_without_updates_the_classifiers_stay_as_they_were_learned(model, make_clip, small):
+    frames, labels = make_clip(frames=11, ids=(1, 2), speed=1)
+    for every, stays in ((0, True), (5, False)):
+        config = read_config(small, None, [f"online.update_every={every}"])
+        tracker = model.tracker(config=config)
+        tracker.step(frames[0], labels[0])
+        learned = tracker.fitted.classifiers.weights.clone()
+        for frame in frames[1:]:
+            tracker.step(frame)
+        assert torch.equal(tracker.fitted.classifiers.weights, learned) is stays
+
+
+@torch.inference_mode()
+def test_without_context_a_frame_is_scored_by_itself(model, make_clip, small):
+    frames, labels = make_clip(frames=2, ids=(1, 2))
+    for context in ("off", "previous", "previous+memory"):
+        config = read_config(small, None, [f"scoring.context={context}"])
+        tracker = model.tracker(config=config)
+        tracker.step(frames[0], labels[0])
+        fitted, scores = tracker.fitted, tracker.state.scores
+        features = fitted.encode(frames[1])
+
+        def score(scores, fitted=fitted, features=features):
+            fitted.reset_to_annotation(0)  # the keys of the previous frame
+            return fitted.score(features, scores)[0]
+
+        plain = score(scores)
+        assert torch.equal(score(scores), plain)
+        assert torch.equal(score(torch.zeros_like(scores)), plain) is (context == "off")
+        memory = fitted.classifiers.memory
+        fitted.classifiers.memory = memory._replace(values=1 - memory.values)
+        assert torch.equal(score(scores), plain) is (context != "previous+memory")
+
+
+# ------------------------------------------------------------------------------ waiting frames
+
+
+def test_logits_that_wait_lose_at_most_a_thirtieth():
+    logits = 17 * torch.rand(3, 7, 5, generator=torch.Generator().manual_seed(0)) - 8.5
+    compressed = compress_logits(logits)
+    assert isinstance(compressed, bytes)
+    found = decompress_logits(compressed, torch.zeros(3, 7, 5))
+    assert (found.dtype, found.shape) == (torch.float32, logits.shape)
+    assert (found - logits).abs().max() <= 1 / 30 + 1e-5
+    assert torch.equal(decompress_logits(compress_logits(found), logits), found)
+
+
+def test_logits_that_wait_keep_their_sign_and_are_bounded():
+    logits = torch.tensor([[[-100.0, -8.0, 0.0, 8.0, 100.0]]])
+    found = decompress_logits(compress_logits(logits), logits)[0, 0]
+    assert found[[1, 2, 3]].tolist() == [-8.0, 0.0, 8.0]
+    assert found[0] == -found[4]
+    assert 8.4 < found[4] < 8.5
+
+
+def test_empty_maps_take_little_room():
+    logits = torch.full((4, 128, 224), -8.0)
+    assert len(compress_logits(logits)) < logits.numel() / 100
+
+
+@pytest.mark.slow
 def test_bundled_clip_starts_right(model):
     """The first frames of the bundled clip at full working size; the demo measures all of it."""
     from rotoline.demo import MASKS, VIDEO
 
     source = rotoline.open_frames(VIDEO)
-    marks = read_annotations(MASKS, source)
-    results = list(islice(model.segment(source, marks), 3))
-    np.testing.assert_array_equal(results[0].labels, marks[0])
+    annotations = read_annotations(MASKS, source)
+    results = list(islice(model.segment(source, annotations), 3))
+    np.testing.assert_array_equal(results[0].labels, annotations[0])
     for object_id in (1, 2, 3):
-        same = (results[2].labels == object_id) & (marks[0] == object_id)
-        # The boulders look like the bunny and lose a part to it: see docs/results.md.
-        assert same.sum() > 0.8 * (marks[0] == object_id).sum()
+        same = (results[2].labels == object_id) & (annotations[0] == object_id)
+        # The boulders look like the bunny and lose a part to it: see docs/decisions.
+        assert same.sum() > 0.8 * (annotations[0] == object_id).sum()
 
 
 @pytest.mark.skipif(bool(native.refusal("cpu")), reason="the compiled module is missing")

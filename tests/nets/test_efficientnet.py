@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from rotoline.nets import mobile
+from rotoline.nets import efficientnet
 from rotoline.nets.efficientnet import CHANNELS, EfficientNetLite0
 
 
@@ -33,7 +33,7 @@ def test_maps_are_those_of_convolutions_with_batch_norms(backbone, monkeypatch):
     ]
     assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
     with monkeypatch.context() as plain:
-        plain.setattr(mobile, "_convolve", lambda convolution, norm, x: norm(convolution(x)))
+        plain.setattr(efficientnet, "_convolve", lambda convolution, norm, x: norm(convolution(x)))
         expected = backbone.eval()(pictures)
     torch.testing.assert_close(found, expected)
     backbone.fold()

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from rotoline.systems.paper.spn import VGG16
 from rotoline.nets.resnet import ResNet101
+from rotoline.nets.vgg import VGG16
 from rotoline.systems.paper.segmentation import SegmentationNet
 
 PUBLISHED, CLASSIFIER = 44_549_160, 2_049_000

@@ -1,6 +1,8 @@
 """Stage `fuse`: one label per pixel, by comparing the objects' maps.
 
-frame ─► encode ─► score ─► limit ─► propagate ─► filter ─► [fuse] ─► labels
+    frame ─► encode ─► score ─► limit ─► propagate ─► filter ─► [fuse] ─► labels
+
+See docs/method/fast.md#fuse.
 """
 
 import math

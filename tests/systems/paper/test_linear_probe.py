@@ -11,16 +11,16 @@ from rotoline.systems.paper.linear_probe import (
     SMALLEST_DEVIATION,
     LinearProbe,
     Problem,
-    predict_probe,
-    objective,
     fit_linear_probe,
+    objective,
+    predict_probe,
 )
 from rotoline.systems.paper.segmentation import SCALES, project
 
 CHANNELS = (4, 3, 5)
 SIZES = ((4, 8), (8, 4), (8, 8))
 """Of the maps of stage 3, at 1/8 of the frames: views may differ in size."""
-DAMPING = 0.01
+RIDGE = 0.01
 
 
 def make_views(objects, dtype=torch.float64, seed=0):
@@ -63,7 +63,7 @@ def deviations(views):
     return torch.cat(result)
 
 
-def reference_objective(theta, views, row, damping):
+def reference_objective(theta, views, row, ridge):
     """Equation 1 on explicit hypercolumns, view by view; theta `(D + 1)`, differentiable."""
     loss, total = 0.0, 0.0
     for maps, masks in views:
@@ -74,22 +74,22 @@ def reference_objective(theta, views, row, damping):
         loss = loss - (positive * functional.logsigmoid(logits)).mean()
         loss = loss - (negative * functional.logsigmoid(-logits)).mean()
         total = total + (positive + negative).mean()
-    return loss / total + damping / 2 * (deviations(views) * theta[:-1]).square().sum()
+    return loss / total + ridge / 2 * (deviations(views) * theta[:-1]).square().sum()
 
 
-def reference_gradient(theta, views, row, damping):
+def reference_gradient(theta, views, row, ridge):
     with torch.enable_grad():
         leaf = theta.detach().clone().requires_grad_(True)
-        value = reference_objective(leaf, views, row, damping)
+        value = reference_objective(leaf, views, row, ridge)
         return value.detach(), torch.autograd.grad(value, leaf)[0]
 
 
-def solve_plainly(views, row, damping):
+def solve_plainly(views, row, ridge):
     """The slow plain reference: scipy on one object; begun in units in which it is well posed."""
     units = torch.cat((deviations(views), torch.ones(1, dtype=torch.float64)))
 
     def evaluate(x):
-        value, gradient = reference_gradient(torch.from_numpy(x) / units, views, row, damping)
+        value, gradient = reference_gradient(torch.from_numpy(x) / units, views, row, ridge)
         return float(value), (gradient / units).numpy()
 
     options = {"maxiter": 10_000, "gtol": 1e-10, "ftol": 0.0, "maxcor": 40}
@@ -98,61 +98,61 @@ def solve_plainly(views, row, damping):
     return torch.from_numpy(found.x) / units
 
 
-def flat(heads, row):
-    return torch.cat((heads.weight[row], heads.bias[row : row + 1]))
+def flat(probe, row):
+    return torch.cat((probe.weight[row], probe.bias[row : row + 1]))
 
 
 def test_it_finds_what_scipy_finds_on_explicit_hypercolumns():
     views = make_views(3)
-    heads = fit_linear_probe(views, damping=DAMPING, iterations=300, tolerance=1e-9)
+    probe = fit_linear_probe(views, ridge=RIDGE, max_iterations=300, tolerance=1e-9)
     for row in range(3):
-        expected = solve_plainly(views, row, DAMPING)
-        torch.testing.assert_close(flat(heads, row), expected, rtol=1e-5, atol=1e-7)
+        expected = solve_plainly(views, row, RIDGE)
+        torch.testing.assert_close(flat(probe, row), expected, rtol=1e-5, atol=1e-7)
 
 
 def test_float32_finds_the_same_logits():
     views = make_views(2, torch.float32)
-    heads = fit_linear_probe(views, damping=DAMPING, iterations=300, tolerance=1e-5)
-    assert heads.weight.dtype == torch.float32
+    probe = fit_linear_probe(views, ridge=RIDGE, max_iterations=300, tolerance=1e-5)
+    assert probe.weight.dtype == torch.float32
     wide = [(tuple(part.double() for part in maps), masks.double()) for maps, masks in views]
-    exact = fit_linear_probe(wide, damping=DAMPING, iterations=300, tolerance=1e-9)
+    exact = fit_linear_probe(wide, ridge=RIDGE, max_iterations=300, tolerance=1e-9)
     for (maps, _), (wide_maps, _) in zip(views, wide, strict=True):
-        found = predict_probe(heads, maps).double()
+        found = predict_probe(probe, maps).double()
         torch.testing.assert_close(found, predict_probe(exact, wide_maps), rtol=0, atol=1e-3)
 
 
 def test_gradient_is_near_zero_at_the_solution():
     views = make_views(2)
-    heads = fit_linear_probe(views, damping=DAMPING, iterations=300, tolerance=1e-7)
+    probe = fit_linear_probe(views, ridge=RIDGE, max_iterations=300, tolerance=1e-7)
     for row in range(2):
-        _, first = reference_gradient(torch.zeros_like(flat(heads, row)), views, row, DAMPING)
-        value, last = reference_gradient(flat(heads, row), views, row, DAMPING)
+        _, first = reference_gradient(torch.zeros_like(flat(probe, row)), views, row, RIDGE)
+        value, last = reference_gradient(flat(probe, row), views, row, RIDGE)
         assert last.norm() < 1e-5 * first.norm()
-        torch.testing.assert_close(objective(heads, views, DAMPING)[row], value)
+        torch.testing.assert_close(objective(probe, views, RIDGE)[row], value)
 
 
 def test_problem_is_the_reference_away_from_the_solution():
     views = make_views(2)
     generator = torch.Generator().manual_seed(5)
     u = torch.randn(2, sum(CHANNELS) + 1, generator=generator, dtype=torch.float64)
-    problem = Problem(views, DAMPING)
-    heads = problem.heads(u)
-    torch.testing.assert_close(problem.standardise(heads), u)
-    change = torch.func.jacrev(lambda moved: problem.heads(moved[None]).weight[0])(u[0])
-    offset = torch.func.jacrev(lambda moved: problem.heads(moved[None]).bias[0])(u[0])
+    problem = Problem(views, RIDGE)
+    probe = problem.probe(u)
+    torch.testing.assert_close(problem.standardise(probe), u)
+    change = torch.func.jacrev(lambda moved: problem.probe(moved[None]).weight[0])(u[0])
+    offset = torch.func.jacrev(lambda moved: problem.probe(moved[None]).bias[0])(u[0])
     jacobian = torch.cat((change, offset[None]))
     for row in range(2):
-        _, by_head = reference_gradient(flat(heads, row), views, row, DAMPING)
+        _, by_probe = reference_gradient(flat(probe, row), views, row, RIDGE)
         found = problem.gradient(u, problem.logits(u))[row]
-        torch.testing.assert_close(found, by_head @ jacobian)
+        torch.testing.assert_close(found, by_probe @ jacobian)
 
 
 def test_objects_together_are_each_object_alone():
     views = make_views(3)
-    together = fit_linear_probe(views, damping=DAMPING, iterations=300, tolerance=1e-9)
+    together = fit_linear_probe(views, ridge=RIDGE, max_iterations=300, tolerance=1e-9)
     for row in range(3):
         own = [(maps, masks[row : row + 1]) for maps, masks in views]
-        alone = fit_linear_probe(own, damping=DAMPING, iterations=300, tolerance=1e-9)
+        alone = fit_linear_probe(own, ridge=RIDGE, max_iterations=300, tolerance=1e-9)
         torch.testing.assert_close(flat(together, row), flat(alone, 0), rtol=1e-6, atol=1e-8)
 
 
@@ -166,8 +166,8 @@ def test_classes_are_balanced_as_in_a_case_by_hand():
     target[0, :3] = target[3, 0] = 1.0
     masks = target.repeat_interleave(8, 0).repeat_interleave(8, 1)[None]
     views = [((feature, *empty), masks)]
-    heads = fit_linear_probe(views, damping=0.0, iterations=200, tolerance=1e-10)
-    logits = predict_probe(heads, views[0][0])[0]
+    probe = fit_linear_probe(views, ridge=0.0, max_iterations=200, tolerance=1e-10)
+    logits = predict_probe(probe, views[0][0])[0]
     torch.testing.assert_close(logits[0, 0].item(), math.log(9))
     torch.testing.assert_close(logits[2, 2].item(), math.log(3 / 11))
 
@@ -176,25 +176,25 @@ def test_soft_targets_are_shares_of_pixels():
     views = make_views(1)
     halves = [(maps, torch.zeros_like(masks)) for maps, masks in views]
     for _, masks in halves:
-        masks[:, :, ::2] = 1.0  # half of every pixel at 1/8: nothing to tell apart
-    heads = fit_linear_probe(halves, damping=DAMPING, iterations=50)
-    assert flat(heads, 0).abs().max() < 1e-6
+        masks[:, :, ::2] = 1.0  # half of every pixel at 1/8: nothing that separates them
+    probe = fit_linear_probe(halves, ridge=RIDGE, max_iterations=50)
+    assert flat(probe, 0).abs().max() < 1e-6
 
 
-def test_object_that_is_never_seen_has_a_head_of_zeros():
+def test_object_that_is_never_seen_has_a_probe_of_zeros():
     views = make_views(2)
     for _, masks in views:
         masks[1] = 0
-    heads = fit_linear_probe(views, damping=DAMPING, iterations=300, tolerance=1e-9)
-    assert (flat(heads, 1) == 0).all()
-    expected = solve_plainly(views, 0, DAMPING)
-    torch.testing.assert_close(flat(heads, 0), expected, rtol=1e-5, atol=1e-7)
+    probe = fit_linear_probe(views, ridge=RIDGE, max_iterations=300, tolerance=1e-9)
+    assert (flat(probe, 1) == 0).all()
+    expected = solve_plainly(views, 0, RIDGE)
+    torch.testing.assert_close(flat(probe, 0), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_view_without_the_object_teaches_nothing():
+def test_nothing_is_learned_from_a_view_without_the_object():
     views = make_views(2)
     views[1][1][0] = 0
-    problem = Problem(views, DAMPING)
+    problem = Problem(views, RIDGE)
     shown = views[0][0][0][0, 0].numel()
     unseen = slice(shown, shown + views[1][0][0][0, 0].numel())
     assert (problem.positive[0, unseen] == 0).all()
@@ -205,11 +205,12 @@ def test_view_without_the_object_teaches_nothing():
 def test_ridge_treats_channels_of_any_size_alike():
     views = make_views(1)
     loud = [((1000 * maps[0], *maps[1:]), masks) for maps, masks in views]
-    heads, other = (
-        fit_linear_probe(some, damping=DAMPING, iterations=300, tolerance=1e-9) for some in (views, loud)
+    probe, other = (
+        fit_linear_probe(some, ridge=RIDGE, max_iterations=300, tolerance=1e-9)
+        for some in (views, loud)
     )
     torch.testing.assert_close(
-        predict_probe(heads, views[0][0]), predict_probe(other, loud[0][0]), rtol=1e-5, atol=1e-7
+        predict_probe(probe, views[0][0]), predict_probe(other, loud[0][0]), rtol=1e-5, atol=1e-7
     )
 
 
@@ -219,28 +220,28 @@ def test_it_stops_early_once_the_gradient_is_small(monkeypatch):
     monkeypatch.setattr(
         Problem, "gradient", lambda *args: (calls.append(1), gradient(*args))[1], raising=True
     )
-    fit_linear_probe(make_views(2), damping=1.0, iterations=1000, tolerance=1e-2)
+    fit_linear_probe(make_views(2), ridge=1.0, max_iterations=1000, tolerance=1e-2)
     assert len(calls) < 30
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.enable_grad, torch.inference_mode])
 def test_it_works_and_repeats_itself_in_every_grad_mode(mode):
-    expected = fit_linear_probe(make_views(2), damping=DAMPING, iterations=20)
+    expected = fit_linear_probe(make_views(2), ridge=RIDGE, max_iterations=20)
     with mode():
-        heads = fit_linear_probe(make_views(2), damping=DAMPING, iterations=20)
-    assert torch.equal(heads.weight, expected.weight)
-    assert torch.equal(heads.bias, expected.bias)
-    assert not heads.weight.requires_grad
+        probe = fit_linear_probe(make_views(2), ridge=RIDGE, max_iterations=20)
+    assert torch.equal(probe.weight, expected.weight)
+    assert torch.equal(probe.bias, expected.bias)
+    assert not probe.weight.requires_grad
 
 
-def test_separable_object_without_damping_stays_finite():
+def test_separable_object_without_a_ridge_stays_finite():
     views = make_views(1)
     for maps, masks in views:
         inside = (maps[0][0, :1] > 0.1).double()
         masks[:] = inside.repeat_interleave(8, 1).repeat_interleave(8, 2)
-    heads = fit_linear_probe(views, damping=0.0, iterations=40)
-    assert flat(heads, 0).isfinite().all()
-    logits = predict_probe(heads, views[0][0])
+    probe = fit_linear_probe(views, ridge=0.0, max_iterations=40)
+    assert flat(probe, 0).isfinite().all()
+    logits = predict_probe(probe, views[0][0])
     assert torch.equal(logits > 0, functional.avg_pool2d(views[0][1], 8) > 0.5)
 
 
@@ -249,22 +250,22 @@ def test_start_does_not_decide_the_result():
     generator = torch.Generator().manual_seed(9)
     weight = torch.randn(2, sum(CHANNELS), generator=generator, dtype=torch.float64)
     start = LinearProbe(weight, torch.ones(2, dtype=torch.float64))
-    found = fit_linear_probe(views, damping=DAMPING, iterations=300, tolerance=1e-9, start=start)
-    expected = fit_linear_probe(views, damping=DAMPING, iterations=300, tolerance=1e-9)
+    found = fit_linear_probe(views, ridge=RIDGE, max_iterations=300, tolerance=1e-9, start=start)
+    expected = fit_linear_probe(views, ridge=RIDGE, max_iterations=300, tolerance=1e-9)
     torch.testing.assert_close(found.weight, expected.weight, rtol=1e-5, atol=1e-7)
 
 
 def test_logits_are_those_of_the_projected_maps():
     maps, _ = make_views(1)[0]
-    heads = LinearProbe(torch.ones(2, sum(CHANNELS)).double(), torch.tensor([1.0, -1.0]).double())
-    logits = predict_probe(heads, maps)
-    expected = (hypercolumn(maps) @ heads.weight.T + heads.bias).T
+    probe = LinearProbe(torch.ones(2, sum(CHANNELS)).double(), torch.tensor([1.0, -1.0]).double())
+    logits = predict_probe(probe, maps)
+    expected = (hypercolumn(maps) @ probe.weight.T + probe.bias).T
     torch.testing.assert_close(logits.flatten(1), expected)
-    assert torch.equal(logits, project(maps, *heads)[0])
+    assert torch.equal(logits, project(maps, *probe)[0])
 
 
 @pytest.mark.parametrize(
-    ("views", "damping", "iterations", "message"),
+    ("views", "ridge", "max_iterations", "message"),
     [
         ([], 1.0, 1, "no view"),
         (make_views(1), -1.0, 1, "negative"),
@@ -273,6 +274,6 @@ def test_logits_are_those_of_the_projected_maps():
         ([make_views(1)[0], make_views(2)[1]], 1.0, 1, "as many masks"),
     ],
 )
-def test_refuses_bad_input(views, damping, iterations, message):
+def test_refuses_bad_input(views, ridge, max_iterations, message):
     with pytest.raises(InputError, match=message):
-        fit_linear_probe(views, damping=damping, iterations=iterations)
+        fit_linear_probe(views, ridge=ridge, max_iterations=max_iterations)

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from rotoline.weights.files import load_paper_weights, save_weights
-from rotoline.systems.paper.spn import CHANNELS, GuidedPropagationNet
-from rotoline.systems.paper.network import PaperNet
+from rotoline.systems.paper.network import PaperNet, network_from_state
 from rotoline.systems.paper.segmentation import FEATURES, SegmentationNet, project
+from rotoline.systems.paper.spn import CHANNELS, GuidedPropagationNet
+from rotoline.weights.files import read_weights, save_weights
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def frames(height, width, batch=1):
 def test_forward_computes_what_the_paper_says(net, size):
     x = frames(*size, batch=2)
     with torch.inference_mode():
-        found, expected = net(x), net.literal(x)
+        found, expected = net(x), net.forward_reference(x)
     assert found.shape == (2, 2, *size)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
     assert expected.std() > 1e-3  # not equal because all is zero
@@ -40,7 +40,7 @@ def test_both_forms_have_the_same_gradients(net):
     weight = torch.randn(1, 2, 64, 96, dtype=torch.float64)
     gradients = [
         torch.autograd.grad((form(x) * weight).sum(), list(net.parameters()))
-        for form in (net.forward, net.literal)
+        for form in (net.forward, net.forward_reference)
     ]
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-8)
@@ -142,14 +142,16 @@ def test_maps_of_one_frame_share_its_gates(spn, scene):
 def test_signed_gates_follow_the_papers_rule_and_are_kept_by_the_weights(tmp_path):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = PaperNet((1, 1, 1, 1), signed=True)
-    net.propagation.guidance.gate.weight.data *= 100
-    words = dict.fromkeys(("licence", "data", "command", "commit"), "test")
-    save_weights(tmp_path / "signed.safetensors", net, {**words, "seed": 0, "steps": 0})
-    loaded, _ = load_paper_weights(tmp_path / "signed.safetensors")
-    assert loaded.propagation.is_signed
+        net = PaperNet((1, 1, 1, 1), signed_gates=True)
+    net.spn.guidance.gate.weight.data *= 100
+    about = dict.fromkeys(("licence", "data", "command", "commit"), "test")
+    about |= {"seed": 0, "steps": 0, "network_options": {"signed_gates": True}}
+    save_weights(tmp_path / "signed.safetensors", net, about)
+    record, state = read_weights(tmp_path / "signed.safetensors")
+    loaded = network_from_state(state, **record.network_options)
+    assert loaded.spn.signed_gates
     with torch.inference_mode():
-        gates = loaded.propagation.gates(frames(32, 64).float())
+        gates = loaded.spn.gates(frames(32, 64).float())
     sums = gates.abs().sum(2)
     assert gates.min() < 0
     assert 0.9 < sums.max() <= 1 + 1e-6

@@ -1,4 +1,9 @@
-"""The shared encoder: everything about a frame that does not depend on the objects in it."""
+"""The stage `encode` of the `fast` preset: everything about a frame that all objects share.
+
+    frame ─► [encode] ─► score ─► limit ─► propagate ─► filter ─► fuse ─► labels
+
+The encoder runs once per frame, however many objects there are. See docs/method/fast.md#encode.
+"""
 
 from typing import NamedTuple
 

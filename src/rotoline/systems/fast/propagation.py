@@ -1,4 +1,10 @@
-"""The spatial propagation network (SPN) of the `fast` preset."""
+"""The stage `propagate` of the `fast` preset: a small spatial propagation network (SPN).
+
+    frame ─► encode ─► score ─► limit ─► [propagate] ─► filter ─► fuse ─► labels
+
+Runs once per object, under the gates that the encoder computed for the frame. See
+docs/method/fast.md#propagate.
+"""
 
 from torch import Tensor, cat, nn
 from torch.nn import functional

@@ -1,4 +1,6 @@
-"""The paper's segmentation network: ResNet-101, a hypercolumn, a linear head.
+"""The stage `score` of the `paper` preset: ResNet-101, a hypercolumn, a linear head.
+
+    frame ─► encode ─► [score] ─► limit ─► propagate ─► filter ─► fuse ─► labels
 
 The same network for the foreground and for every object (paper, section on the segmentation
 network; widths, scales and upsampling from the authors' released network).

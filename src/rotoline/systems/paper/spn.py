@@ -1,4 +1,6 @@
-"""The paper's spatial propagation network: VGG-16 guidance, gates per channel, two rounds.
+"""The stage `propagate` of the `paper` preset: VGG-16 guidance, gates per channel, two rounds.
+
+    frame ─► encode ─► score ─► limit ─► [propagate] ─► filter ─► fuse ─► labels
 
 Structure of the authors' released network for VOC, with the paper's guidance: encoder conv1_1 to
 pool5 of VGG-16, a decoder that mirrors it with skip links, three gates per channel, direction and
