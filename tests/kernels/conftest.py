@@ -40,7 +40,7 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-@pytest.fixture(params=["vectorised", "native", "gpu"])
+@pytest.fixture(params=["vectorised", "native", pytest.param("gpu", marks=pytest.mark.slow)])
 def implementation(request: pytest.FixtureRequest, device: str) -> ModuleType:
     """Every implementation that is held against the reference."""
     if request.param == "native" and native.refusal("cpu"):

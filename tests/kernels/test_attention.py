@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from rotoline.kernels.attention import memory_attention, local_attention, reference
+from rotoline.kernels.attention import local_attention, memory_attention, reference
 
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=40)
 few = st.integers(1, 5)
@@ -43,7 +43,9 @@ def test_near_matches_hand_worked_cases():
     # What is one column away has half the weight, and so has what is one row away.
     blank, values = torch.zeros(1, 1, 2, dtype=torch.float64), scalar([[[0.0, 3.0]]])
     half = {"sharpness": scalar(0.0), "decay": scalar(math.log(2)), "reach": 1}
-    torch.testing.assert_close(local_attention(blank, blank, values, **half), scalar([[[1.0, 2.0]]]))
+    torch.testing.assert_close(
+        local_attention(blank, blank, values, **half), scalar([[[1.0, 2.0]]])
+    )
     # The outermost row counts twice at the border.
     blank, values = torch.zeros(1, 3, 1, dtype=torch.float64), scalar([[[3.0], [6.0], [0.0]]])
     flat = {"sharpness": scalar(0.0), "decay": scalar(0.0), "reach": 1}
@@ -100,7 +102,9 @@ def test_nothing_leaves_the_range_of_the_values(sharpness):
     sharpness = torch.tensor(sharpness)
     case = [part.float() for part in near_case(0, 4, 3, (6, 7))]
     near = local_attention(*case, sharpness=sharpness, decay=torch.tensor(1.0), reach=4)
-    far = memory_attention(*(part.float() for part in far_case(0, 4, 3, (9, 30))), sharpness=sharpness)
+    far = memory_attention(
+        *(part.float() for part in far_case(0, 4, 3, (9, 30))), sharpness=sharpness
+    )
     for read in (near, far):
         assert -1e-6 <= float(read.min()) <= float(read.max()) <= 1 + 1e-6
     ones = local_attention(

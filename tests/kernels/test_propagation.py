@@ -63,13 +63,22 @@ def test_matches_hand_worked_cases(implementation):
 
 def list_cases():
     """Implementation x shape x gate sets x layout x dtype x kind of gates."""
-    names = ("vectorised", "native", "gpu")
     axes = (SIZES, OWN, LAYOUTS, (torch.float64, torch.float32), ("softmax", "signed"))
     cases = list(itertools.product(*axes))
-    # Interpreted on the CPU a GPU kernel takes seconds: some cases, in which every value occurs.
-    few = cases if torch.cuda.is_available() else cases[::19]
+    few = cases[::19]
     assert all({case[axis] for case in few} == set(values) for axis, values in enumerate(axes))
-    return [(name, *case) for name in names for case in (few if name == "gpu" else cases)]
+    # Interpreted on the CPU a GPU kernel takes seconds: some cases, in which every value occurs.
+    interpreted = cases if torch.cuda.is_available() else few
+    return [
+        *(pytest.param(name, *case) for name in ("vectorised", "native") for case in few),
+        *(
+            pytest.param(name, *case, marks=pytest.mark.slow)
+            for name in ("vectorised", "native")
+            for case in cases
+            if case not in few
+        ),
+        *(pytest.param("gpu", *case, marks=pytest.mark.slow) for case in interpreted),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +101,17 @@ def test_every_implementation_agrees(
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("shape", [(2, 8, 4, 5), (1, 16, 3, 19), (1, 8, 1, 1), (1, 3, 18, 3)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *((2, 8, 4, 5), (1, 8, 1, 1), (1, 3, 18, 3)),
+        pytest.param((1, 16, 3, 19), marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("merge", ["max", "mean"])
-@pytest.mark.parametrize("name", ["reference", "vectorised", "native"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("reference", marks=pytest.mark.slow), "vectorised", "native"]
+)
 def test_merged_results_agree_and_keep_the_layout(
     monkeypatch, draw, tolerance, name, merge, shape, layout, dtype
 ):
@@ -161,6 +178,7 @@ def test_halves_are_computed_in_single_precision(draw, dtype):
     torch.testing.assert_close(propagate(x, gates), expected.to(dtype).amax(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vectorised", "native"])
 @pytest.mark.parametrize("own", OWN)
 def test_gradients(monkeypatch, draw, name, own):
@@ -175,6 +193,7 @@ def test_gradients(monkeypatch, draw, name, own):
     assert torch.autograd.gradcheck(propagate, inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vectorised", "native"])
 def test_operator_registration(monkeypatch, draw, name):
     if name == "native" and native.refusal("cpu"):
@@ -189,6 +208,7 @@ def test_operator_registration(monkeypatch, draw, name):
         torch.library.opcheck(operator.scan_merged, (sample, gates, "max"))
 
 
+@pytest.mark.slow
 def test_compiles_exports_and_runs_under_autocast(draw):
     x, gates = draw((1, 2, 4, 5), dtype=torch.float32)
     expected = propagate(x, gates)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from rotoline.kernels.propagation import reference, vectorised
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = settings(
     deadline=None,
     derandomize=True,
