@@ -78,6 +78,7 @@ def test_objects_compete_only_where_there_are_two(clips):
     assert all(losses[name] > 0 for name in ("classifier", "refined", "propagated"))
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(clips, tmp_path, monkeypatch):
     """On episodes that it was not trained on."""
     monkeypatch.setattr(fast, "EMA_DECAY", 0.0)
@@ -99,6 +100,7 @@ def test_training_lowers_the_loss(clips, tmp_path, monkeypatch):
     assert [json.loads(line)["step"] for line in lines] == list(range(10))
 
 
+@pytest.mark.slow
 def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path, monkeypatch):
     """Bit for bit: the result, and with it the running mean, and all that a checkpoint holds."""
     monkeypatch.setattr(fast, "EMA_DECAY", 0.5)
@@ -119,6 +121,7 @@ def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path, monkeypat
     assert_same(whole.state_dict(), finished.state_dict())
 
 
+@pytest.mark.slow
 def test_running_mean_is_what_is_left_and_saved(clips, tmp_path, monkeypatch):
     monkeypatch.setattr(fast, "EMA_DECAY", 0.75)
     config = settings("steps=3")
@@ -274,6 +277,7 @@ stop_processes()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_network(clips, tmp_path, write_data):
     write_data(tmp_path, clips)
     (tmp_path / "program.py").write_text(PROGRAM)

@@ -71,6 +71,7 @@ def test_crop_is_as_large_as_the_frame_allows(size):
     assert sorted(len(found) for found in begins.values()) == [1, 8]
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(clips, tmp_path):
     """On samples that it was not trained on; batch statistics stay as they are."""
     config = settings("steps=20", "optimiser.learning_rate=3e-2", "optimiser.halve_every=8")

@@ -83,6 +83,7 @@ def test_two_pictures_have_their_own_rules(net):
     assert absent.max() < 0.5
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_of_the_propagation_network_alone(net, clips, tmp_path):
     """On crops that it was not trained on, from a network that is sure of nothing."""
     start, spn = copied(net.foreground), net.spn

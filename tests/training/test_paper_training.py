@@ -71,6 +71,7 @@ def assert_same(one, other):
     assert [name for name, value in one.items() if not torch.equal(value, other[name])] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measures", [False, True])
 def test_foreground_training_resumes_bit_for_bit(clips, tmp_path, measures):
     net, config = foreground_net(measures)
@@ -90,6 +91,7 @@ def test_foreground_training_resumes_bit_for_bit(clips, tmp_path, measures):
     assert moved is measures  # frozen unless they are measured
 
 
+@pytest.mark.slow
 def test_spn_training_resumes_bit_for_bit(clips, tmp_path):
     net, again = paper_net(), paper_net()
     whole = list(train_spn(net, clips, tmp_path / "whole"))
@@ -160,6 +162,7 @@ def test_coarse_scores_are_what_one_view_says_of_the_other(make_clip):
     assert edges < 0.3  # coarse: nothing is sharper than a pixel of the map at 1/8
 
 
+@pytest.mark.slow
 def test_commands_train_on_two_processes_and_hand_on_their_weights(
     clips, tmp_path, call, write_data
 ):

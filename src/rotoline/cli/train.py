@@ -14,7 +14,9 @@ STEPS_BETWEEN_LINES = 50
 
 Data = Annotated[
     Path,
-    typer.Option(help="The training data, laid out as in docs/how-to/train.md.", show_default=False),
+    typer.Option(
+        help="The training data, laid out as in docs/how-to/train.md.", show_default=False
+    ),
 ]
 Output = Annotated[
     Path,
