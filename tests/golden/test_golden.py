@@ -1,0 +1,71 @@
+"""The masks of one drawn clip, as committed; a change is reviewed as a picture.
+
+If this fails on purpose, run `.venv/bin/python scripts/update_golden.py` and look at the sheet that
+it writes, `tests/golden/sheet.png`, before committing it.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rotoline.io.masks import read_mask
+
+LARGEST_DIFFERENCE = 0.001
+"""Share of the pixels of a frame that may differ from the golden mask, 35 of 35,840. Processors add
+floating-point numbers in different orders, so pixels on the border of an object may change."""
+
+
+@pytest.fixture(scope="module")
+def golden():
+    """The module scripts/update_golden.py."""
+    path = Path(__file__).parents[2] / "scripts" / "update_golden.py"
+    spec = importlib.util.spec_from_file_location("update_golden", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def results(golden):
+    return golden.segment_clip()
+
+
+def test_masks_are_the_golden_ones(golden, results):
+    assert [result.index for result in results] == list(range(golden.FRAMES))
+    for result in results:
+        expected = read_mask(golden.mask_path(result.index))
+        different = (result.labels != expected).mean()
+        assert different <= LARGEST_DIFFERENCE, (
+            f"{different:.1%} of frame {result.index} differ; run scripts/update_golden.py and "
+            "compare tests/golden/sheet.png"
+        )
+
+
+def test_golden_masks_are_right_where_the_clip_is_hard(golden):
+    """Both moving objects keep apart, the look-alike is nobody's, and the hidden one returns."""
+    clip = list(golden.draw_clip())
+    masks = [read_mask(golden.mask_path(index)) for index in range(golden.FRAMES)]
+
+    def overlap(index, object_id):
+        found, truth = masks[index] == object_id, clip[index][1] == object_id
+        return (found & truth).sum() / (found | truth).sum()
+
+    for index in (3, 11):  # before and after they cross
+        assert overlap(index, 1) > 0.9
+        assert overlap(index, 2) > 0.85
+    look_alike = np.s_[112:, :48]
+    assert not any((mask[look_alike] > 0).any() for mask in masks)
+    assert overlap(4, 3) > 0.7
+    assert not (masks[8] == 3).any()
+    assert overlap(11, 3) > 0.7
+
+
+def test_sheet_is_that_of_the_golden_masks(golden):
+    """Whoever rewrites masks also commits the picture."""
+    with Image.open(golden.FOLDER / "sheet.png") as picture:
+        sheet = np.asarray(picture.convert("RGB"), np.int16)
+    # Rounding of the drawn background may differ by one between machines.
+    np.testing.assert_allclose(sheet, golden.draw_sheet(), rtol=0, atol=2)
