@@ -21,7 +21,7 @@ from rotoline.learning.geometry import (
 )
 
 ORIGINAL_SHARE = 1 / 3001
-"""How often the frame itself is returned, as in the released data layer."""
+"""Probability that a view is the frame itself, as in the authors' released data layer."""
 
 
 class Augmentation(BaseModel):
@@ -38,7 +38,7 @@ class Augmentation(BaseModel):
 
 
 def generator_for(seed: int, number: int) -> torch.Generator:
-    """The random numbers of one sample: they depend on nothing that was drawn before."""
+    """The random numbers of sample `number`, independent of the samples before it."""
     return torch.Generator().manual_seed(seed * 1_000_003 + number)
 
 

@@ -8,15 +8,15 @@ from torch.nn import functional
 def mask_loss(logit: Tensor, mask: Tensor) -> Tensor:
     """Two times binary cross entropy plus one minus the soft intersection over union.
 
-    Pixels near the object's border, where F is decided and thin parts are lost, count four times
-    in the cross entropy.
+    Pixels near the object's border have weight four in the cross entropy, the others one: the
+    border decides the measure F and whether thin parts are found.
 
     Args:
-        logit: `(B, H, W)`.
-        mask: `(B, H, W)` in [0, 1].
+        logit: float `(B, H, W)`.
+        mask: float `(B, H, W)` in [0, 1].
 
     Returns:
-        The mean over the batch, a scalar. An absent object with nothing predicted costs about 0.
+        The mean over the batch, a scalar; about 0 if an absent object is predicted nowhere.
     """
     weight = 1 + 3 * near_border(mask)
     entropy = functional.binary_cross_entropy_with_logits(logit, mask, weight=weight)
@@ -24,7 +24,8 @@ def mask_loss(logit: Tensor, mask: Tensor) -> Tensor:
     truth = mask.flatten(1)
     both = (score * truth).sum(1)
     either = (score + truth - score * truth).sum(1)
-    # Sixteen pixels of slack keep the ratio tame where the object is hardly visible.
+    # Sixteen pixels are added to both areas: if only a few pixels of the object are visible, a
+    # single wrong pixel would change the ratio by a large amount, and with none it would be 0 / 0.
     overlap = (both + 16) / (either + 16)
     return 2 * entropy + (1 - overlap).mean()
 
@@ -32,8 +33,9 @@ def mask_loss(logit: Tensor, mask: Tensor) -> Tensor:
 def class_balanced_loss(logits: Tensor, mask: Tensor) -> Tensor:
     """Class-balanced cross entropy of the paper's networks.
 
-    L = mean over pixels of -(1 - w) log p_foreground on the object and -w log p_background beside
-    it, where w is the object's share of its own image. An image without the object costs 0.
+    L = mean over pixels of -(1 - w) log p_foreground inside the object and -w log p_background
+    outside, where w is the object's fraction of the pixels of its image. The loss of an image
+    without the object is 0.
 
     Args:
         logits: `(B, 2, H, W)` of background and foreground, in any floating type.
@@ -56,7 +58,14 @@ def class_balanced_loss(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 def near_border(mask: Tensor) -> Tensor:
-    """1 in the blocks of 4x4 pixels of `(B, H, W)` beside one with another share of the mask."""
+    """Find the blocks of 4x4 pixels next to a block that the mask covers to another degree.
+
+    Args:
+        mask: float `(B, H, W)`; H and W are multiples of 4.
+
+    Returns:
+        `(B, H, W)`: 1 in all pixels of these blocks, 0 in the others.
+    """
     share = functional.avg_pool2d(mask[:, None], 4)
     high, low = (
         sign * functional.max_pool2d(sign * share, 3, stride=1, padding=1) for sign in (1.0, -1.0)

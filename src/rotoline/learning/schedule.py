@@ -1,27 +1,27 @@
-"""The paper's step sizes for a loss that is a mean over pixels."""
+"""The paper's learning rates, for a loss that is a mean over pixels."""
 
 PIXELS = 480 * 854
-"""Of a DAVIS frame: the paper's loss is a sum over them."""
+"""Number of pixels of a DAVIS frame. The paper's loss is a sum over them."""
 
 MOMENTUM = 0.99
-"""Of the released solver."""
+"""Momentum of SGD in the authors' released solver."""
 
 LEARNING_RATE = 1e-8 * (1 - MOMENTUM) * PIXELS
-"""4.1e-5: the paper's 1e-8 per pixel, for a mean.
+"""4.1e-5: the paper's learning rate of 1e-8 for a sum over pixels, for a mean over them.
 
-The paper says 1e-8; the released solver has 1e-10 with momentum 0.99, and 1e-10 / (1 - 0.99) is
-1e-8. So 1e-8 is the step that momentum adds up to.
+The paper gives 1e-8. The released solver has 1e-10 with momentum 0.99; since momentum adds up steps
+to 1 / (1 - 0.99) times their size, 1e-8 is taken as the size of the summed steps.
 """
 
 STEPS = 30_000
-"""Steps per object."""
+"""Number of SGD steps for the network of an object."""
 
 HALVE_EVERY = 10_000
-"""Steps after which the paper halves the rate of an object's network."""
+"""Number of steps after which the paper halves the learning rate of an object's network."""
 
 
 def halved(rate: float, step: int, every: int) -> float:
-    """The rate at `step`, halved each `every` steps; constant where `every` is 0.
+    """The learning rate at `step` if it is halved every `every` steps; constant if `every` is 0.
 
     Example:
         >>> [halved(1.0, step, 10) for step in (0, 9, 10, 29)]
