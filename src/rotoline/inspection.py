@@ -33,7 +33,7 @@ Picture = NDArray[np.uint8]
 LOGITS = ("score", "limit", "propagate", "filter")
 """The maps of a trace that are logits; all others are scores in [0, 1]."""
 
-_TILE, _TEXT, _LINES = 320, 13, 2
+_TILE, _TEXT, _LINES = 340, 13, 2
 _MAGMA = (
     (0, 0, 4),
     (59, 15, 112),
@@ -53,6 +53,8 @@ class MapNumbers(NamedTuple):
     """Number of pixels with a score above the background threshold."""
     mean: float
     """Mean score of these pixels; 0 if there are none."""
+    highest: float
+    """Highest score of all pixels."""
     kept: float
     """Fraction of the object's mask in the previous frame that is still above the threshold; 1 if
     that mask is empty."""
@@ -176,6 +178,7 @@ def _measure(
         object_id=object_id,
         area=area,
         mean=float(scores[inside].mean()) if area else 0.0,
+        highest=float(scores.max()),
         kept=int((inside & previous).sum()) / before if before else 1.0,
         outside=int((inside & ~previous).sum()),
     )
@@ -208,7 +211,8 @@ def draw_sheet(inspection: Inspection) -> Picture:
                 _tile(
                     _heat(frame, inspection.maps[one.stage][row]),
                     f"object {object_id}: {one.stage}",
-                    f"area {one.area}, mean {one.mean:.2f}, kept {one.kept:.0%}, new {one.outside}",
+                    f"area {one.area}, mean {one.mean:.2f}, max {one.highest:.2f}, "
+                    f"kept {one.kept:.0%}, new {one.outside}",
                 )
                 for one in numbers
             ]
@@ -263,5 +267,5 @@ def numbers_as_csv(numbers: Sequence[MapNumbers]) -> str:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(MapNumbers._fields)
         for one in numbers:
-            writer.writerow(one._replace(mean=round(one.mean, 4), kept=round(one.kept, 4)))
+            writer.writerow(round(x, 4) if isinstance(x, float) else x for x in one)
         return text.getvalue()
