@@ -201,8 +201,8 @@ def test_without_propagation_the_logits_are_those_of_the_stage_before(model, mak
 
 def test_without_updates_the_classifiers_stay_as_they_were_learned(model, make_clip, small):
     frames, labels = make_clip(frames=11, ids=(1, 2), speed=1)
-    for every, stays in ((0, True), (5, False)):
-        config = read_config(small, None, [f"online.update_every={every}"])
+    for setting, stays in (("online.method=off", True), ("online.update_every=5", False)):
+        config = read_config(small, None, [setting])
         tracker = model.tracker(config=config)
         tracker.step(frames[0], labels[0])
         learned = tracker.fitted.classifiers.weights.clone()
@@ -274,6 +274,7 @@ def test_bundled_clip_starts_right(model):
         assert same.sum() > 0.8 * (annotations[0] == object_id).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(native.refusal("cpu")), reason="the compiled module is missing")
 def test_masks_do_not_depend_on_the_implementation_of_propagation(make_clip, small, monkeypatch):
     frames, labels = make_clip(frames=8, ids=(1, 2))

@@ -115,7 +115,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         raise InputError(
             f"there is no frame {frame} in {video}; give the name of a frame, or its index from 0"
         )
-    model = load_model(weights, config.preset)  # type: ignore[arg-type]  # checked when it was read
+    model = load_model(weights, config.preset)
     trace = StageTrace(frames={index})
     yield Progress("learning", 0, source.count)
     results = model.segment(source, annotations, config=config, trace=trace, report=report)

@@ -7,7 +7,7 @@ from typing import Any
 
 from rotoline import pipeline
 from rotoline.errors import ConfigError, WeightsError
-from rotoline.presets import FAST, PresetName, find_preset
+from rotoline.presets import FAST, find_preset
 from rotoline.runtime.allocator import keep_freed_memory
 from rotoline.runtime.progress import Report, ignore
 from rotoline.runtime.timing import StageTimer
@@ -84,7 +84,7 @@ class Model:
         return Tracker(self.system, config, timer=timer, trace=trace, report=report)
 
 
-def load_model(weights: Path | None = None, preset: PresetName = "fast") -> Model:
+def load_model(weights: Path | None = None, preset: str = "fast") -> Model:
     """Load weights: the ones that ship with rotoline, or your own.
 
     On Linux the process is asked to keep freed memory; see `rotoline.runtime.allocator`. The preset
@@ -154,5 +154,4 @@ def segment(
         >>> [result.object_ids for result in segment(frames, mask)]
         [[7], [7], [7]]
     """
-    preset: Any = config.preset
-    return load_model(weights, preset).segment(frames, masks, config=config)
+    return load_model(weights, config.preset).segment(frames, masks, config=config)

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from rotoline.errors import ConfigError
 from rotoline.systems import fast, paper
 from rotoline.systems.protocol import System, SystemConfig
-
-PresetName = Literal["fast", "paper"]
 
 FAST = fast.FastConfig()
 """The default preset: closed-form learning on a shared encoder, for the CPU of a laptop."""

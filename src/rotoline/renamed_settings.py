@@ -21,7 +21,7 @@ RENAMED = {
     "fuse.background": "fuse.background_threshold",
     "score.prior": "scoring.context (off)",
     "score.recall": "scoring.context (previous, or previous+memory)",
-    "adapt.update_every": "online.update_every",
+    "adapt.update_every": "online.update_every (online.method=off for 0)",
     "adapt.memory": "online.update_window",
     "adapt.foreground": "learner.tune_foreground",
     "adapt.whole": "learner.method (fine_tuning, or linear_probe for false)",

@@ -65,8 +65,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         source = open_frames(video)
         annotations = read_annotations(masks, source)
     with timer.stage("load"):
-        preset: Any = config.preset
-        model = load_model(weights, preset)
+        model = load_model(weights, config.preset)
     yield Progress("learning")
 
     record = {

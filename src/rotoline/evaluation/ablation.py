@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from rotoline.config import read_config
 from rotoline.errors import InputError
@@ -67,8 +66,7 @@ def measure_variants(
     yield Progress("reading")
     check_output(output)
     configs = make_variants(config, more)
-    preset: Any = config.preset
-    model = load_model(weights, preset)
+    model = load_model(weights, config.preset)
     cache = CachedSystem(model.system)
     model = replace(model, system=cache)
     done = count(1)

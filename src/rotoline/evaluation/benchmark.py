@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -109,8 +109,7 @@ def run_benchmark(
     """
     yield Progress("reading")
     check_output(output)
-    preset: Any = config.preset
-    model = load_model(weights, preset)
+    model = load_model(weights, config.preset)
     produced_by = circumstances(model, config, command)
     done, total = count(1), sum(len(one.frame_names) for one in benchmark.sequences)
     measures: list[SequenceMeasure] = []

@@ -15,7 +15,6 @@ Takes about two and a half minutes on one core with the default preset.
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from rotoline.evaluation.calibration import reliability
 from rotoline.evaluation.development_clips import DevelopmentClip
@@ -77,8 +76,7 @@ def measure_development(
     if against is not None:
         before = read_results(against)
         check_same_scope(before.scope, scope_of(clips))
-    preset: Any = config.preset
-    model = load_model(weights, preset)
+    model = load_model(weights, config.preset)
     done, total = count(1), sum(len(clip.frame_names) for clip in clips)
     measured: list[MeasuredClip] = []
     for clip in clips:

@@ -14,7 +14,8 @@ from rotoline.systems.fast.online_ridge import (
     MEMORY_FRAMES,
     OTHER_OBJECT_WEIGHT,
     UPDATE_WEIGHT,
-    OnlineUpdateConfig,
+    NoUpdates,
+    PeriodicUpdates,
     RidgeClassifiers,
     choose_memory_frames,
     fit_ridge_classifiers,
@@ -104,7 +105,7 @@ def fit(net, monkeypatch):
                 masks[which, :, slice(0, 24) if which == 0 else slice(64, 96)] = 1
             annotated[index] = (255 * torch.rand(1, 3, *SIZE, generator=generator), masks)
         with torch.inference_mode():
-            return fit_ridge_classifiers(net, annotated, OnlineUpdateConfig()), annotated
+            return fit_ridge_classifiers(net, annotated, PeriodicUpdates()), annotated
 
     return learn
 
@@ -183,7 +184,7 @@ def learned(masks, **config):
     """Classifiers learned from one frame."""
     none = MemoryFrames(torch.zeros(1, 0), torch.zeros(1, 0), torch.zeros(1, 0))
     equations = equations_of(draw(0), masks)
-    return RidgeClassifiers(equations, none, {}, OnlineUpdateConfig(**config), RIDGE)
+    return RidgeClassifiers(equations, none, {}, PeriodicUpdates(**config), RIDGE)
 
 
 TWO = masks_of(LEFT, RIGHT)
@@ -264,7 +265,7 @@ def test_reset_forgets_every_update_and_leaves_the_updated_ones_alone():
     again.update(draw(2), certain(TWO), TWO, is_whole=True)
     assert torch.equal(classifiers.weights, updated)
     assert again.config == classifiers.config
-    other = OnlineUpdateConfig(update_every=1, update_window=3)
+    other = PeriodicUpdates(update_every=1, update_window=3)
     assert classifiers.reset(other).config == other
     assert classifiers.reset(other).updates.maxlen == 3
 
@@ -272,5 +273,6 @@ def test_reset_forgets_every_update_and_leaves_the_updated_ones_alone():
 def test_updates_are_due_every_few_frames_and_never_for_a_lone_object():
     frames = range(1, 8)
     assert [learned(TWO, update_every=3).is_due(n) for n in frames] == [n in (3, 6) for n in frames]
-    assert not any(learned(TWO, update_every=0).is_due(n) for n in frames)
+    off = learned(TWO).reset(NoUpdates())
+    assert not any(off.is_due(n) for n in frames)
     assert not any(learned(TWO[:1], update_every=1).is_due(n) for n in frames)

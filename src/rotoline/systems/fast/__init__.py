@@ -26,7 +26,7 @@ ABLATIONS = {
     "no-propagation": (_NO_SPN,),
     "no-context": ("scoring.context=off",),
     "no-memory": ("scoring.context=previous",),
-    "no-updates": ("online.update_every=0",),
+    "no-updates": ("online.method=off",),
     "no-limit": (_NO_LIMIT,),
 }
 """Settings that leave a stage out, by name; the first three are the rows of the paper's Table 2."""

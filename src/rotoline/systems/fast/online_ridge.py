@@ -9,6 +9,7 @@ weight. See docs/method/fast.md#fit.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,8 +37,8 @@ if it is below 1 minus this. Measured on schoolgirls: J&F .606 with all pixels, 
 with .9 (docs/log/2026-11-25-results.md)."""
 
 
-class OnlineUpdateConfig(BaseModel):
-    """Updating the classifiers from results while the video runs.
+class PeriodicUpdates(BaseModel):
+    """Update the classifiers from the result of every few frames.
 
     Only clips with several objects are updated. A lone object learns little from its own results
     except its own drift: J&F .766 on the development split with updates, .823 without.
@@ -45,10 +46,24 @@ class OnlineUpdateConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    update_every: int = Field(default=5, ge=0)
-    """Number of frames between two updates; 0 turns updates off."""
+    method: Literal["periodic"] = "periodic"
+    """Update the classifiers from the result of every few frames, if there are several objects."""
+    update_every: int = Field(default=5, ge=1)
+    """Number of frames between two updates."""
     update_window: int = Field(default=8, ge=1)
     """Number of most recent updates that are used; annotated frames are always used."""
+
+
+class NoUpdates(BaseModel):
+    """The classifiers stay as they were learned from the annotated frames."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["off"] = "off"
+    """No updates."""
+
+
+OnlineConfig = Annotated[PeriodicUpdates | NoUpdates, Field(discriminator="method")]
 
 
 @dataclass
@@ -64,7 +79,7 @@ class RidgeClassifiers:
     """The annotated frames, to look objects up in."""
     local_keys: dict[int, Tensor]
     """`Features.local_keys` of the annotated frames, by index."""
-    config: OnlineUpdateConfig
+    config: PeriodicUpdates | NoUpdates
     ridge: Tensor
     updates: deque[tuple[NormalEquations, Tensor]] = field(init=False)
     """Normal equations of recent results, and the weight of each row `(R,)` in them."""
@@ -72,10 +87,11 @@ class RidgeClassifiers:
     """float `(R, D1)`: the classifiers."""
 
     def __post_init__(self) -> None:
-        self.updates = deque(maxlen=self.config.update_window)
+        window = 0 if isinstance(self.config, NoUpdates) else self.config.update_window
+        self.updates = deque(maxlen=window)
         self._solve()
 
-    def reset(self, config: OnlineUpdateConfig | None = None) -> "RidgeClassifiers":
+    def reset(self, config: PeriodicUpdates | NoUpdates | None = None) -> "RidgeClassifiers":
         """The classifiers as learned from the annotations alone, without any updates."""
         return RidgeClassifiers(
             self.from_annotations,
@@ -87,8 +103,9 @@ class RidgeClassifiers:
 
     def is_due(self, frames: int) -> bool:
         """Whether the classifiers are to be updated after so many tracked frames."""
-        every = self.config.update_every
-        return every > 0 and frames % every == 0 and len(self.weights) > 1
+        if isinstance(self.config, NoUpdates) or len(self.weights) == 1:
+            return False
+        return frames % self.config.update_every == 0
 
     def update(self, embedding: Tensor, logits: Tensor, masks: Tensor, *, is_whole: bool) -> None:
         """Learn from the result of a frame.
@@ -118,7 +135,7 @@ class RidgeClassifiers:
 
 
 def fit_ridge_classifiers(
-    net: FastNet, annotated: Mapping[int, tuple[Tensor, Tensor]], config: OnlineUpdateConfig
+    net: FastNet, annotated: Mapping[int, tuple[Tensor, Tensor]], config: OnlineConfig
 ) -> RidgeClassifiers:
     """Learn all objects from all annotated frames.
 

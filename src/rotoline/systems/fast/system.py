@@ -14,7 +14,8 @@ from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.network import FastNet, network_from_state
 from rotoline.systems.fast.online_ridge import (
-    OnlineUpdateConfig,
+    OnlineConfig,
+    PeriodicUpdates,
     RidgeClassifiers,
     fit_ridge_classifiers,
 )
@@ -38,7 +39,7 @@ class FastConfig(SystemConfig):
     """Name of the preset that these settings belong to."""
     scoring: ScoringConfig = ScoringConfig()
     """What the objects' scores are computed from."""
-    online: OnlineUpdateConfig = OnlineUpdateConfig()
+    online: OnlineConfig = PeriodicUpdates()
     """Updating the classifiers from results while the video runs."""
 
 
