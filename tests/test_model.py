@@ -13,7 +13,10 @@ from rotoline.errors import ConfigError, WeightsError
 from rotoline.model import load_model
 from rotoline.presets import FAST, PAPER
 
-QUICK = ["working_pixels=9216", "learner.steps=2"]
+QUICK = [
+    *("working_pixels=9216", "learner.method=linear_probe"),
+    *("learner.views=1", "learner.max_iterations=1"),
+]
 
 
 def test_settings_of_a_preset_run_its_system(paper_weights, make_clip):

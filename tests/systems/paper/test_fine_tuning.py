@@ -58,6 +58,7 @@ def losses_of(nets, annotated):
     ]
 
 
+@pytest.mark.slow
 def test_fine_tuning_lowers_the_loss_and_leaves_the_start_alone(net, annotated):
     before, start = losses_of([net, net], annotated), copied(net)
     nets = tune(net, annotated)
@@ -83,6 +84,7 @@ def test_objects_are_fine_tuned_independently(net, annotated):
         assert is_same(copied(tune(net, alone, change(steps=3))[0]), copied(both[row]))
 
 
+@pytest.mark.slow
 def test_mixed_precision_learns_nearly_the_same(net, annotated):
     precise = tune(net, first_of(annotated), change(steps=4), precision="float32")
     mixed = tune(net, first_of(annotated), change(steps=4), precision="bfloat16")
@@ -116,6 +118,7 @@ def test_every_annotated_frame_is_learned_from(annotated):
     assert seen == {10, 20, 30}
 
 
+@pytest.mark.slow
 def test_an_object_learns_only_from_frames_that_show_it(net, annotated):
     """What a frame shows that its user did not mark is not called background."""
     frame, masks = annotated[0]

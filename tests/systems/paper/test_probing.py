@@ -1,5 +1,6 @@
 """Linear heads on a frozen network, on one small frame with two easy objects."""
 
+import pytest
 import torch
 
 from rotoline.systems.paper.linear_probe import predict_probe
@@ -23,6 +24,7 @@ def test_fitted_heads_separate_easy_objects(net, annotated):
     assert all(torch.equal(value, start[name]) for name, value in net.state_dict().items())
 
 
+@pytest.mark.slow
 def test_seed_decides_the_views_and_so_the_heads(net, annotated):
     first, again, other = (
         fit(net, annotated, seed, views=2, max_iterations=3) for seed in (0, 0, 1)

@@ -21,7 +21,10 @@ QUICK = (
     *("working_pixels=9216", "learner.steps=12"),
     *("learner.learning_rate=0.1", "learner.momentum=0.9"),
 )
-PROBE = ("working_pixels=9216", "learner.method=linear_probe", "learner.views=2")
+PROBE = (
+    *("working_pixels=9216", "learner.method=linear_probe"),
+    *("learner.views=2", "learner.max_iterations=5"),
+)
 
 
 @pytest.fixture
@@ -51,17 +54,22 @@ def masks_in(output):
     return [np.asarray(Image.open(path)) for path in sorted((output / "masks").iterdir())]
 
 
-def run(weights, clip, settings, trace=None):
+@pytest.fixture(scope="module")
+def model(paper_weights):
+    return load_model(paper_weights, "paper")
+
+
+def run(model, clip, settings, trace=None):
     frames, labels = clip
     config = read_config(PAPER, None, settings)
-    return list(load_model(weights, "paper").segment(frames, labels[0], config=config, trace=trace))
+    return list(model.segment(frames, labels[0], config=config, trace=trace))
 
 
-def traced(weights, clip, *settings):
+def traced(model, clip, *settings):
     """The maps of the last frame, and its result; with linear heads, which are quick."""
     last = len(clip[0]) - 1
     trace = StageTrace(frames={last})
-    *_, result = run(weights, clip, [*PROBE, *settings], trace)
+    *_, result = run(model, clip, [*PROBE, *settings], trace)
     return trace.maps[last], result
 
 
@@ -86,9 +94,10 @@ def test_command_learns_follows_and_can_be_repeated(
         np.testing.assert_array_equal(one, other)
 
 
-def test_fitted_heads_follow_their_objects(paper_weights, make_clip, overlap):
+@pytest.mark.slow
+def test_fitted_heads_follow_their_objects(model, make_clip, overlap):
     clip = make_clip(frames=3, ids=(3, 8))
-    results = run(paper_weights, clip, ["working_pixels=9216", "learner.method=linear_probe"])
+    results = run(model, clip, ["working_pixels=9216", "learner.method=linear_probe"])
     for result in results:
         assert set(np.unique(result.labels)) <= {0, 3, 8}
         assert result.confidence.keys() == {3, 8}
@@ -105,39 +114,35 @@ def two_frames(make_clip):
 
 
 @pytest.fixture(scope="module")
-def default(paper_weights, two_frames):
+def default(model, two_frames):
     """The maps and the result of the second frame with nothing left out."""
-    return traced(paper_weights, two_frames)
+    return traced(model, two_frames)
 
 
-def test_without_propagation_the_logits_are_those_of_the_stage_before(
-    default, paper_weights, two_frames
-):
+def test_without_propagation_the_logits_are_those_of_the_stage_before(default, model, two_frames):
     assert not torch.equal(default[0]["propagate"], default[0]["limit"])
-    maps, _ = traced(paper_weights, two_frames, "propagation.enabled=false")
+    maps, _ = traced(model, two_frames, "propagation.enabled=false")
     assert torch.equal(maps["propagate"], maps["limit"])
 
 
-def test_without_the_limit_objects_may_be_outside_of_the_foreground(
-    default, paper_weights, two_frames
-):
+def test_without_the_limit_objects_may_be_outside_of_the_foreground(default, model, two_frames):
     maps, result = default
     outside = (maps["foreground"] <= 0).expand(2, -1, -1)
     assert outside.any()
     assert (maps["limit"][outside] == -8).all()
     assert (result.logits[outside] <= -8).all()
-    maps, _ = traced(paper_weights, two_frames, "foreground.method=off")
+    maps, _ = traced(model, two_frames, "foreground.method=off")
     assert torch.equal(maps["limit"], maps["score"])
 
 
-def test_without_the_filter_every_region_stays(default, paper_weights, two_frames):
+def test_without_the_filter_every_region_stays(default, model, two_frames):
     assert not torch.equal(default[0]["filter"], default[0]["propagate"])
-    maps, _ = traced(paper_weights, two_frames, "regions.method=off")
+    maps, _ = traced(model, two_frames, "regions.method=off")
     assert torch.equal(maps["filter"], maps["propagate"])
 
 
-def test_foreground_is_learned_or_the_generic_one(default, paper_weights, two_frames):
-    maps, _ = traced(paper_weights, two_frames, "learner.tune_foreground=false")
+def test_foreground_is_learned_or_the_generic_one(default, model, two_frames):
+    maps, _ = traced(model, two_frames, "learner.tune_foreground=false")
     assert not torch.equal(maps["foreground"], default[0]["foreground"])
 
 
