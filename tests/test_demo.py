@@ -12,6 +12,7 @@ from rotoline.demo import TRUTH
 from rotoline.evaluation.folders import evaluate_folders
 
 
+@pytest.mark.slow
 def test_demo_leaves_masks_overlay_sheet_and_report(tmp_path):
     out = tmp_path / "demo"
     result = CliRunner().invoke(app, ["demo", "--output", str(out)])
