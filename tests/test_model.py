@@ -19,6 +19,7 @@ QUICK = [
 ]
 
 
+@pytest.mark.slow
 def test_settings_of_a_preset_run_its_system(paper_weights, make_clip):
     frames, labels = make_clip(frames=2, ids=(3,))
     config = read_config(PAPER, None, QUICK)

@@ -91,6 +91,7 @@ def test_each_direction_starts_from_the_keys_of_the_annotated_frame(
     assert steps == [(2, 3), (1, 2), (0, 1), (2, 1), (3, 2), (4, 3)]
 
 
+@pytest.mark.slow
 def test_object_annotated_late_is_found_in_all_frames_before(model, make_clip, small, overlap):
     """Object 1 is annotated in frame 0, object 2 in frame 4: both are in every frame."""
     pictures, labels = make_clip(frames=6, ids=(1, 2))
@@ -120,6 +121,7 @@ def test_object_that_leaves_is_gone_with_no_confidence(model, make_clip, small):
     assert results[3].confidence[1] == 0.0
 
 
+@pytest.mark.slow
 def test_two_runs_give_identical_results(model, make_clip, small):
     pictures, labels = make_clip(frames=7, ids=(1, 2))
     first = run(model, pictures, labels[0], small)

@@ -76,6 +76,7 @@ def test_fine_tuning_lowers_the_loss_and_leaves_the_start_alone(net, annotated):
         assert len(changed) == len(list(one.named_parameters()))  # the whole network
 
 
+@pytest.mark.slow
 def test_objects_are_fine_tuned_independently(net, annotated):
     both = tune(net, annotated, change(steps=3))
     assert not is_same(copied(both[0]), copied(both[1]))
@@ -92,6 +93,7 @@ def test_mixed_precision_learns_nearly_the_same(net, annotated):
     assert all(parameter.dtype == torch.float32 for parameter in mixed[0].parameters())
 
 
+@pytest.mark.slow
 def test_seed_decides_the_result_bit_for_bit(net, annotated):
     first, again, other = (
         copied(tune(net, first_of(annotated), change(steps=3), seed)[0]) for seed in (5, 5, 6)

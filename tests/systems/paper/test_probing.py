@@ -13,6 +13,7 @@ def fit(net, annotated, seed=0, **settings):
     return probe_objects(net, annotated, config, precision="auto", seed=seed)
 
 
+@pytest.mark.slow
 def test_fitted_heads_separate_easy_objects(net, annotated):
     start = {name: value.clone() for name, value in net.state_dict().items()}
     probe = fit(net, annotated, views=3)
@@ -33,6 +34,7 @@ def test_seed_decides_the_views_and_so_the_heads(net, annotated):
     assert not torch.equal(first.weight, other.weight)
 
 
+@pytest.mark.slow
 def test_first_view_of_every_frame_is_the_frame_itself(net, annotated):
     """With one view the seed decides nothing."""
     first, other = (fit(net, annotated, seed, views=1, max_iterations=3) for seed in (0, 1))

@@ -141,11 +141,13 @@ def test_without_the_filter_every_region_stays(default, model, two_frames):
     assert torch.equal(maps["filter"], maps["propagate"])
 
 
+@pytest.mark.slow
 def test_foreground_is_learned_or_the_generic_one(default, model, two_frames):
     maps, _ = traced(model, two_frames, "learner.tune_foreground=false")
     assert not torch.equal(maps["foreground"], default[0]["foreground"])
 
 
+@pytest.mark.slow
 def test_no_object_is_outside_of_the_foreground(paper_weights, make_clip):
     """A generic network that finds nothing: nothing is left of the objects."""
     model = load_model(paper_weights, "paper")
