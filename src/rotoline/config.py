@@ -55,7 +55,8 @@ def _change(start: Settings, given: Mapping[str, Any]) -> Settings:
     """`start` with the given values in place of its own."""
     known = list(list_settings(start))
     paths = {one.path for one in known}
-    renamed = explain_renamed([path for path in flatten(given) if path not in paths])
+    unknown = [path for path in flatten(given) if path not in paths]
+    renamed = explain_renamed(unknown, in_training=not hasattr(start, "preset"))
     if renamed:
         raise ConfigError(renamed)
     values = _merged(start, given, "", start)

@@ -38,26 +38,25 @@ RENAMED = {
     "adapt.views": "learner.views, with learner.method=linear_probe",
     "adapt.damping": "learner.ridge, with learner.method=linear_probe",
     "adapt.iterations": "learner.max_iterations, with learner.method=linear_probe",
-    **{
-        old: f"{new} (of a training)"
-        for old, new in {
-            "height": "crop.height",
-            "width": "crop.width",
-            "rate": "optimiser.learning_rate",
-            "backbone_rate": "optimiser.backbone_learning_rate",
-            "momentum": "optimiser.momentum",
-            "weight_decay": "optimiser.weight_decay",
-            "clip": "optimiser.max_gradient_norm",
-            "halve_every": "optimiser.halve_every",
-            "scale": "augmentation.scale",
-            "rotation": "augmentation.rotation",
-            "shift": "augmentation.shift",
-            "signed": "signed_gates",
-            "measure_statistics": "measure_batch_statistics",
-        }.items()
-    },
 }
-"""Old path: new path."""
+"""Old path: new path, of the settings of a preset."""
+
+RENAMED_IN_TRAININGS = {
+    "height": "crop.height",
+    "width": "crop.width",
+    "rate": "optimiser.learning_rate",
+    "backbone_rate": "optimiser.backbone_learning_rate",
+    "momentum": "optimiser.momentum",
+    "weight_decay": "optimiser.weight_decay",
+    "clip": "optimiser.max_gradient_norm",
+    "halve_every": "optimiser.halve_every",
+    "scale": "augmentation.scale",
+    "rotation": "augmentation.rotation",
+    "shift": "augmentation.shift",
+    "signed": "signed_gates",
+    "measure_statistics": "measure_batch_statistics",
+}
+"""Old path: new path, of the settings of a training."""
 
 _CONSTANT = "is a constant now"
 
@@ -82,22 +81,30 @@ REMOVED = {
     "adapt.patience": "is gone: use learner.steps or learner.budget",
     "adapt.together": "is gone: objects are fine-tuned one after another",
     "adapt.compile": "is gone",
-    **dict.fromkeys(
-        ("frozen_blocks", "average", "rival_share", "power", "encoder_share", "save_every"),
-        "is a constant of the training now",
-    ),
 }
-"""Old path: what became of it."""
+"""Old path: what became of it, of the settings of a preset."""
 
+REMOVED_IN_TRAININGS = dict.fromkeys(
+    ("frozen_blocks", "average", "rival_share", "power", "encoder_share", "save_every"),
+    "is a constant of the training now",
+)
+"""Old path: what became of it, of the settings of a training."""
 
 MOST_LISTED = 6
 """Settings in one message; the `run.json` of version 0.1 has some forty."""
 
 
-def explain_renamed(paths: Sequence[str]) -> str:
-    """What to write in place of settings of version 0.1; empty if none of them is one."""
-    found = [f"{path} is now {RENAMED[path]}" for path in paths if path in RENAMED]
-    found += [f"{path} {REMOVED[path]}" for path in paths if path in REMOVED]
+def explain_renamed(paths: Sequence[str], *, in_training: bool) -> str:
+    """What to write in place of settings of version 0.1; empty if none of them is one.
+
+    Args:
+        paths: Settings that do not exist.
+        in_training: Whether they were given for a training, and not for a preset.
+    """
+    renamed = RENAMED_IN_TRAININGS if in_training else RENAMED
+    removed = REMOVED_IN_TRAININGS if in_training else REMOVED
+    found = [f"{path} is now {renamed[path]}" for path in paths if path in renamed]
+    found += [f"{path} {removed[path]}" for path in paths if path in removed]
     if not found:
         return ""
     if len(found) > MOST_LISTED:
