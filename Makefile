@@ -10,7 +10,7 @@ demo: $(VENV)/ready
 
 # Before every commit: what takes less than a minute once mypy has its cache.
 check: static
-	$(VENV)/bin/python -m pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m "not slow and not gpu" -n auto --maxprocesses 8
 
 # Everything.
 test: static

@@ -10,6 +10,8 @@ import pytest
 
 from rotoline.kernels.propagation import native
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = {path.stem for path in BENCHMARKS.glob("[!_]*.py")}
 STAGES = {"encode", "score", "limit", "propagate", "filter", "update", "fuse"}

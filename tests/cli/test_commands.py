@@ -85,6 +85,7 @@ def test_video_with_masks_for_several_frames(make_clip, tmp_path, overlap, segme
         assert video.streams.video[0].average_rate == 30
 
 
+@pytest.mark.slow
 def test_run_can_be_repeated_from_its_record(clip_folder, tmp_path, call, segment):
     frames, mask, _ = clip_folder
     segment(frames, mask, tmp_path / "a", "--set", "regions.threshold=0.35")

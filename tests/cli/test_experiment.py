@@ -80,6 +80,7 @@ def test_dev_writes_everything_and_agrees_with_evaluate(make_data, tmp_path, cal
         assert sheet.size == (1280, 5 * round(640 * 96 / 144))
 
 
+@pytest.mark.slow
 def test_dev_reports_what_changed_against_another_run(make_data, tmp_path, experiment):
     data = make_data("tennis")
     assert experiment("dev", data, tmp_path / "a").exit_code == 0
@@ -100,6 +101,7 @@ def test_dev_reports_what_changed_against_another_run(make_data, tmp_path, exper
     assert change[:3] == [f"{a:.3f}", f"{c:.3f}", f"{c - a:+.3f}"]
 
 
+@pytest.mark.slow
 def test_runs_on_other_frames_or_objects_are_not_compared(
     make_data, tmp_path, experiment, words_of
 ):
@@ -125,6 +127,7 @@ def test_runs_on_other_frames_or_objects_are_not_compared(
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.slow
 def test_ablation_measures_every_variant_as_dev_would(make_data, tmp_path, experiment):
     data, out = make_data("scooter-gray", girls=False), tmp_path / "out"
     result = experiment("ablation", data, out, "--variant", "loose:regions.threshold=0.05")

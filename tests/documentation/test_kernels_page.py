@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "kernels.md").read_text()
 
 
+@pytest.mark.slow
 def test_example_is_short_and_runs():
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert len(example.strip().splitlines()) <= 16
@@ -18,6 +21,7 @@ def test_example_is_short_and_runs():
     assert any(part.grad is not None for part in values["guide"].parameters())
 
 
+@pytest.mark.slow
 def test_tables_are_those_of_the_results():
     named = re.findall(r"--table (benchmarks/results/\S+\.jsonl)", PAGE)
     assert named
