@@ -203,8 +203,8 @@ def draw_sheet(inspection: Inspection) -> Picture:
     ]
     rows = [first]
     by_object: dict[ObjectId, list[MapNumbers]] = {}
-    for numbers in inspection.numbers:
-        by_object.setdefault(numbers.object_id, []).append(numbers)
+    for one in inspection.numbers:
+        by_object.setdefault(one.object_id, []).append(one)
     for row, (object_id, numbers) in enumerate(by_object.items()):
         rows.append(
             [
