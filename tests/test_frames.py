@@ -48,7 +48,7 @@ def test_generator_is_not_read_ahead_nor_kept():
 
 
 def test_marked_frame_beyond_the_end_is_refused():
-    with pytest.raises(InputError, match="frame 7 is marked but does not exist"):
+    with pytest.raises(InputError, match="frame 7 is annotated but does not exist"):
         FrameStream(frames(3)).read([0, 7])
     with pytest.raises(InputError, match="frame 0"):
         FrameStream([]).read([0])

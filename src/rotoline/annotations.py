@@ -48,7 +48,7 @@ class Annotations:
     def masks_at(self, index: int, size: tuple[int, int]) -> Tensor:
         """The masks of frame `index` at another size, float `(K, *size)` in [0, 1].
 
-        The value of a pixel is the share of it that the object covers (area interpolation).
+        The value of a pixel is the fraction of it that the object covers (area interpolation).
         """
         return functional.interpolate(self.masks(index)[None], size=size, mode="area")[0]
 
@@ -81,9 +81,9 @@ def check_mask(name: str, mask: Any, size: tuple[int, int] | None = None) -> Lab
     """Check one label map that annotates objects.
 
     Args:
-        name: What messages call it, such as "the mask of frame 3" or a path.
-        mask: Object ids as integers, or bool, whose True is object 1.
-        size: Height and width of its frame, if they are known.
+        name: Name of the mask in error messages, such as "the mask of frame 3" or a path.
+        mask: Object ids as integers, or bool, where True is object 1.
+        size: Height and width of the frame that the mask belongs to, if they are known.
 
     Returns:
         The ids, uint8 `(H, W)`.
@@ -122,7 +122,7 @@ def by_index(masks: LabelMap | Mapping[int, LabelMap]) -> dict[int, LabelMap]:
     """Label maps by frame index; a single label map belongs to frame 0.
 
     Raises:
-        InputError: There are none, or an index is not a frame number.
+        InputError: There are no masks, or an index is not a frame number.
     """
     label_maps = dict(masks) if isinstance(masks, Mapping) else {0: masks}
     if not label_maps:

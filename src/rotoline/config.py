@@ -26,10 +26,10 @@ def read_config(start: Settings, file: Path | None, assignments: Sequence[str]) 
     """Change some settings of `start`.
 
     Args:
-        start: The settings that hold where nothing else is said.
-        file: A `.toml` file, or a `run.json`, whose configuration is taken.
-        assignments: `group.name=value` each, stronger than the file. The value is written as in
-            TOML; quotes around text may be left out.
+        start: The settings to change; their values stay where no other value is given.
+        file: A `.toml` file, or the `run.json` or `results.json` of a run, whose settings are used.
+        assignments: Settings as `group.name=value`; they take precedence over the file. The value
+            is written as in TOML; quotes around text may be left out.
 
     Raises:
         ConfigError: A file that cannot be read, a setting that is unknown or has no effect, or a
@@ -52,7 +52,7 @@ def read_config(start: Settings, file: Path | None, assignments: Sequence[str]) 
 
 
 def _change(start: Settings, given: Mapping[str, Any]) -> Settings:
-    """`start` with the given values in place of its own."""
+    """Return `start` with the given values in place of its own."""
     known = list(list_settings(start))
     paths = {one.path for one in known}
     unknown = [path for path in flatten(given) if path not in paths]
@@ -69,7 +69,7 @@ def _change(start: Settings, given: Mapping[str, Any]) -> Settings:
 
 
 def _setting_at(location: Sequence[int | str], conditions: Collection[str]) -> str:
-    """The setting that Pydantic means, which names the method of a group as if it were a group."""
+    """Path of the setting in a Pydantic error, whose location also has the methods of groups."""
     names: list[str] = []
     is_method = False
     for part in map(str, location):
@@ -82,7 +82,7 @@ def _setting_at(location: Sequence[int | str], conditions: Collection[str]) -> s
 def _merged(
     current: BaseModel, given: Mapping[str, Any], path: str, whole: BaseModel
 ) -> dict[str, Any]:
-    """The values of one group: its own, and the given ones in their place."""
+    """Return the values of one group, with the given values in place of its own."""
     values = current.model_dump(mode="json")
     for name, value in given.items():
         field = type(current).model_fields.get(name)

@@ -1,9 +1,9 @@
 """Every error that rotoline raises on purpose.
 
     RotolineError
-    ├── InputError     frames, masks or arguments that cannot be used (also a ValueError)
-    ├── ConfigError    an unknown setting, or a value outside its range (also a ValueError)
-    ├── WeightsError   a weights file that is missing, damaged or not ours
+    ├── InputError     frames, masks or arguments that cannot be used (a ValueError)
+    ├── ConfigError    a setting that is unknown, out of range or without effect (a ValueError)
+    ├── WeightsError   weights that are missing, damaged or of another network
     ├── OutputError    a folder in use, a full disk, a file that cannot be written
     └── KernelError    an implementation that was asked for and cannot run here
 
@@ -13,7 +13,7 @@ without a traceback and exits with code 2.
 
 
 class RotolineError(Exception):
-    """Base of all errors that a caller can cause and mend."""
+    """Base of all errors that a caller can cause and correct."""
 
 
 class InputError(RotolineError, ValueError):
@@ -21,11 +21,11 @@ class InputError(RotolineError, ValueError):
 
 
 class ConfigError(RotolineError, ValueError):
-    """An unknown setting, or a value outside its range."""
+    """A setting that is unknown, out of range or without effect; an unknown preset or format."""
 
 
 class WeightsError(RotolineError):
-    """A weights file that is missing, damaged or not ours."""
+    """Weights that are missing, damaged, of another network, or cannot be downloaded."""
 
 
 class OutputError(RotolineError):

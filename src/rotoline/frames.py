@@ -1,4 +1,4 @@
-"""Frames in either direction, from whatever the caller has, holding no more than needed."""
+"""Frames in both directions from any source, with as few of them in memory as possible."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
@@ -32,8 +32,8 @@ class FrameStream:
     """Checked frames, forwards and backwards, from one of three kinds of input.
 
     Frames of a `RereadableFrames` are read one ahead, in a thread. Frames of a sequence or an array
-    are taken when they are needed. Of any other iterable, which can be read once only, the frames
-    up to the last annotated one are held until they have been segmented.
+    are taken when they are needed. Any other iterable can be read only once: its frames up to the
+    last annotated one are held in memory until they have been segmented.
     """
 
     def __init__(self, frames: Iterable[Frame]):
@@ -56,8 +56,8 @@ class FrameStream:
         missing = sorted(set(indices) - set(found))
         if missing:
             raise InputError(
-                f"frame {missing[0]} is marked but does not exist: "
-                "the frames end before it; give marks for existing frames (counted from 0)"
+                f"frame {missing[0]} is annotated but does not exist: "
+                "the frames end before it; give masks for existing frames (counted from 0)"
             )
         return {index: self._check(index, found[index]) for index in sorted(indices)}
 
@@ -96,7 +96,7 @@ def check_frame(index: int, frame: Frame) -> Frame:
 
 
 class _Prefetched:
-    """Frames of a file, each decoded in a thread while the one before is segmented."""
+    """Frames of a file, each decoded in a thread while the previous one is segmented."""
 
     def __init__(self, frames: RereadableFrames):
         self._frames = frames

@@ -45,7 +45,7 @@ _MAGMA = (
 
 
 class MapNumbers(NamedTuple):
-    """One object's map at one stage, in numbers; pixels are those of the map."""
+    """Numbers of one object's map at one stage; pixels are those of the working resolution."""
 
     stage: str
     object_id: ObjectId
@@ -59,7 +59,7 @@ class MapNumbers(NamedTuple):
     """Fraction of the object's mask in the previous frame that is still above the threshold; 1 if
     that mask is empty."""
     outside: int
-    """Number of pixels above the threshold that were not in that mask."""
+    """Number of pixels above the threshold outside the object's mask in the previous frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +96,14 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         frame: The frame to inspect: its name, or its index counted from 0.
         sheet: A picture, `.png`, `.jpg` or `.webp`.
         weights: A weights file, or None for the one that ships.
-        config: Settings; they say which preset runs.
+        config: Settings; they also decide which preset runs.
         report: Called with the steps of learning done and in all, where that takes long.
 
     Yields:
         Progress, at least once per frame.
 
     Raises:
-        InputError: The frame does not exist, or nothing is tracked into it.
+        InputError: The frame does not exist, or every object is annotated in it.
         OutputError: The files cannot be written.
     """
     find_picture_format(sheet)
@@ -133,12 +133,12 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
 def make_inspection(
     frame: Frame, result: FrameResult, trace: StageTrace, threshold: float
 ) -> Inspection:
-    """Put together what a trace has recorded of a frame.
+    """Combine the maps that a trace has recorded for a frame.
 
     Args:
         frame: uint8 `(H, W, 3)`.
-        result: Its result.
-        trace: Has recorded the frame.
+        result: The result of that frame.
+        trace: A trace that has recorded the frame.
         threshold: The background threshold, in (0, 1).
 
     Raises:
@@ -164,7 +164,7 @@ def make_inspection(
 
 
 def _at(maps: Tensor, like: Tensor) -> Tensor:
-    """Maps at the size of `like`: the readouts are computed at half of it."""
+    """Maps at the size of `like`; the readouts are computed at half the working resolution."""
     return maps if maps.shape[-2:] == like.shape[-2:] else upsample(maps, like.shape[-2:])
 
 

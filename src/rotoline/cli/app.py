@@ -1,4 +1,4 @@
-"""The command `rotoline`: its subcommands, and how errors end it."""
+"""The command `rotoline`: its subcommands, and how errors are reported."""
 
 import traceback
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ from rotoline.errors import RotolineError
 
 
 class _Group(TyperGroup):
-    """Ends with one message and exit code 2 where the user can correct something."""
+    """Reports an error that the user can correct as one message, with exit code 2."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -45,7 +45,7 @@ Version = Annotated[
     bool,
     typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from, in full.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")]
 
 
 def options(*, version: Version = False, debug: Debug = False) -> None:
@@ -65,7 +65,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("demo")(demo.demo)
 app.command("info")(info.info)
-training = typer.Typer(no_args_is_help=True, help="Train what ships with rotoline.")
+training = typer.Typer(no_args_is_help=True, help="Train the networks of the presets.")
 training.command("fast")(train.fast)
 training.command("paper-foreground")(train.paper_foreground)
 training.command("paper-spn")(train.paper_spn)

@@ -47,8 +47,8 @@ def dev(  # noqa: PLR0913 (each is an option)
 ) -> None:
     """Measure accuracy, time and calibration on the development clips.
 
-    Six sequences of one object, a clip of seven objects, and composites (synthetic; never part of
-    the mean).
+    Six sequences with one object each, a clip with seven objects, and composites (synthetic; never
+    part of the mean).
     Writes OUTPUT/table.md, results.json, worst.png, calibration.md, and with --against
     comparison.md.
     """
@@ -81,7 +81,7 @@ def ablation(  # noqa: PLR0913 (each is an option)
     variants: Variants = None,
     only: Only = None,
 ) -> None:
-    """Measure what each stage brings: the full configuration against variants without it.
+    """Measure the effect of each stage: the full configuration against variants without it.
 
     Prints the rows of the paper's Tables 2 and 3 for the preset, next to the published figures.
     Writes OUTPUT/ablation.md and, for each variant, OUTPUT/VARIANT/results.json.
@@ -102,7 +102,7 @@ def ablation(  # noqa: PLR0913 (each is an option)
 
 
 def _show_run(steps: Iterator[Progress], output: Path) -> None:
-    """Show the run; Ctrl-C ends it with what is measured."""
+    """Show the progress of a run; Ctrl-C ends it, and the results of finished clips are kept."""
     from rotoline.cli.terminal import print_warning, show_progress
 
     try:

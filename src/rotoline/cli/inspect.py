@@ -32,8 +32,9 @@ def inspect(  # noqa: PLR0913 (each is an option)
     """Show the map of every stage for each object in one frame, to see where a result comes from.
 
     Segments the clip up to that frame. Writes one sheet, OUTPUT, and a CSV file with its numbers:
-    the area of each map above the background threshold, the mean score there, the fraction of the
-    previous frame's mask that is kept, and the number of pixels outside of it.
+    the area of each map above the background threshold, the mean score there, the highest score,
+    the fraction of the previous frame's mask that is kept, and the number of pixels outside that
+    mask.
     """
     import csv
 

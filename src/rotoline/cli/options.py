@@ -18,7 +18,7 @@ Preset = Annotated[
     ),
 ]
 Weights = Annotated[
-    Path | None, typer.Option(help="A weights file of yours instead of the one that ships.")
+    Path | None, typer.Option(help="A weights file to use instead of the one that ships.")
 ]
 Steps = Annotated[
     int | None,

@@ -15,17 +15,17 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Unit(NamedTuple):
-    """How amounts of progress are shown."""
+    """The unit in which amounts of progress are shown."""
 
     name: str
-    """Of one unit, such as MB."""
+    """Name of the unit, such as MB."""
     size: float
-    """How many of the counted items make one unit."""
+    """Number of counted items in one unit, such as 1,000,000 bytes in a megabyte."""
     decimals: int
-    """How many decimals are shown."""
+    """Number of decimals that are shown."""
 
     def format(self, amount: float) -> str:
-        """An amount in this unit, without its name."""
+        """Return an amount in this unit as text, without the name of the unit."""
         return f"{amount / self.size:.{self.decimals}f}"
 
 
@@ -34,12 +34,12 @@ MEGABYTES = Unit("MB", 1e6, 1)
 
 
 def console() -> Console:
-    """Where results go."""
+    """Return the console that results are printed to."""
     return Console(highlight=False)
 
 
 def print_error(message: str) -> None:
-    """One red message on standard error."""
+    """Print an error message on standard error."""
     # soft_wrap: paths in messages must stay copyable.
     Console(stderr=True, highlight=False).print(
         f"[bold red]error:[/] {escape(message)}", soft_wrap=True
@@ -47,14 +47,14 @@ def print_error(message: str) -> None:
 
 
 def print_warning(message: str) -> None:
-    """One yellow message on standard error."""
+    """Print a warning on standard error."""
     Console(stderr=True, highlight=False).print(
         f"[bold yellow]warning:[/] {escape(message)}", soft_wrap=True
     )
 
 
 def report_learning() -> Report:
-    """A report of the steps of learning: a line every few seconds."""
+    """Return a callback that prints the progress of learning, one line every few seconds."""
     out, began = Console(stderr=True, highlight=False), time.perf_counter()
     last = began
 
@@ -73,8 +73,8 @@ def show_progress(steps: Iterable[Progress], unit: Unit = FRAMES) -> Progress:
     """Run a command to its end and show its progress: a bar on a terminal, lines in a file.
 
     Args:
-        steps: The command; each step is shown as it comes, its warning as a message.
-        unit: Of the amounts in the steps.
+        steps: The steps of the command; each is shown as it comes, and its warning as a message.
+        unit: Unit of the amounts in the steps.
 
     Returns:
         The last step.

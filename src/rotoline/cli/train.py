@@ -21,14 +21,14 @@ Data = Annotated[
 Output = Annotated[
     Path,
     typer.Option(
-        help="Folder for log, checkpoint and weights; a training that it holds is resumed.",
+        help="Folder for log, checkpoint and weights; a training with a checkpoint there resumes.",
         show_default=False,
     ),
 ]
 LeaveOut = Annotated[
     str,
     typer.Option(
-        help="Names of video sequences not to learn from, separated by commas; 'development' for "
+        help="Names of video sequences to leave out, separated by commas; 'development' for "
         "the development split."
     ),
 ]
@@ -137,7 +137,7 @@ def _train(
     leave_out: str,
     losses: Collection[str] = ("loss",),
 ) -> None:
-    """Run a training, and print its losses now and then."""
+    """Run a training, and print its losses every `STEPS_BETWEEN_LINES` steps."""
     from rotoline.cli.terminal import console
     from rotoline.data.training_clips import DEVELOPMENT_SPLIT
     from rotoline.training.distributed import process_rank

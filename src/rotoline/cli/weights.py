@@ -37,7 +37,7 @@ def fetch(name: Name, folder: Folder = None) -> None:
 
 
 def list_(folder: Folder = None) -> None:
-    """List the published weights that can be fetched, and which of them are there."""
+    """List the published weights, and which of them have been fetched."""
     from rich.table import Table
 
     from rotoline.cli.terminal import console
@@ -57,7 +57,7 @@ def list_(folder: Folder = None) -> None:
 def convert(old: Old, new: New) -> None:
     """Convert a weights file of rotoline 0.1 to the names of this version; no number changes.
 
-    Writes NEW and its record, which says what it was converted from. OLD stays as it is.
+    Writes NEW and its record, which has the SHA-256 of OLD. OLD is not changed.
     """
     from rotoline.cli.terminal import console
     from rotoline.weights.convert import convert_weights

@@ -18,7 +18,8 @@ RESOLUTIONS = ("480p", "Full-Resolution")
 """Folders of frames, the preferred one first: results of DAVIS are reported at 480p."""
 
 _LIST_FOLDERS = ("2017", "2016", "480p", "")
-"""Below ImageSets, where a split is searched for; the first list found is used."""
+"""Folders below ImageSets that are searched for the list of a split; the first one found is
+used."""
 
 
 def is_davis(root: Path) -> bool:
@@ -31,7 +32,7 @@ def read_davis(root: Path, split: str) -> list[VideoSequence]:
 
     Args:
         root: The folder that holds JPEGImages, Annotations and ImageSets.
-        split: Name of the list without ".txt": "val", or "2016/val" for that of a certain year.
+        split: Name of the list without ".txt": "val", or "2016/val" for the list of a certain year.
             If several folders have a list of that name, 2017 is preferred, then 2016.
 
     Raises:

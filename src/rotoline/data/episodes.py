@@ -17,10 +17,10 @@ from rotoline.data.training_clips import Clip, sample_clip
 from rotoline.learning.augmentation import generator_for
 
 PASTE_PROBABILITY = 0.6
-"""How often an object of another clip, or of the same one, is pasted into an episode."""
+"""Probability that an object of another clip, or of the same one, is pasted into an episode."""
 TARGETS = 3
-"""Number of target frames, on which the loss is computed; each starts from the prediction for the
-frame before."""
+"""Number of target frames, on which the loss is computed. The prediction for one target is an input
+for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Episode:
     previous_masks: Tensor
     """float32 `(K, H, W)`, 0 or 1: corrupted masks of the frame before the targets."""
     uses_memory: bool
-    """Whether the model may read the masks of the reference and of the previous frame; if not, it
-    has to work without memory readout."""
+    """Whether the refinement network gets the readouts from the previous and from the reference
+    frame; without them, it learns to work with the other inputs alone."""
     coarseness: int
     """Factor by which score maps are reduced before they are propagated, so that the propagation
     network learns to restore detail; 1 for not at all."""
@@ -57,7 +57,7 @@ class EpisodeMaker:
 
         Args:
             number: Number of the episode; together with the seed, it decides every random choice.
-            progress: How much of the training is done, 0 to 1. The largest distance from the
+            progress: Fraction of the training that is done, 0 to 1. The largest distance from the
                 reference to the targets grows from 10 to 60 frames over the first two thirds.
         """
         sampler = Sampler(generator_for(self.seed, number))
@@ -88,8 +88,8 @@ def _paste(stack: Tensor, other: Tensor, sampler: Sampler) -> tuple[Tensor, Tens
     """Paste the object of `other` over `stack`: as a distractor, the target, or a second target.
 
     Args:
-        stack: Frames and masks `(N, 4, H, W)` as of `sample_scene`.
-        other: The same of the pasted object.
+        stack: Frames and masks `(N, 4, H, W)` as `sample_scene` returns them.
+        other: Frames and masks `(N, 4, H, W)` of the pasted object.
         sampler: Source of all random numbers.
 
     Returns:
@@ -107,7 +107,7 @@ def _paste(stack: Tensor, other: Tensor, sampler: Sampler) -> tuple[Tensor, Tens
         # has no example of it.
         other = other.clone()
         other[0, 3] = 0
-    # A soft border, because a sharp seam would give the pasted object away.
+    # The border is soft: the network could recognise pasted objects by a sharp seam.
     alpha = functional.avg_pool2d(other[:, 3:], 3, stride=1, padding=1)
     pixels = other[:, :3] * alpha + stack[:, :3] * (1 - alpha)
     front = other[None, :, 3]

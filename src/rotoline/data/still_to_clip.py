@@ -16,9 +16,10 @@ from rotoline.data.training_clips import CLOTHING, Clip
 from rotoline.data.warp import sample_deformations, sample_motions, sample_view, warp
 
 MIN_OBJECT_AREA = 0.005
-"""Smallest object of a still that is chosen, as a fraction of the picture."""
+"""Smallest area of an object of a still that may be chosen, as a fraction of the picture."""
 UNION_PROBABILITY = 0.6
-"""How often all labels of a still of `CLOTHING` are one object: the person, not a garment."""
+"""Probability that all labels of a still of `CLOTHING` are one object: the person, not a
+garment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class SceneSpec:
     frame_indices: list[int]
     """The reference, the frame before the targets, and the targets."""
     view: Tensor
-    """Output pixel to source pixel, `(3, 3)`: the same for all frames."""
+    """Affine map from output pixel to source pixel, `(3, 3)`, the same for all frames."""
     size: tuple[int, int]
     """Height and width of the result."""
 
@@ -75,7 +76,7 @@ def _crop_video(spec: SceneSpec, sampler: Sampler) -> Tensor:
 
 
 def _lucid_dream(spec: SceneSpec, sampler: Sampler) -> Tensor:
-    """A clip from a still: the object moves and deforms over its background, which does too."""
+    """A clip from a still: object and background move and deform independently."""
     size, count = spec.size, len(spec.frame_indices) - 1
     picture, inside = spec.clip.frames[0].float(), spec.mask_of(0)[None].float()
     background = inpaint_background(picture, inside)

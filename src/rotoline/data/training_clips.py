@@ -74,7 +74,7 @@ def load_clips(
     Void pixels (label 255) are background; see `VideoSequence.read_labels`.
 
     Args:
-        folder: Laid out as at the head of this module.
+        folder: The data folder, laid out as the docstring of `rotoline.data.training_clips` shows.
         leave_out: Names of video sequences not to read.
         short_side: Pictures whose shorter side has more pixels are reduced to it.
 

@@ -1,4 +1,4 @@
-"""The bundled clip, and `rotoline demo`, which segments and measures it: clip/ATTRIBUTION.md."""
+"""The bundled clip, and `rotoline demo`, which segments and measures it (clip/ATTRIBUTION.md)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def run_demo(output: Path, command: Sequence[str]) -> Iterator[Progress]:
 
     Args:
         output: Must not exist, or be empty.
-        command: What the user typed, for the record.
+        command: The command line, for the record.
 
     Yields:
         Progress, at least once a frame.
@@ -51,7 +51,7 @@ def make_report(scores: SequenceScores, record: Mapping[str, Any]) -> str:
     """The measurements of a demo run, as Markdown.
 
     Args:
-        scores: Of the frames with a hand-made truth.
+        scores: Scores of the frames with a hand-made truth.
         record: The `run.json` of the run.
     """
     objects = "\n".join(

@@ -1,4 +1,4 @@
-"""What does each stage bring? The full configuration against variants that leave one thing out.
+"""The effect of each stage: the full configuration against variants that leave one thing out.
 
     rotoline experiment ablation --data DATA --output OUT --weights FILE
 
@@ -35,7 +35,7 @@ FULL = "full"
 """Name of the configuration that the variants are compared with."""
 
 Settings = tuple[str, ...]
-"""Such as `regions.method=off`."""
+"""Settings as for `--set`, such as `regions.method=off`."""
 
 
 def measure_variants(
@@ -106,7 +106,7 @@ def make_variants(
         more: Variants besides those of its preset: names and settings.
 
     Raises:
-        InputError: Two variants have one name.
+        InputError: Two variants have the same name.
         ConfigError: A setting cannot be used.
     """
     configs = {FULL: config}

@@ -131,7 +131,7 @@ def run_benchmark(
 
 
 class SequenceRun:
-    """One sequence being segmented and scored: iterate over `segment_to`, then ask for `result`."""
+    """One sequence being segmented and scored: iterate over `segment_to`, then call `result`."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class SequenceRun:
         Frames before the first given label map have empty masks.
 
         Args:
-            folder: For the masks; made if there is none.
+            folder: Folder for the masks; created if it does not exist.
 
         Yields:
             The index of each frame, when its mask is written.
@@ -195,8 +195,9 @@ class SequenceRun:
 def given_annotations(sequence: VideoSequence, layout: Layout) -> dict[int, LabelMap]:
     """Return the label maps that a semi-supervised benchmark gives, by frame index.
 
-    DAVIS: that of the first frame. YouTube-VOS: of each frame in which objects appear for the
-    first time, with these objects only. A label map without objects is left out.
+    DAVIS gives the label map of the first frame. YouTube-VOS gives one for each frame in which
+    objects appear for the first time, with these objects only. A label map without objects is left
+    out.
     """
     given: dict[int, LabelMap] = {}
     known: set[ObjectId] = set()
@@ -214,8 +215,8 @@ def scored_objects(
 ) -> dict[int, list[ObjectId]]:
     """Return which objects are scored in which frames, by frame index.
 
-    Those that were given in an earlier frame, in every frame with a true label map; in DAVIS not in
-    the last frame. Frames in which no object is scored are left out.
+    An object is scored in every frame with a true label map after the frame in which it was given;
+    in DAVIS, the last frame is not scored. Frames in which no object is scored are left out.
     """
     last = len(sequence.frame_names) - 1
     scored: dict[int, list[ObjectId]] = {}

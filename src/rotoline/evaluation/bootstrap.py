@@ -43,21 +43,21 @@ def paired_interval(differences: Sequence[Values]) -> Interval:
     interval runs from the 2.5th to the 97.5th percentile of `RESAMPLES` such means; the seed is
     fixed, so the same differences give the same interval.
 
-    With one sequence the interval is about further frames of that sequence only. With few sequences
-    it is too narrow, because few sequences do not represent all kinds of videos.
+    With one sequence, the interval applies to further frames of that sequence only. With few
+    sequences it is too narrow, because few sequences do not represent all kinds of videos.
 
     Args:
-        differences: Per sequence one run's score minus the other's in every frame.
+        differences: For each sequence, the score of one run minus that of the other in every frame.
 
     Raises:
-        InputError: There are no sequences, or one without frames.
+        InputError: There are no sequences, or a sequence has no frames.
 
     Example:
         >>> paired_interval([np.full(30, 0.25), np.full(40, 0.25)])
         Interval(mean=0.25, low=0.25, high=0.25)
 
     Source:
-        Circular block bootstrap: Politis and Romano, 1992; clusters around it: Davison and
+        Circular block bootstrap: Politis and Romano, 1992; resampling of clusters: Davison and
         Hinkley, Bootstrap Methods and their Application, 1997, section 3.8.
     """
     if not differences or not all(len(values) for values in differences):

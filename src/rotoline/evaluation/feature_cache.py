@@ -6,7 +6,7 @@
         list(model.segment(frames, masks, config=config))
     cache.clear()                       # before the next clip
 
-What is common to two configurations is what `System.fit_settings` says.
+Two configurations share the results of `fit` and `encode` if their `System.fit_settings` are equal.
 """
 
 from collections.abc import Hashable, Mapping
@@ -29,7 +29,7 @@ class CachedSystem(System[Any]):
 
     `fit` is computed once for the same annotated frames and the same `fit_settings`, and `encode`
     once for the same frame after that `fit`. All results equal those of the wrapped system to the
-    bit. Cached features are returned without a copy; nobody may change them in place. In the
+    bit. Cached features are returned without a copy and must not be changed in place. In the
     preset `fast` the features of a frame of 854x480 pixels take 10 to 15 MB.
 
     Args:
@@ -53,7 +53,7 @@ class CachedSystem(System[Any]):
         config: SystemConfig,
         report: Report,
     ) -> "CachedFittedSystem":
-        """Learn all objects, or take what was learned under the same settings that matter."""
+        """Learn all objects, or return a copy of what was learned under equal `fit_settings`."""
         annotated = [
             (index, digest(frame), digest(annotations.labels[index]))
             for index, frame in sorted(frames.items())
@@ -76,10 +76,10 @@ class CachedSystem(System[Any]):
 
 
 class CachedFittedSystem(FittedSystem[Any]):
-    """Wraps a fitted system: `encode` takes features from the cache, all else is passed on.
+    """Wraps a fitted system: `encode` takes features from the cache, other calls are passed on.
 
     Args:
-        cache: Counts what is computed.
+        cache: The cached system, which counts the computed features.
         fitted: The system to wrap.
         features: Cached results of `encode`, by the digest of the frame; extended in place.
     """
@@ -107,11 +107,11 @@ class CachedFittedSystem(FittedSystem[Any]):
         return self.fitted.propagate(logits, features)
 
     def update(self, features: Any, logits: Tensor, visible: Tensor, active: Tensor) -> None:
-        """Let the wrapped system learn from a result."""
+        """Update the wrapped system from a result."""
         self.fitted.update(features, logits, visible, active)
 
     def reset_to_annotation(self, index: int) -> None:
-        """Let the wrapped system continue from an annotated frame."""
+        """Make the wrapped system continue from an annotated frame."""
         self.fitted.reset_to_annotation(index)
 
     def new_pass(self) -> "CachedFittedSystem":

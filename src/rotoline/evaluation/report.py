@@ -74,7 +74,7 @@ def comparison_table(before: Results, after: Results) -> str:
 
 
 def ablation_table(rows: Sequence[tuple[str, Results]]) -> str:
-    """What each variant loses, then the tables of the paper.
+    """Return the accuracy of each variant and what it loses, then the tables of the paper.
 
     Args:
         rows: Names and results, the full configuration first.
@@ -197,7 +197,7 @@ def _calibration_row(name: str, found: Calibration) -> list[str]:
 
 
 def _circumstances(results: Results) -> str:
-    """Weights and source, and what makes the numbers less meaningful than they look."""
+    """Weights and source of a run, and whether its numbers are partial or may be too high."""
     text = describe_weights(results.weights, results.commit)
     missing = sorted(set(DEVELOPMENT_SPLIT) - {clip.name for clip in results.clips})
     if missing:

@@ -25,7 +25,7 @@ Scope = dict[str, tuple[tuple[str, ...], tuple[int, ...]]]
 
 
 class RunRecord(BaseModel):
-    """What produced some measurements. As a file, `--config results.json` repeats the settings."""
+    """What produced some measurements. `--config results.json` uses the settings of such a file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,9 +36,9 @@ class RunRecord(BaseModel):
     weights: dict[str, Any]
     """The record of the weights (`rotoline.weights.files.WeightsRecord`)."""
     versions: dict[str, str]
-    """Versions of Python and of the packages that can change a result."""
+    """Versions of Python, of rotoline, and of the packages that can change a result."""
     device: dict[str, str | int]
-    """Processor and number of threads."""
+    """Device, machine, operating system and number of threads."""
     commit: str
     """Commit of the source, with `+` for changes that are not committed; empty if unknown."""
 
