@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from rotoline.data.sampler import Sampler
+from rotoline.data.training_clips import Clip
 from rotoline.io.masks import write_mask
 from rotoline.model import load_model
 from rotoline.presets import FAST
@@ -78,6 +80,23 @@ def make_clip():
         return pictures, labels
 
     return make
+
+
+@pytest.fixture
+def clips(make_clip):
+    """Two short clips as the training holds them."""
+    made = []
+    for name, ids in (("a", (1,)), ("b", (1, 1))):
+        pictures, labels = make_clip(frames=5, ids=ids)
+        frames = [torch.from_numpy(p).permute(2, 0, 1).contiguous() for p in pictures]
+        made.append(Clip(name, frames, [torch.from_numpy(label) for label in labels]))
+    return made
+
+
+@pytest.fixture
+def make_sampler():
+    """A function that makes a `Sampler` of a seed."""
+    return lambda seed: Sampler(torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture(scope="session")

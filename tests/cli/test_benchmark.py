@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from rotoline.data.datasets import read_dataset
-from rotoline.evaluation.benchmark_results import benchmark_table, read_benchmark
+from rotoline.evaluation.benchmark_results import BenchmarkResults, benchmark_table
+from rotoline.evaluation.results import read_record
 from rotoline.io.masks import read_labels, write_mask
 
 SMALL = ["--set", "working_pixels=24576"]
@@ -67,7 +68,7 @@ def test_davis_split_is_segmented_and_scored_as_evaluate_does(davis, tmp_path, c
     assert sorted(p.name for p in (out / "Annotations" / "alone").iterdir()) == [
         f"0000{t}.png" for t in range(4)
     ]
-    results = read_benchmark(out)
+    results = read_record(out, BenchmarkResults)
     assert [one.name for one in results.sequences] == ["pair", "alone"]
     assert results.sequences[0].scored_frames == ("00001", "00002", "00003")
     objects = []
@@ -111,7 +112,7 @@ def test_perfect_masks_score_one(davis, tmp_path, call, monkeypatch):
     monkeypatch.setattr("rotoline.model.Model.tracker", lambda *_, **__: Oracle())
     out = tmp_path / "out"
     assert call("benchmark", davis, "--output", out).exit_code == 0
-    assert read_benchmark(out).scores == {
+    assert read_record(out, BenchmarkResults).scores == {
         **dict.fromkeys(("J&F", "J", "F", "J recall", "F recall"), 1.0),
         **dict.fromkeys(("J decay", "F decay"), 0.0),
     }
@@ -121,7 +122,7 @@ def test_split_without_truth_is_segmented_only(davis, tmp_path, call):
     out = tmp_path / "out"
     result = call("benchmark", davis, "--split", "test", "--output", out, *SMALL)
     assert result.exit_code == 0, result.output
-    results = read_benchmark(out)
+    results = read_record(out, BenchmarkResults)
     assert results.scores is None
     assert (results.sequences[0].objects, results.sequences[0].frames) == ((), 3)
     assert len(list((out / "Annotations" / "unknown").iterdir())) == 3
@@ -140,7 +141,7 @@ def test_youtube_vos_gives_each_object_where_it_first_appears(youtube_vos, tmp_p
     # Object 2 is given in frame 3; object 1 is tracked there, and its true mask is not used.
     assert np.array_equal(masks[3] == 2, truth[3] == 2)
     assert not np.array_equal(masks[3] == 1, truth[3] == 1)
-    (one,) = read_benchmark(out).sequences
+    (one,) = read_record(out, BenchmarkResults).sequences
     assert one.scored_frames == ("00002", "00003", "00005")
     assert [(o.object_id, len(o.j)) for o in one.objects] == [(1, 3), (2, 1)]
     _, second = one.scores().objects
@@ -165,7 +166,7 @@ def test_stopped_run_keeps_the_sequences_that_are_done(davis, tmp_path, call, mo
     out = tmp_path / "out"
     result = call("benchmark", davis, "--output", out, *SMALL)
     assert result.exit_code == 130
-    assert [one.name for one in read_benchmark(out).sequences] == ["pair"]
+    assert [one.name for one in read_record(out, BenchmarkResults).sequences] == ["pair"]
     assert "**Not the whole split:** 1 of 2 sequences." in (out / "table.md").read_text()
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from rotoline.evaluation.ablation import read_ablation
 from rotoline.evaluation.development_clips import development_clips
-from rotoline.evaluation.measure import measure_clip
+from rotoline.evaluation.measure import ClipMeasurement
 from rotoline.evaluation.paper_tables import TABLE_2
 from rotoline.evaluation.report import ablation_table, accuracy_table, calibration_table
 from rotoline.evaluation.results import read_results
@@ -221,9 +221,11 @@ def test_stopped_run_keeps_the_clips_that_are_done(make_data, tmp_path, monkeypa
     assert [p.name for p in (tmp_path / "out" / "clips").iterdir()] == ["tennis.json"]
 
 
-def test_clips_are_measured_from_a_script(model, small, make_data):
+def test_measure_of_a_clip_agrees_with_its_frames(model, small, make_data):
     clips = development_clips(make_data("tennis", girls=False))
-    measured = measure_clip(model, small, clips[0])
+    measurement = ClipMeasurement(model, small, clips[0])
+    assert list(measurement.run()) == list(range(len(clips[0].frame_names)))
+    measured = measurement.result()
     (one,) = measured.measure.objects
     assert measured.measure.scores["J"] == pytest.approx(np.mean(one.j))
     assert measured.measure.j_and_f_per_frame.mean() == pytest.approx(one.j_and_f)

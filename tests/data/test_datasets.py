@@ -75,17 +75,14 @@ def test_white_of_a_black_and_white_mask_is_object_1(davis):
     Image.fromarray(white).save(davis / "Annotations/480p/fish/00001.png")
     fish = read_dataset(davis, "train")[0]
     assert np.array_equal(fish.read_labels(1), white > 0)
-    assert not fish.read_void(1).any()
 
 
-def test_void_pixels_are_background_and_can_be_asked_for(davis, write_labels):
+def test_void_pixels_are_background(davis, write_labels):
     labels = np.zeros((24, 32), np.uint8)
     labels[:4], labels[10:12] = 3, 255
     write_labels(davis / "Annotations/480p/fish/00001.png", labels)
     fish = read_dataset(davis, "train")[0]
-    assert np.unique(fish.read_labels(1)).tolist() == [0, 3]
-    assert np.array_equal(fish.read_void(1), labels == 255)
-    assert not fish.read_void(0).any()
+    assert np.array_equal(fish.read_labels(1), np.where(labels == 255, 0, labels))
 
 
 def test_youtube_vos_has_masks_of_some_frames(youtube_vos):

@@ -140,12 +140,12 @@ def test_crops_show_one_class_against_the_rest_in_both_views():
     assert chosen == {1, 2, 3}
 
 
-def test_a_class_that_is_hardly_there_is_not_drawn(draw_from):
+def test_a_class_that_is_hardly_there_is_not_drawn(make_sampler):
     labels = torch.zeros(32, 32)
     labels[:16], labels[20, :5], labels[24:] = 3, 9, 7
-    drawn = {sample_class(labels, draw_from(seed)) for seed in range(30)}
+    drawn = {sample_class(labels, make_sampler(seed)) for seed in range(30)}
     assert drawn == {3, 7}
-    assert sample_class(torch.zeros(8, 8), draw_from(0)) == 1
+    assert sample_class(torch.zeros(8, 8), make_sampler(0)) == 1
 
 
 def test_coarse_scores_are_what_one_view_says_of_the_other(make_clip):

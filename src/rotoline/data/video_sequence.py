@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 from rotoline.io.frames import ImageFolder
@@ -58,24 +57,11 @@ class VideoSequence:
         """Read the label map of frame `index`, uint8 `(H, W)`: object ids, 0 is background.
 
         Void pixels (255) are 0, as in the official evaluation of DAVIS-2017 for semi-supervised
-        methods; `read_void` returns where they are. In a black-and-white mask, as in DAVIS-2016,
-        white is object 1, not void.
+        methods. In a black-and-white mask, as in DAVIS-2016, white is object 1, not void.
 
         Raises:
             InputError: The frame has no label map, or the file cannot be used.
         """
-        return without_void(self._read_raw_labels(index))
-
-    def read_void(self, index: int) -> NDArray[np.bool_]:
-        """Return which pixels of the label map of frame `index` are void, bool `(H, W)`.
-
-        Raises:
-            InputError: The frame has no label map, or the file cannot be used.
-        """
-        void: NDArray[np.bool_] = self._read_raw_labels(index) == VOID
-        return void
-
-    def _read_raw_labels(self, index: int) -> LabelMap:
         if index not in self.label_files:
             raise InputError(
                 f"frame {index} of {self.name} has no label map; frames with one are "
@@ -91,7 +77,7 @@ class VideoSequence:
                 "(height x width); a label map needs the size of its frame, so take frames and "
                 "annotations of the same resolution"
             )
-        return labels
+        return without_void(labels)
 
 
 def without_void(labels: LabelMap) -> LabelMap:

@@ -1,14 +1,13 @@
 """`results.json` of `rotoline benchmark`: scores and times of a split, and its table."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, computed_field, model_validator
 
 from rotoline.evaluation.measure import ObjectMeasure
 from rotoline.evaluation.report import describe_weights
-from rotoline.evaluation.results import RunRecord, read_record
+from rotoline.evaluation.results import RunRecord
 from rotoline.evaluation.tables import markdown_table
 from rotoline.metrics import SequenceScores, pool_objects
 
@@ -81,15 +80,6 @@ class BenchmarkResults(RunRecord):
         pooled = pool_objects(scored)
         values = (pooled.j_and_f, *pooled.j, *pooled.f)
         return dict(zip(GLOBAL_SCORES, values, strict=True))
-
-
-def read_benchmark(folder: Path) -> BenchmarkResults:
-    """Read `results.json` of a `rotoline benchmark`.
-
-    Raises:
-        InputError: There is no such file, or it is damaged.
-    """
-    return read_record(folder, BenchmarkResults)
 
 
 def benchmark_table(results: BenchmarkResults) -> str:

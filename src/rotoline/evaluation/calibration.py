@@ -62,7 +62,7 @@ def calibrate(confidence: Values, quality: Values) -> Calibration:
 def reliability(confidence: Values, quality: Values, bins: int = 10) -> list[Bin]:
     """Return mean confidence and mean quality in equal ranges of confidence.
 
-    A range holds its lower end and not its upper one; the last holds both.
+    A range includes its lower end but not its upper end; the last range includes both.
     """
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     table = []
@@ -126,16 +126,17 @@ def spearman(first: Values, second: Values) -> float:
     return float(a @ b / length) if length else float("nan")
 
 
-def worst_decile_recall(confidence: Values, quality: Values, share: float = 0.1) -> float:
+def worst_decile_recall(confidence: Values, quality: Values) -> float:
     """Return which share of the worst entries is among those with the lowest confidence.
 
-    The entries with the lowest quality, `share` of all, are compared with as many entries of the
-    lowest confidence. Ties at the limit count as the mean over all ways to choose among them.
+    The tenth of the entries with the lowest quality, at least one, is compared with as many entries
+    of the lowest confidence. Ties at the limit count as the mean over all ways to choose among
+    them.
 
     Returns:
-        In [0, 1]; `share` for chance.
+        In [0, 1]; 0.1 for chance.
     """
-    count = max(1, round(share * len(quality)))
+    count = max(1, round(0.1 * len(quality)))
     return float(_lowest(quality, count) @ _lowest(confidence, count) / count)
 
 

@@ -15,7 +15,7 @@ from rotoline.systems.protocol import SystemConfig
 from rotoline.types import FrameResult, LabelMap, ObjectId
 
 SCORES = ("J&F", "J", "F", "J recall", "F recall")
-"""The scores of a clip: the two means of the field, their mean, and the recalls."""
+"""The scores of a clip: mean J and mean F, their mean J&F, and the recalls."""
 
 _Values = tuple[float, ...]
 _RECORD = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -27,7 +27,7 @@ class ObjectMeasure(BaseModel):
     model_config = _RECORD
 
     object_id: ObjectId
-    """Its id in the label maps."""
+    """Id of the object in the label maps."""
     j: _Values = Field(min_length=1)
     """Region similarity J per frame, in [0, 1]."""
     f: _Values
@@ -175,13 +175,13 @@ class MeasuredClip:
     clip: DevelopmentClip
     """The clip."""
     measure: ClipMeasure
-    """Its scores and times."""
+    """Scores and times of the clip."""
     worst: Mapping[ObjectId, tuple[int, LabelMap]]
     """For each object the index of the frame with the lowest J + F, and the predicted labels."""
 
 
 class ClipMeasurement:
-    """One clip being measured: iterate over `run`, then ask for the `result`.
+    """One clip being measured: iterate over `run`, then call `result`.
 
     The first and the last frame are segmented but not scored, as in DAVIS.
 
@@ -226,15 +226,3 @@ class ClipMeasurement:
             all_frames=count,
         )
         return MeasuredClip(clip, measure, self._scorer.worst)
-
-
-def measure_clip(model: Model, config: SystemConfig, clip: DevelopmentClip) -> MeasuredClip:
-    """Segment and score one clip.
-
-    Raises:
-        InputError: A frame or a mask cannot be read.
-    """
-    measurement = ClipMeasurement(model, config, clip)
-    for _ in measurement.run():
-        pass
-    return measurement.result()

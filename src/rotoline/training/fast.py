@@ -48,6 +48,8 @@ FROZEN_BLOCKS = 3
 all. The first three work at strides 2 and 4, where training takes two fifths of a step."""
 EMA_DECAY = 0.998
 """The result is a running mean of the weights; this fraction of the mean stays in each step."""
+WARM_UP = 0.05
+"""Share of the training in which the learning rate rises to its peak."""
 CHECKPOINT_EVERY = 200
 """Number of steps between two checkpoints: two minutes on two CPU cores."""
 LOSS_WEIGHTS = {"classifier": 0.5, "refined": 0.3, "propagated": 1.0}
@@ -163,14 +165,14 @@ def _make_optimizer(net: FastNet, settings: FastOptimiser) -> torch.optim.AdamW:
     )
 
 
-def one_cycle(progress: float, warm_up: float = 0.05) -> float:
+def one_cycle(progress: float) -> float:
     """The learning rate at `progress` in [0, 1] as a fraction of its peak.
 
-    It rises linearly until `warm_up`, and falls along half a cosine to 0.
+    It rises linearly until `WARM_UP`, and falls along half a cosine to 0.
     """
-    if progress < warm_up:
-        return (progress + 0.02 * warm_up) / warm_up
-    return 0.5 + 0.5 * math.cos(math.pi * (progress - warm_up) / (1 - warm_up))
+    if progress < WARM_UP:
+        return (progress + 0.02 * WARM_UP) / WARM_UP
+    return 0.5 + 0.5 * math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))
 
 
 class StageMaps(NamedTuple):

@@ -60,12 +60,11 @@ def find_published(name: str) -> PretrainedEntry:
     return registry[name]
 
 
-def find_weights(name_or_path: str | Path, folder: Path | None = None) -> Path:
+def find_weights(name_or_path: str | Path) -> Path:
     """Find weights by the path of the file or by the name under which they were fetched.
 
     Args:
         name_or_path: A file that exists comes before a name.
-        folder: Where to look for names; `weights_folder()` by default.
 
     Returns:
         The path of a `.safetensors` file.
@@ -82,7 +81,7 @@ def find_weights(name_or_path: str | Path, folder: Path | None = None) -> Path:
             f"there are no weights {name}; needed is a .safetensors file "
             f"or one of the names {', '.join(registry)}"
         )
-    folder = weights_folder() if folder is None else folder
+    folder = weights_folder()
     if not is_fetched(name, folder):
         raise WeightsError(
             f"the weights {name} are not in {folder} yet; "

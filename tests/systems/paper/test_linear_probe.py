@@ -245,16 +245,6 @@ def test_separable_object_without_a_ridge_stays_finite():
     assert torch.equal(logits > 0, functional.avg_pool2d(views[0][1], 8) > 0.5)
 
 
-def test_start_does_not_decide_the_result():
-    views = make_views(2)
-    generator = torch.Generator().manual_seed(9)
-    weight = torch.randn(2, sum(CHANNELS), generator=generator, dtype=torch.float64)
-    start = LinearProbe(weight, torch.ones(2, dtype=torch.float64))
-    found = fit_linear_probe(views, ridge=RIDGE, max_iterations=300, tolerance=1e-9, start=start)
-    expected = fit_linear_probe(views, ridge=RIDGE, max_iterations=300, tolerance=1e-9)
-    torch.testing.assert_close(found.weight, expected.weight, rtol=1e-5, atol=1e-7)
-
-
 def test_logits_are_those_of_the_projected_maps():
     maps, _ = make_views(1)[0]
     probe = LinearProbe(torch.ones(2, sum(CHANNELS)).double(), torch.tensor([1.0, -1.0]).double())

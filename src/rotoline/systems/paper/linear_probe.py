@@ -64,7 +64,6 @@ def fit_linear_probe(
     ridge: float,
     max_iterations: int,
     tolerance: float = 1e-3,
-    start: LinearProbe | None = None,
 ) -> LinearProbe:
     """Find the heads that minimise the class-balanced loss on some views of K objects.
 
@@ -83,7 +82,6 @@ def fit_linear_probe(
         max_iterations: Largest number of steps; each costs about one forward and backward pass of
             the heads over all views.
         tolerance: Length of the gradient to end at, in units of u, relative as above.
-        start: Heads to start from; zeros by default. The minimum does not depend on it.
 
     Returns:
         The heads, in float32 or the dtype of the maps where that is wider, on their device;
@@ -107,8 +105,6 @@ def fit_linear_probe(
         problem = Problem(views, ridge)
         u = torch.zeros_like(problem.offset).repeat(problem.objects, 1)
         first = problem.gradient(u, problem.logits(u)).norm(dim=1)
-        if start is not None:
-            u = problem.standardise(start)
         return problem.probe(_minimise(problem, u, max_iterations, tolerance * first))
 
 
