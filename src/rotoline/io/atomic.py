@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, and one text for whatever stops them.
+"""Files that appear complete or not at all, and error messages for what prevents it.
 
 A program can be killed and a disk can fill up in the middle of writing. So every file is written
 under a temporary name in the same folder and renamed when it is complete: a file under its final

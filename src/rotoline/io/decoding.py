@@ -53,11 +53,11 @@ class DecodeStats:
     discarded: int = 0
     """Number of packets that the file itself says not to show (an edit list)."""
     end: Fraction | None = None
-    """When the last decoded frame ends, in seconds."""
+    """Time at which the last decoded frame ends, in seconds."""
     decoded: int = 0
     """Number of frames decoded so far."""
     corrupt: list[int] = field(default_factory=list)
-    """Indices of the frames that the decoder had to conceal errors in."""
+    """Indices of the frames in which the decoder had to conceal errors."""
     damage: str | None = None
     """Why decoding stopped, unless it reached the end of the file."""
 
@@ -119,12 +119,12 @@ def _choose_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def upright(picture: Frame, matrix: NDArray[np.int32]) -> Frame:
-    """Turn and mirror a picture (H, W, 3) as a display matrix says; a view.
+    """Rotate and mirror a picture (H, W, 3) by a display matrix; returns a view.
 
     Args:
-        picture: The picture as it is coded.
+        picture: The coded picture.
         matrix: Nine numbers. Coded column x and row y go to column `m[0] x + m[3] y` and row
-            `m[1] x + m[4] y`. Multiples of 90 degrees are meant; other angles are rounded.
+            `m[1] x + m[4] y`. Angles are rounded to multiples of 90 degrees.
     """
     if abs(matrix[1]) > abs(matrix[0]):
         picture = picture.swapaxes(0, 1)
@@ -141,7 +141,7 @@ def decode(
 
     Args:
         container: An open video, at the position of a keyframe.
-        stream: Its stream.
+        stream: The video stream to decode.
         stats: Updated with every frame.
 
     Yields:
@@ -171,7 +171,7 @@ def seconds_per_tick(stream: VideoStream) -> Fraction:
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
-    """The average rate; some files state nonsense such as 90,000 frames a second."""
+    """Frames per second on average; impossible rates in a file, such as 90,000, are ignored."""
     for rate in (stream.average_rate, stream.guessed_rate):
         if rate is not None and 0 < rate <= 1000:
             return rate

@@ -29,7 +29,7 @@ from rotoline.io.video import VideoFile
 from rotoline.types import Frame
 
 FOLDER_FRAME_RATE = Fraction(24)
-"""Frames a second of a folder, where nothing says otherwise; the rate of DAVIS."""
+"""Default frame rate of a folder, in frames per second: the rate of DAVIS."""
 
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 swap height and width
 
@@ -45,20 +45,20 @@ class FrameSource(RereadableFrames, Protocol):
     size: tuple[int, int]
     """Height and width of every frame, as delivered."""
     frame_rate: Fraction
-    """Frames a second; an average where the times between frames differ."""
+    """Frames per second; an average where the times between frames differ."""
 
     @property
     def count(self) -> int | None:
         """Number of frames.
 
-        Exact for a folder. For a video it is what the container says, which may be wrong or
-        None, until the last frame has been decoded once.
+        Exact for a folder. For a video, it is the number that the container states, which may be
+        wrong or None, until the last frame has been decoded once.
         """
         ...
 
     @property
     def problem(self) -> str | None:
-        """What is missing or damaged, for a warning; known once the last frame was read."""
+        """What is missing or damaged, as text for a warning; known once the last frame was read."""
         ...
 
     def name(self, index: int) -> str:
@@ -68,9 +68,8 @@ class FrameSource(RereadableFrames, Protocol):
     def find(self, name: str) -> int | None:
         """Index of the frame with that name, or None if there is none.
 
-        A name is a stem, or else an index written as digits. An index beyond the end of a
-        video is found out only where the container tells the number of frames; `read`
-        refuses it in any case.
+        A name is a stem, or else an index written as digits. An index beyond the end of a video is
+        detected here only if the container states the number of frames; `read` always refuses it.
         """
         ...
 
@@ -100,7 +99,7 @@ def open_frames(path: Path) -> FrameSource:
 class ImageFolder:
     """A folder of pictures, one a frame, in natural order of their names.
 
-    Pictures are turned upright as their EXIF data say. 16-bit grey is reduced to 8 bits;
+    Pictures are rotated upright according to their EXIF data. 16-bit grey is reduced to 8 bits;
     transparent parts are shown on black.
     """
 
@@ -147,10 +146,10 @@ class ImageFolder:
         return self._pictures[index].stem
 
     def find(self, name: str) -> int | None:
-        """Index of the frame with that stem, else with that index, or None."""
+        """Index of the frame with this stem, or else with this index; None if there is neither."""
         if name in self._index_of:
             return self._index_of[name]
-        # Longer digits are no index of anything, and int() refuses thousands of them.
+        # More digits are never an index, and int() refuses thousands of them.
         if name.isascii() and name.isdigit() and len(name) <= 9 and int(name) < self.count:
             return int(name)
         return None
@@ -208,7 +207,7 @@ class ImageFolder:
 def _upright_size(path: Path) -> tuple[int, int]:
     """Height and width after EXIF orientation, from the header alone."""
     with opened_picture(path) as image:
-        # A JPEG with a second picture inside (a depth map, a preview) is a picture all the same.
+        # A JPEG with a second picture inside (a depth map, a preview) counts as one picture.
         pictures = getattr(image, "n_frames", 1)
         if image.format not in ("JPEG", "MPO") and pictures > 1:
             raise InputError(

@@ -1,8 +1,8 @@
 """Mask files into label maps, and label maps into mask files.
 
-A mask file holds one object id per pixel; 0 is background. The ids are the user's and are
-kept. Many programs change ids when they save a mask (soft edges, colours, lossy compression):
-such files are refused, and the message names the ids that were probably meant.
+A mask file holds one object id per pixel; 0 is background. The ids are chosen by the user and are
+kept. Many programs change ids when they save a mask (soft edges, colours, lossy compression): such
+files are refused, and the message names the ids that were probably meant.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ from rotoline.types import MAX_ID, LabelMap, list_ids
 _JPEG_REASON = "whose compression changes ids near edges"
 _UNSUITABLE = {
     "JPEG": _JPEG_REASON,
-    "MPO": _JPEG_REASON,  # how Pillow calls a JPEG with a second picture inside
+    "MPO": _JPEG_REASON,  # Pillow's name of a JPEG with a second picture inside
     "GIF": "whose writers renumber ids",
 }
 _HOW_TO_SAVE = "save the mask as a PNG with a palette or in 8-bit grey, one value per object"
@@ -67,8 +67,8 @@ def read_mask(path: Path) -> LabelMap:
 def read_labels(path: Path) -> LabelMap:
     """Read a mask that may be all background, as results are where objects are hidden.
 
-    Soft edges are refused in grey masks alone: results have a palette, and their objects may
-    be as thin as they like.
+    Soft edges are refused in grey masks only: results have a palette, and their objects may be
+    arbitrarily thin.
 
     Returns:
         The ids, uint8 (H, W), as the file has them.
@@ -113,8 +113,8 @@ def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
 
     Returns:
         By frame index, in ascending order: object ids, uint8 `(H, W)`. An index beyond the end of a
-        video is found out only where the container tells the number of frames;
-        `frames.read` refuses it in any case.
+        video is detected here only if the container states the number of frames; `frames.read`
+        always refuses it.
 
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
@@ -170,7 +170,7 @@ def _match_frames(folder: Path, frames: FrameSource) -> dict[int, Path]:
 
 
 def _frame_names(frames: FrameSource) -> str:
-    """What frame names look like, for a message."""
+    """Examples of frame names, for an error message."""
     if frames.count is None:
         return f"frames are called {frames.name(0)}, {frames.name(1)} and so on"
     if frames.count == 1:
@@ -179,7 +179,7 @@ def _frame_names(frames: FrameSource) -> str:
 
 
 def _solid_values(values: NDArray[Any]) -> NDArray[Any]:
-    """Values that fill some 3 x 3 neighbourhood; those of soft edges exist in thin lines only."""
+    """Values that fill a 3 x 3 neighbourhood somewhere; values of soft edges do not."""
     largest = ndimage.maximum_filter(values, size=3, mode="nearest")
     smallest = ndimage.minimum_filter(values, size=3, mode="nearest")
     return np.unique(values[largest == smallest])

@@ -17,7 +17,7 @@ from rotoline.io.masks import DAVIS_PALETTE
 from rotoline.types import Frame, LabelMap
 
 OBJECT_COLOURS = (48 + 207 * np.sqrt(DAVIS_PALETTE / 255)).round().astype(np.uint8)
-"""The palette of mask files, brightened: half of it is too dark to see on a picture.
+"""The palette of mask files, brightened: half of its colours are too dark on a picture.
 
 Each channel stays strictly increasing, so that different ids keep different colours.
 """
@@ -25,7 +25,8 @@ Each channel stays strictly increasing, so that different ids keep different col
 CONTOUR = 2
 """Width of an object's contour in pixels, inside the object."""
 
-# Multiples of it are exact for 24, 25, 30, 50, 60 frames a second, and for milliseconds.
+# Ticks per second: multiples of it are exact for 24, 25, 30, 50, 60 frames a second, and for
+# milliseconds.
 _TICKS = 90_000
 _MOST_TICKS = 10_000_000
 _MPEG4_TICKS = 60_000  # that encoder allows no more than 65,535
@@ -37,7 +38,7 @@ def draw_overlay(frame: Frame, labels: LabelMap, alpha: float = 0.5) -> Frame:
     """Tint every object with its colour and draw its contour.
 
     Args:
-        frame: uint8 RGB (H, W, 3); stays as it is.
+        frame: uint8 RGB (H, W, 3); not changed.
         labels: Object ids, uint8 (H, W).
         alpha: Weight of the colour inside objects, 0 (contours only) to 1. The contour is
             always opaque.
@@ -83,8 +84,8 @@ def write_overlay(
         labels: Object ids, one map a frame.
         frame_rate: Frames a second.
         time: Seconds since the first frame by index, as `FrameSource.time`; keeps the times of
-            a video with a variable frame rate. Asked after the frame was taken from `frames`.
-            Where it gives None, frames follow at the frame rate.
+            a video with a variable frame rate. Called after the frame was taken from `frames`.
+            Where it returns None, frames follow at the frame rate.
 
     Yields:
         Number of frames written so far.
@@ -114,7 +115,7 @@ def write_overlay(
                 raise InputError(f"{path} would be empty: there are no frames; pass at least one")
             writer.finish()
         except av.FFmpegError as error:
-            if isinstance(error, OSError):  # `replacing` says more about these
+            if isinstance(error, OSError):  # `replacing` reports these in more detail
                 raise
             raise OutputError(
                 f"cannot write {path}: the encoder failed ({error.strerror}); try another size"

@@ -1,6 +1,6 @@
 """One picture file in, one picture out, or a message that says what is wrong with the file.
 
-Frames and masks both come as pictures. What they share lives here: which files count as
+Frames and masks both come as pictures. What they share is here: which files count as
 pictures, their order, and one place where the many ways in which Pillow fails become
 `InputError`.
 """
@@ -18,13 +18,13 @@ from rotoline.errors import InputError, RotolineError
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
-"""What Pillow may try. It knows forty more formats, among them some with a bad record."""
+"""The formats that Pillow may try. It knows forty more, some with a history of vulnerabilities."""
 
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
-"""What Pillow calls grey with more than 8 bits."""
+"""Pillow's modes for grey with more than 8 bits."""
 
 # What Pillow raises for damaged files, found by damaging files of each format at random.
-# SyntaxError is how its PNG reader says so, TypeError how the TIFF reader misses the size.
+# Its PNG reader raises SyntaxError, its TIFF reader TypeError where the size is missing.
 _DAMAGE = (
     *(OSError, EOFError, SyntaxError, struct.error),
     *(ValueError, TypeError, LookupError, ArithmeticError),

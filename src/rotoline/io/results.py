@@ -11,7 +11,7 @@ from rotoline.types import LabelMap
 
 
 class LabelMaps(Mapping[str, LabelMap]):
-    """Label maps by the name of their frame, uint8 `(H, W)`; each is read when it is asked for.
+    """Label maps by the name of their frame, uint8 `(H, W)`; each file is read on access.
 
     Iteration gives the names, in natural order: 2 before 10.
     """
@@ -35,7 +35,8 @@ def read_label_maps(folder: Path) -> LabelMaps:
 
     Args:
         folder: The output folder of a run, the folder of one format inside it, or any folder of
-            masks, one picture per frame. Of several formats the first in `WRITERS` is read.
+            masks, one picture per frame. If there are several formats, the first in `WRITERS` is
+            read.
 
     Raises:
         InputError: There is no such folder, or it holds no label maps.

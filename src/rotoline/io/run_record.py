@@ -33,7 +33,7 @@ def device(used: torch.device) -> dict[str, str | int]:
     """Describe the machine that a system runs on.
 
     Args:
-        used: Where its networks are, `System.device`.
+        used: The device of the system's networks, `System.device`.
     """
     return {
         "device": torch.cuda.get_device_name(used) if used.type == "cuda" else used.type,

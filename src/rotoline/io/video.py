@@ -1,11 +1,11 @@
 """Frames from one video file.
 
 A video can only be decoded forwards, from a keyframe on. To deliver frames backwards, the
-file is decoded in chunks: seek to the keyframe before the chunk, decode to its end, hand the
-chunk out in reverse. Seeking is not exact in every format, and frames after it may look
-different (they can refer to frames before the keyframe). So each frame is recognised by its
-time stamp and checked against the checksum that it had in the forward pass; when either
-fails, the file is decoded from the beginning, which is slow and always right.
+file is decoded in chunks: seek to the keyframe before the chunk, decode to its end, yield the chunk
+in reverse. Seeking is not exact in every format, and frames after it may look different (they can
+refer to frames before the keyframe). So each frame is recognised by its time stamp and checked
+against the checksum that it had in the forward pass; when either fails, the file is decoded from
+the beginning, which is slow but always exact.
 """
 
 import re
@@ -27,7 +27,8 @@ from rotoline.types import Frame
 _CHUNK_BYTES = 2**28
 _LONGEST_CHUNK = 32
 _SEEK_LEADS = (0, 64, 256)
-"""Frames to aim before the wanted one: MPEG transport streams land up to two seconds late."""
+"""How many frames before the wanted one to seek to: MPEG transport streams land up to two seconds
+late."""
 
 _MATROSKA_DURATION = re.compile(r"([0-9]{1,9}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 
@@ -39,17 +40,17 @@ class DeclaredLength:
     frames: int | None
     """Exact number of frames, where the container counts them."""
     seconds: Fraction | None
-    """When the last frame ends, from time 0 of the file."""
+    """Time at which the last frame ends, from time 0 of the file."""
     slack: Fraction
-    """By how much `seconds` may be off in an undamaged file."""
+    """Largest error of `seconds` in an undamaged file."""
     estimate: int | None
-    """Number of frames, counted or from the duration."""
+    """Number of frames: `frames` if it is known, else computed from the duration."""
 
 
 class VideoFile:
     """A video file; every frame upright, as its display matrix says.
 
-    The first video stream counts; a cover picture only if there is nothing else. Formats
+    The first video stream is used; a cover picture only if there is no other stream. Formats
     that refer to other files or to the network are refused.
     """
 
@@ -57,7 +58,7 @@ class VideoFile:
         self.path = path
         self.problem: str | None = None
         self._length: int | None = None
-        # Of every frame decoded so far: a few dozen bytes a frame.
+        # Time stamp and checksum of every frame decoded so far: a few dozen bytes per frame.
         self._stamps: list[int | None] = []
         self._checksums: list[int] = []
         with opened_video(self.path) as (container, stream):
@@ -74,7 +75,7 @@ class VideoFile:
 
     @property
     def count(self) -> int | None:
-        """Number of frames: what the container says, or the truth once the end was reached."""
+        """Number of frames as the container states it; the true number once the end was reached."""
         return self._declared.estimate if self._length is None else self._length
 
     def __iter__(self) -> Iterator[Frame]:
@@ -82,7 +83,7 @@ class VideoFile:
         stats = DecodeStats()
         with opened_video(self.path) as (container, stream):
             for index, (stamp, frame) in enumerate(decode(container, stream, stats)):
-                self._remember(index, stamp, frame)
+                self._record_frame(index, stamp, frame)
                 yield frame
         self._length = stats.decoded
         self.problem = self._explain_end(stats)
@@ -117,7 +118,7 @@ class VideoFile:
         return f"{index:05d}"
 
     def find(self, name: str) -> int | None:
-        """The index that `name` is when read as a number, or None."""
+        """The index that `name` states as a number, or None."""
         if not (name.isascii() and name.isdigit() and len(name) <= 9):
             return None
         known = self._declared.frames if self._length is None else self._length
@@ -134,8 +135,8 @@ class VideoFile:
             else float((stamp - first) * self._seconds_per_tick)
         )
 
-    def _remember(self, index: int, stamp: int | None, frame: Frame) -> None:
-        """Note time stamp and checksum of a frame met in order, and check its size."""
+    def _record_frame(self, index: int, stamp: int | None, frame: Frame) -> None:
+        """Store time stamp and checksum of the next frame in order, and check its size."""
         if index > 0 and frame.shape[:2] != self.size:
             raise InputError(
                 f"{self.path} changes size at frame {index}: from {self.size[0]} x "
@@ -176,7 +177,7 @@ class VideoFile:
                     if len(found) == len(stamps):
                         return found
                 elif found or stamp is None or stamp > stamps[0]:
-                    return None  # landed behind the first frame, or skipped one
+                    return None  # landed after the first frame, or skipped one
         return None
 
     def _explain_end(self, stats: DecodeStats) -> str | None:
@@ -223,7 +224,7 @@ def _declared_length(
         hours, minutes, rest = map(Fraction, written.groups())
         seconds = Fraction(hours * 3600 + minutes * 60 + rest)
     elif container.duration:
-        # Of the longest stream; sound often runs a little longer than the picture.
+        # The duration of the longest stream; sound often runs a little longer than the picture.
         seconds = begin + Fraction(container.duration, av.time_base)
         slack += 0 if len(container.streams) == 1 else 1
     frames = stream.frames or None

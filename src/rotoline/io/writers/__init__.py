@@ -2,8 +2,8 @@
 
 To add a format, write a class with the methods of `MaskWriter` in a new module of this folder and
 add it to `WRITERS`. A format with one file per frame is easiest to write as a `FrameFileWriter`
-(`per_frame`), which also makes its files readable by `rotoline.io.results`. Nothing else needs to
-know about it.
+(`per_frame`), which also makes its files readable by `rotoline.io.results`. No other module has to
+change.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,10 +36,10 @@ class MaskWriter(Protocol):
     """
 
     target: ClassVar[str]
-    """Name of the file or folder that it writes, inside the output folder."""
+    """Name of the file or folder that the writer writes, inside the output folder."""
 
     def __init__(self, output: Path, frames: "FrameSource") -> None:
-        """Prepare to write into the folder `output`, which is created if need be.
+        """Prepare to write into the folder `output`, which is created if it does not exist.
 
         Raises:
             OutputError: Nothing can be written there.

@@ -15,9 +15,9 @@ class FrameFileWriter(ABC):
     """Writes `OUTPUT/<target>/<name of the frame><suffix>` for every frame; see `MaskWriter`."""
 
     target: ClassVar[str]
-    """Name of the folder of its files, inside the output folder."""
+    """Name of the folder for the files, inside the output folder."""
     suffix: ClassVar[str]
-    """How the names of its files end, in lower case and with the dot."""
+    """Suffix of the file names, in lower case and with the dot."""
 
     def __init__(self, output: Path, frames: FrameSource) -> None:
         self._folder, self._frames = output / self.target, frames

@@ -18,7 +18,7 @@ from rotoline.types import FrameResult, LabelMap
 
 
 class ScoresWriter(FrameFileWriter):
-    """Writes `OUTPUT/scores/<frame>.npz`, compressed; see the module for what is inside.
+    """Writes `OUTPUT/scores/<frame>.npz`, compressed; the module's docstring lists its arrays.
 
     The scores are those before fusion, so the objects of an annotated frame have soft edges here
     while `labels` shows them exactly as annotated.
