@@ -1,4 +1,4 @@
-"""Which implementation of an operation runs here, and why the others do not."""
+"""Which implementation of an operation runs on this machine, and why the others cannot."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rotoline.errors import KernelError
 
 VARIABLE = "ROTOLINE_KERNELS"
-"""Environment variable that asks for one implementation by name, for debugging."""
+"""Environment variable that selects one implementation by name, for debugging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Candidate:
 
 
 def choose(candidates: Sequence[Candidate]) -> str:
-    """Name the implementation to run: the one asked for, else the first that can.
+    """Name the implementation to run: the one asked for, else the first that can run.
 
     Args:
         candidates: Best first.

@@ -1,4 +1,4 @@
-"""The meaning of the readouts, pixel by pixel; slow on purpose, and the specification."""
+"""The specification of the readouts, pixel by pixel; slow on purpose."""
 
 import math
 
@@ -24,8 +24,8 @@ def local_attention(
                 at = min(max(row + step, 0), height - 1)
                 for other in range(width):
                     distance = (step**2 + (other - col) ** 2) / reach**2
-                    alike = float(queries[:, row, col] @ keys[:, at, other])
-                    weight = math.exp(sharpness * alike - decay * distance)
+                    similarity = float(queries[:, row, col] @ keys[:, at, other])
+                    weight = math.exp(sharpness * similarity - decay * distance)
                     total += weight
                     sums += weight * values[:, at, other]
             out[:, row, col] = sums / total

@@ -1,4 +1,4 @@
-"""The readouts as matrix products; differentiable, and quick enough for every frame."""
+"""The readouts as matrix products; differentiable, and fast enough for every frame."""
 
 import torch
 from torch import Tensor
@@ -14,16 +14,17 @@ def local_attention(
     decay: Tensor,
     reach: int,
 ) -> Tensor:
-    """Read values from a band of rows of another frame, preferring what is near.
+    """Read values from a band of rows of another frame, preferring nearby pixels.
 
     Args:
-        queries: `(D, h, w)`, unit vectors: the frame that asks.
-        keys: `(D, h, w)`, unit vectors: the frame that answers.
-        values: `(K, h, w)`: what is read.
+        queries: `(D, h, w)`, unit vectors of the frame that the result belongs to.
+        keys: `(D, h, w)`, unit vectors of the other frame.
+        values: `(K, h, w)`: the maps of the other frame that are read.
         sharpness: Scalar, weight of the similarity in [-1, 1].
-        decay: Scalar, not negative: lost at a distance of `reach` pixels, growing by its square.
-        reach: Rows above and below that are looked at; columns are all looked at. Beyond the
-            border a row repeats the outermost one.
+        decay: Scalar, not negative: subtracted from the weighted similarity at a distance of
+            `reach` pixels; grows with the square of the distance.
+        reach: Number of rows above and below that are searched, over all columns. Beyond the
+            border, the outermost row is repeated.
 
     Returns:
         `(K, h, w)`: weighted means, within the range of `values`.
@@ -50,18 +51,18 @@ def _band(maps: Tensor, reach: int) -> Tensor:
 def memory_attention(
     queries: Tensor, keys: Tensor, values: Tensor, present: Tensor, *, sharpness: Tensor
 ) -> Tensor:
-    """Read values from all pixels of remembered frames.
+    """Read values from all pixels of the annotated frames.
 
     Args:
-        queries: `(D, P)`, unit vectors.
-        keys: `(D, M)`, unit vectors.
+        queries: `(D, P)`, unit vectors of the pixels of the current frame.
+        keys: `(D, M)`, unit vectors of the pixels of all annotated frames.
         values: `(K, M)` in [0, 1].
         present: `(K, M)`, 1 where the value is known, else 0.
         sharpness: Scalar, weight of the similarity in [-1, 1].
 
     Returns:
-        `(K, P)`: weighted means over what is known; one half where less than a thousandth of the
-        weight is.
+        `(K, P)`: weighted means over the known values; one half where these have less than a
+        thousandth of the weight.
     """
     weights = ((queries * sharpness).T @ keys).softmax(-1)
     known = present @ weights.T

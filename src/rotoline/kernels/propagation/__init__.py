@@ -43,8 +43,8 @@ def propagate(
     Returns:
         `(B, C, H, W)`, or `(4, B, C, H, W)` with `none`. Where the gates of a pixel are
         non-negative and sum to at most 1, its value stays within the range of `x`; a constant map
-        stays as it is for any gates (by weights: times their sum). Differentiable once in `x`,
-        `gates` and the weights.
+        is unchanged by any gates (merged by weights: multiplied by their sum). Differentiable once
+        in `x`, `gates` and the weights.
 
     Raises:
         InputError: Shapes, dtypes or devices do not fit.
@@ -80,7 +80,7 @@ def propagate(
 
 
 def _check(x: Tensor, gates: Tensor) -> Tensor:
-    """Refuse what does not fit; return the gates as `(B or 1, 4, 3, C or 1, H, W)`."""
+    """Check shapes, dtypes and devices; return the gates as `(B or 1, 4, 3, C or 1, H, W)`."""
     if x.dim() != 4 or not x.is_floating_point():
         raise InputError(f"x is {x.dtype} of shape {tuple(x.shape)}; it must be float (B, C, H, W)")
     batch, channels, height, width = x.shape
@@ -117,7 +117,7 @@ def _weighted(results: Tensor, weights: Tensor) -> Tensor:
 
 
 def softmax_gates(logits: Tensor) -> Tensor:
-    """Make gates out of four logits a pixel: three neighbours and "take x".
+    """Compute gates from four logits per pixel: three neighbours and "take x".
 
     A softmax makes every pixel a convex combination, so probabilities stay probabilities
     (docs/method/fast.md).

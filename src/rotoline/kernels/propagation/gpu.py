@@ -1,13 +1,15 @@
 """Propagation on the GPU in Triton: `gpu_kernels.py`, compiled at the first use.
 
-One launch scans all maps in all directions. A program walks in one direction with the current
-column of one map, or of a few with the same gates, which it then reads only once, in registers.
-It reads a few columns at a time, ahead of their use, and takes them apart on the chip: so memory
-is read in contiguous pieces although a horizontal scan needs one pixel of each row at every step.
+One launch scans all maps in all directions. A program scans in one direction and holds the current
+column in registers: of one map, or of a few maps with the same gates, which it then reads only
+once. It reads a few columns at a time, ahead of their use, and splits them on the chip: so
+memory is read in contiguous pieces although a horizontal scan needs one pixel of each row at every
+step.
 
-Going back takes two launches: the adjoint scan, whose result is theta, the derivative by h, and
-then the rest, pixel by pixel. As one, programs would have to add to the same dx and dg, in random
-order or by way of copies many times as large as dg. Theta is as large as h, at least in float32.
+The backward pass takes two launches: the adjoint scan, whose result is theta, the derivative of the
+loss with respect to h, and then the rest, pixel by pixel. In a single launch, programs would have
+to add to the same dx and dg, in random order or through copies many times as large as dg. Theta is
+as large as h, at least in float32.
 """
 
 import importlib.util
@@ -24,7 +26,7 @@ _PIXELS = 128  # of a program, where nothing is scanned
 
 
 def refusal(device: str) -> str:
-    """Why it cannot run on a kind of device; empty if it can."""
+    """Why this implementation cannot run on a kind of device; empty if it can."""
     if device != "cuda":
         return f"it runs on the GPU, not on {device}"
     if importlib.util.find_spec("triton") is None:
@@ -47,10 +49,10 @@ def scan(x: Tensor, gates: Tensor) -> Tensor:
 
 
 def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
+    """Gradients with respect to x and gates, from that with respect to h `(4, B, C, H, W)`."""
     gates = _readable(gates)
     gradient = gradient.detach()
-    if not gradient[0].is_contiguous():  # but one gradient for all directions is not copied
+    if not gradient[0].is_contiguous():  # one gradient for all directions is not copied
         gradient = gradient.contiguous()
     theta = x.new_empty(h.shape, dtype=torch.promote_types(x.dtype, torch.float32))
     _scan(gradient, gates, theta, adjoint=True)
@@ -66,7 +68,7 @@ def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tupl
 
 
 def _scan(source: Tensor, gates: Tensor, result: Tensor, *, adjoint: bool = False) -> None:
-    """Scan x, or its adjoint scan the gradient by h, both as `(4, B, C, H, W)`."""
+    """Scan x, or scan the gradient by the adjoint; `source` is `(4, B, C, H, W)`."""
     sets, sizes = _sizes(source.shape[1:], gates)
     strides = (source.shape[-1], source.stride(0), *gates.stride()[:4])
     options = _options(source, strides, sets, sizes["shared"])
@@ -138,7 +140,7 @@ def _options(source: Tensor, strides: tuple[int, ...], sets: int, shared: int) -
         "ROWS_ACROSS": rows[0],
         "ROWS_DOWN": rows[1],
         "UNIT": unit,
-        # Loads wider than the rows of a thread would leave h in places that stores must change.
+        # Loads wider than the rows of a thread would give h a layout that stores must convert.
         "UNIT_DOWN": min(unit, max(1, maps * rows[1] // (32 * warps))),
         "num_warps": warps,
     }
@@ -155,6 +157,6 @@ def _capacity(device: torch.device) -> tuple[int, int]:
 
 
 def _readable(gates: Tensor) -> Tensor:
-    """The gates without their history, copied unless each of their maps is contiguous."""
+    """The gates detached from autograd, copied unless each of their maps is contiguous."""
     gates = gates.detach()
     return gates if gates[0, 0, 0, 0].is_contiguous() else gates.contiguous()

@@ -36,7 +36,7 @@ def _module() -> ModuleType:
 
 
 def refusal(device: str) -> str:
-    """Why it cannot run on a kind of device; empty if it can."""
+    """Why this implementation cannot run on a kind of device; empty if it can."""
     if device != "cpu":
         return f"it runs on the CPU, not on {device}"
     module = _compiled()
@@ -51,8 +51,7 @@ def scan(x: Tensor, gates: Tensor) -> Tensor:
 def scan_merged(x: Tensor, gates: Tensor, merge: str) -> Tensor:
     """Scan and merge by `max` or `mean`, without writing the four results: `(B, C, H, W)`.
 
-    Channels-last maps, which networks hold, are worked on as they are: SIMD then runs over their
-    channels, and nothing is transposed.
+    Channels-last maps, which networks produce, are not transposed: SIMD runs over their channels.
     """
     pixels = x.detach().permute(0, 2, 3, 1)
     if pixels.is_contiguous() and pixels.shape[3] % _LANES == 0 and gates.shape[3] == 1:
@@ -76,9 +75,9 @@ def _scan(x: Tensor, gates: Tensor, merge: str, result: Tensor) -> Tensor:
 
 
 def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
-    # Threads must not add to the same place: one dx per direction, and one dg per image unless
-    # channels have gates of their own, so that there is enough to do without.
+    """Gradients with respect to x and gates, from that with respect to h `(4, B, C, H, W)`."""
+    # Threads must not add to the same place: one dx per direction, and one dg per image. With gates
+    # per channel, there is enough parallel work without one dg per image.
     dx = x.new_empty((4, *x.shape))
     dg = gates.new_empty((len(gates) if gates.shape[3] > 1 else len(x), *gates.shape[1:]))
     inputs = (_readable(tensor) for tensor in (gradient, x, gates, h))

@@ -1,4 +1,4 @@
-"""The operation as PyTorch sees it: registered operators with shapes, gradients and autocast.
+"""The operation registered with PyTorch: operators with shapes, gradients and autocast.
 
 `torch.compile`, `torch.export` and AMP work through these. Which implementation runs is decided at
 each call. x is `(B, C, H, W)`, gates are `(B or 1, 4, 3, C or 1, H, W)`.
@@ -23,7 +23,7 @@ _HALVES = (torch.bfloat16, torch.float16)
 
 
 def candidates(device: str = "cpu") -> list[Candidate]:
-    """Implementations, best first, each with the reason why it cannot run there, if any."""
+    """Implementations, best first, each with the reason why it cannot run on a kind of device."""
     return [
         Candidate("gpu", gpu.refusal(device)),
         Candidate("native", native.refusal(device)),
@@ -69,7 +69,7 @@ def _scan_shape(x: Tensor, gates: Tensor) -> Tensor:
     "(Tensor gradient, Tensor x, Tensor gates, Tensor h) -> (Tensor, Tensor)",
 )
 def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn the gradient by the scans into those by x and by gates, of the shapes of both."""
+    """Gradients with respect to x and gates, from that with respect to the unmerged result h."""
     name = choose(candidates(x.device.type))
     if x.numel() == 0:
         return x.new_zeros(x.shape), gates.new_zeros(gates.shape)

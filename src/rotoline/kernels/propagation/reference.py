@@ -1,4 +1,4 @@
-"""The meaning of the operation, in loops and float64. The specification: never optimised."""
+"""The specification of the operation, in loops and float64; never optimised."""
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ def scan(x: Tensor, gates: Tensor) -> Tensor:
 
 
 def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
+    """Gradients with respect to x and gates, from that with respect to h `(4, B, C, H, W)`."""
     dx = torch.zeros(x.shape, dtype=torch.float64)
     dg = torch.zeros(gates.shape, dtype=torch.float64)
     for d in range(4):
@@ -57,13 +57,13 @@ def _scan_right(x: Tensor, gates: Tensor) -> Tensor:
 def _scan_right_backward(
     gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Derivatives by x `(B, C, J, T)` and, for every b and c alone, by gates `(B, 3, C, J, T)`."""
+    """Gradients of x `(B, C, J, T)` and of gates `(B, 3, C, J, T)`, one for every b and c."""
     batch, channels, rows, columns = x.shape
     gates = gates.expand(batch, 3, channels, rows, columns)
     dx, dg = torch.zeros_like(x), torch.zeros(gates.shape, dtype=x.dtype)
     for b in range(batch):
         for c in range(channels):
-            theta = gradient[b, c].clone()  # becomes the derivative of the loss by h
+            theta = gradient[b, c].clone()  # becomes the derivative of the loss with respect to h
             for t in reversed(range(columns)):
                 for j in range(rows):
                     share_of_x = torch.ones((), dtype=x.dtype)

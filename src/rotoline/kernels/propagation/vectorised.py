@@ -17,7 +17,7 @@ def scan(x: Tensor, gates: Tensor) -> Tensor:
 
 
 def scan_backward(gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn the gradient by h, like h `(4, B, C, H, W)`, into those by x and by gates."""
+    """Gradients with respect to x and gates, from that with respect to h `(4, B, C, H, W)`."""
     dx_across, dg_across = _scan_columns_backward(
         _columns(gradient[0], gradient[1]),
         _columns(x, x),
@@ -85,12 +85,12 @@ def _scan_columns(x: Tensor, gates: Tensor) -> Tensor:
 def _scan_columns_backward(
     gradient: Tensor, x: Tensor, gates: Tensor, h: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Run the scan from its end: theta is the derivative of the loss by h (section 3.2)."""
+    """The adjoint scan: theta is the derivative of the loss with respect to h (docs/kernels.md)."""
     rows = x.shape[-1]
     padded = x.new_zeros((*x.shape[:-1], rows + 2))
     theta = padded[..., 1:-1]
     theta.copy_(gradient)
-    # Row j of column t gave to rows j + 1, j, j - 1 of column t + 1 (k = -1, 0, +1).
+    # Row j of column t contributes to rows j + 1, j, j - 1 of column t + 1 (k = -1, 0, +1).
     padded_gates = functional.pad(gates, (1, 1))
     weights = [padded_gates[:, :, k, ..., 2 - k : 2 - k + rows].unbind(0) for k in range(3)]
     receivers = [padded[..., 2 - k : 2 - k + rows].unbind(0) for k in range(3)]
