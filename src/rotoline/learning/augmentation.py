@@ -30,7 +30,7 @@ class Augmentation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scale: float = Field(default=0.05, ge=0, lt=1)
-    """Largest change of size, as a fraction of it."""
+    """Largest change of size, as a fraction of the size."""
     rotation: float = Field(default=5.0, ge=0)
     """Largest rotation in degrees, in either direction."""
     shift: float = Field(default=0.1, ge=0)
@@ -38,7 +38,7 @@ class Augmentation(BaseModel):
 
 
 def generator_for(seed: int, number: int) -> torch.Generator:
-    """The random numbers of sample `number`, independent of the samples before it."""
+    """Return the generator of sample `number`, which is independent of all other samples."""
     return torch.Generator().manual_seed(seed * 1_000_003 + number)
 
 
@@ -48,7 +48,7 @@ def sample_affine(
     """Sample one view.
 
     Args:
-        generator: Decides everything.
+        generator: Source of all random numbers.
         size: Height and width of the frame.
         augmentation: How far the view may differ.
 

@@ -58,7 +58,7 @@ def class_balanced_loss(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 def near_border(mask: Tensor) -> Tensor:
-    """Find the blocks of 4x4 pixels next to a block that the mask covers to another degree.
+    """Find blocks of 4x4 pixels with a neighbouring block that the mask covers more or less.
 
     Args:
         mask: float `(B, H, W)`; H and W are multiples of 4.

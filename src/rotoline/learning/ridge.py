@@ -37,9 +37,10 @@ def accumulate(
     """Sum up the normal equations of one view.
 
     Object and background get half of the total weight each (the class balance of equation 1), so
-    that objects of any size count alike. Of the background's half, `other_weight` goes to the other
-    annotated objects, however small they are: separating an object from them matters more than
-    separating it from the sky. An object that is absent from the view contributes background alone.
+    that the size of an object does not matter. Of the background's half, `other_weight` goes to the
+    other annotated objects, however small they are: separating an object from them matters more
+    than separating it from the sky. An object that is absent from the view contributes background
+    alone.
 
     Args:
         embedding: float `(D, h, w)`.
@@ -80,7 +81,7 @@ def weighted_sum(views: list[NormalEquations], weights: Tensor) -> NormalEquatio
     """Weighted mean of the normal equations of several views of the same objects.
 
     Args:
-        views: V views.
+        views: Normal equations of V views.
         weights: float `(V, K)`, not negative, with a positive sum for each object: how much each
             view counts for each object.
     """
@@ -96,7 +97,7 @@ def solve(equations: NormalEquations, ridge: Tensor) -> Tensor:
     """Solve for the classifiers, float `(K, D1)`; differentiable, so the embedding can be trained.
 
     Args:
-        equations: Of K objects.
+        equations: Normal equations of K objects.
         ridge: Scalar, not negative: strength of the L2 regularisation.
     """
     identity = torch.eye(equations.gram.shape[-1], dtype=equations.gram.dtype)

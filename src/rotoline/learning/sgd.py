@@ -18,7 +18,7 @@ def gradient_step(
     *,
     before_update: Callable[[], None] | None = None,
 ) -> None:
-    """Compute the gradient of a loss and let the optimiser change the parameters by it.
+    """Compute the gradient of a loss and take one step of the optimiser.
 
     Args:
         optimizer: Holds the parameters; the learning rates of the step are already set.

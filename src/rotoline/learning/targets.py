@@ -2,7 +2,7 @@
 
 The union is the foreground. A lone object is its own union, so nothing is learned twice. The union
 of a frame that does not show all objects is unknown, because the missing ones may be there without
-being annotated; if no frame shows them all, every frame has to do.
+being annotated; if no frame shows all objects, the union is learned from every frame.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def with_union(masks: Tensor) -> Tensor:
 
 
 def rows_learned_from(shown: Mapping[int, Tensor]) -> dict[int, Tensor]:
-    """The rows that each annotated frame says something about.
+    """Return which rows are learned from each annotated frame.
 
     Args:
         shown: By frame index the objects annotated in it, bool `(K,)`.

@@ -1,4 +1,4 @@
-"""Boundary accuracy F: how much of two outlines lies close to the other one.
+"""Boundary accuracy F: how much of each of two outlines lies close to the other.
 
 The specification in plain loops is `rotoline.metrics.reference`; tests compare the two.
 """
@@ -15,10 +15,10 @@ def boundary_map(mask: np.ndarray) -> np.ndarray:
     """Return the outline of a mask, one pixel wide.
 
     A pixel is on the outline when it differs from its neighbour to the east, the south or
-    the south-east. The last row looks east only, the last column south only, and the
-    bottom-right pixel is never on the outline. So the outline of an n x n square is the
-    ring of an (n + 1) x (n + 1) square that starts one row up and one column left, and
-    the edge of the frame is not an outline: a mask that fills the frame has none.
+    the south-east. The last row is compared with the east only, the last column with the south
+    only, and the bottom-right pixel is never on the outline. So the outline of an n x n square is
+    the ring of an (n + 1) x (n + 1) square that starts one row up and one column left, and the edge
+    of the frame is not an outline: a mask that fills the frame has none.
 
     Args:
         mask: Bool array (H, W).
@@ -54,15 +54,15 @@ def boundary_accuracy(prediction: np.ndarray, truth: np.ndarray, tolerance: floa
     With r = ceil(tolerance * sqrt(H^2 + W^2)), in pixels, and outlines by `boundary_map`:
     precision P is the share of predicted outline pixels that have a true outline pixel
     within Euclidean distance r, recall R is the converse, and F = 2PR / (P + R), or 0
-    where P + R is 0. Two masks without outline agree: 1. Only one without: 0. As in the
-    official tool this is about outlines, so a mask that fills the frame counts as empty
-    here; J tells the two apart.
+    where P + R is 0. If neither mask has an outline, F is 1; if only one has, F is 0. As in the
+    official tool, only outlines count, so a mask that fills the frame counts as empty; J
+    distinguishes the two.
 
     Args:
         prediction: Bool array (H, W), the mask to score.
-        truth: Bool array (H, W), the mask that is right.
+        truth: Bool array (H, W), the true mask.
         tolerance: Radius as a share of the frame's diagonal, in [0, 1). The default is
-            that of DAVIS, 8 pixels at 480 x 854; 0 asks for the same pixels.
+            that of DAVIS, 8 pixels at 480 x 854; 0 requires identical pixels.
 
     Returns:
         F in [0, 1]. Swapping the masks changes nothing.
@@ -110,7 +110,7 @@ def boundary_accuracy(prediction: np.ndarray, truth: np.ndarray, tolerance: floa
 
 
 def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns of the smallest box around the pixels of `mask`, which has some."""
+    """Rows and columns of the smallest box around the True pixels of `mask`, at least one."""
     rows = np.flatnonzero(mask.any(axis=1))
     columns = np.flatnonzero(mask.any(axis=0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
@@ -120,9 +120,9 @@ def _dilate_by_disk(mask: np.ndarray, radius: int) -> np.ndarray:
     """Pixels of the same (H, W) within Euclidean distance `radius` of `mask`.
 
     A disk is a stack of horizontal runs that widen towards its middle row. Going inwards,
-    `spread` is the mask widened by the run of the current row, and every widening goes on
-    from the last. Whole-array ORs make this several times faster than a distance
-    transform, and there is no root to round.
+    `spread` is the mask widened by the run of the current row, and each widening continues from the
+    previous one. Whole-array ORs make this several times faster than a distance transform, and
+    there is no root to round.
     """
     dilated = np.zeros_like(mask)
     spread = mask.copy()

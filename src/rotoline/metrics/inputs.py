@@ -1,4 +1,4 @@
-"""The checks that the measures share: what may be compared with what."""
+"""The checks that the measures share: which masks may be compared."""
 
 import numpy as np
 

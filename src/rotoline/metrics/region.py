@@ -8,11 +8,11 @@ from rotoline.metrics.inputs import check_mask_pair
 def region_similarity(prediction: np.ndarray, truth: np.ndarray) -> float:
     """Return J, the pixels in both masks over the pixels in either (Jaccard index).
 
-    Two empty masks agree: 1. One empty mask against one that is not: 0.
+    J of two empty masks is 1; J of an empty mask and another one is 0.
 
     Args:
         prediction: Bool array (H, W), the mask to score.
-        truth: Bool array (H, W), the mask that is right.
+        truth: Bool array (H, W), the true mask.
 
     Returns:
         J in [0, 1]; 1 when the masks are the same. Swapping the masks changes nothing.

@@ -26,7 +26,7 @@ class FrameScores(NamedTuple):
 
 
 class SequenceScorer:
-    """Scores the frames of a sequence as they come, and holds none of them.
+    """Scores the frames of a sequence one by one, and keeps none of them in memory.
 
     Every frame that is added is scored; which frames count is the caller's choice, and
     `scored_frames` makes the choice of DAVIS. An object without pixels in a prediction
@@ -83,7 +83,7 @@ class SequenceScorer:
         """Return the scores of the objects that were scored in at least one frame.
 
         Raises:
-            InputError: There are none.
+            InputError: No object was scored.
         """
         scored = {object_id: found for object_id, found in self._scores.items() if found}
         if not scored:
@@ -137,7 +137,7 @@ def scored_frames(names: Sequence[str], *, every_frame: bool) -> Sequence[str]:
 def evaluate_sequence(
     predictions: Iterable[tuple[str, Labels, Labels]], object_ids: Iterable[int]
 ) -> SequenceScores:
-    """Score a sequence frame by frame, holding no frame longer than its turn.
+    """Score a sequence frame by frame, with one frame in memory at a time.
 
     Args:
         predictions: Triples of frame name, predicted labels and true labels, as for

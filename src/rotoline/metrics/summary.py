@@ -17,7 +17,8 @@ class Summary(NamedTuple):
     recall: float
     """Share of the frames with a value above 0.5, in [0, 1]."""
     decay: float
-    """Mean of the first quarter minus mean of the last, in [-1, 1]; positive: it gets worse."""
+    """Mean of the first quarter minus mean of the last, in [-1, 1]; positive if the result gets
+    worse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class ObjectScores:
     """The scores of one object in one sequence."""
 
     object_id: int
-    """Its id in the label maps."""
+    """Id of the object in the label maps."""
     frames: tuple[str, ...]
     """Names of the scored frames, in the order in which they were scored."""
     j_per_frame: tuple[float, ...]
