@@ -1,4 +1,4 @@
-"""What a Python user calls: load a model, segment frames, or track frame by frame."""
+"""The Python interface: load a model, segment frames, or track frame by frame."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Model:
     record: WeightsRecord
     """What the weights are and where they come from."""
     config: SystemConfig
-    """The default settings of its preset."""
+    """The default settings of the model's preset."""
 
     def segment(
         self,
@@ -39,7 +39,7 @@ class Model:
         trace: StageTrace | None = None,
         report: Report = ignore,
     ) -> Iterator[FrameResult]:
-        """Return the mask of every marked object in every frame; see `rotoline.segment`.
+        """Return the mask of every annotated object in every frame; see `rotoline.segment`.
 
         Args:
             frames: As for `rotoline.segment`.
@@ -87,7 +87,7 @@ class Model:
 def load_model(weights: Path | None = None, preset: str = "fast") -> Model:
     """Load weights: the ones that ship with rotoline, or your own.
 
-    On Linux the process is asked to keep freed memory; see `rotoline.runtime.allocator`. The preset
+    On Linux, freed memory is kept for reuse; see `rotoline.runtime.allocator`. The preset
     `paper` runs on a GPU where there is one.
 
     Args:
@@ -97,7 +97,7 @@ def load_model(weights: Path | None = None, preset: str = "fast") -> Model:
 
     Raises:
         ConfigError: There is no such preset.
-        WeightsError: The file is missing, damaged, or belongs to something else.
+        WeightsError: The file is missing, damaged, or belongs to another preset.
     """
     keep_freed_memory()
     found = find_preset(preset)
@@ -123,7 +123,7 @@ def segment(
     config: SystemConfig = FAST,
     weights: Path | None = None,
 ) -> Iterator[FrameResult]:
-    """Return the mask of every marked object in every frame.
+    """Return the mask of every annotated object in every frame.
 
     Args:
         frames: RGB frames, uint8 `(H, W, 3)`, all of one size: a list, an array, a generator, or

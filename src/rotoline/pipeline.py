@@ -20,8 +20,8 @@ def segment(
     """Segment every annotated object in every frame; `rotoline.segment` documents it for users.
 
     Each object is tracked forwards from the frame in which it is first annotated, and backwards
-    from there to frame 0. The backward pass comes first. Where it meets frames in which other
-    objects run forwards, its maps wait in compressed form until the forward pass fuses them.
+    from there to frame 0. The backward pass comes first. In frames in which other objects are
+    tracked forwards, its maps are kept in compressed form until the forward pass fuses them.
     """
     stream = FrameStream(frames)
     annotated = stream.read(by_index(masks))

@@ -1,4 +1,4 @@
-"""The presets: the one place that knows which systems there are."""
+"""The presets: the only list of all systems."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ class Preset:
     weights: str | None
     """Name of the weights file that ships with the package; None if none ships."""
     uses_gpu: bool
-    """Whether it runs on a GPU where there is one."""
+    """Whether the system runs on a GPU where there is one."""
     ablations: Mapping[str, tuple[str, ...]]
     """For `rotoline experiment ablation`: settings that leave a stage out, by name. The first three
     are the rows of the paper's Table 2, each leaving out one thing more."""
 
     def device(self) -> torch.device:
-        """The device it runs on here."""
+        """The device that the system runs on, on this machine."""
         from rotoline.runtime.device import choose_device
 
         return choose_device() if self.uses_gpu else torch.device("cpu")
@@ -51,10 +51,10 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of that name.
+    """Return the preset of a name.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is no preset of that name.
     """
     if name not in PRESETS:
         raise ConfigError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")

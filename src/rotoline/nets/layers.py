@@ -40,8 +40,8 @@ def upsample2x(maps: Tensor) -> Tensor:
 def bounded_logit(logit: Tensor) -> Tensor:
     """A logit as the input of a network: clamped to ±8 and divided by 4, so within ±2.
 
-    Beyond ±8 a score is saturated (`types.SATURATED_LOGIT`), and inputs of magnitude 2 at most are
-    on the scale of the scores beside them.
+    Beyond ±8 a score is saturated (`types.SATURATED_LOGIT`), and inputs of magnitude 2 at most have
+    the scale of the scores that are the other inputs.
     """
     return logit.clamp(-SATURATED_LOGIT, SATURATED_LOGIT) / 4
 
@@ -63,8 +63,8 @@ def assign_state(net: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Give a network the tensors of a weights file.
 
     Args:
-        net: May be on the device `meta`.
-        state: By name; used as they are, not copied.
+        net: The network, which may be on the device `meta`.
+        state: Tensors by name; not copied.
 
     Raises:
         WeightsError: Names or shapes differ; the message names the first that does.

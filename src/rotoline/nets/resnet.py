@@ -1,7 +1,8 @@
 """ResNet-101, the backbone of the `paper` preset.
 
 Names and shapes of the parameters are those of the checkpoint that torchvision publishes, without
-the classifier, so that `rotoline weights fetch resnet101-imagenet` loads as it is.
+the classifier, so that the weights of `rotoline weights fetch resnet101-imagenet` load without
+conversion.
 
 Deviation from the authors' Caffe network: a stage's stride is in its first 3x3 convolution (as
 published for PyTorch) and not in the first 1x1.

@@ -1,4 +1,4 @@
-"""VGG-16 without its classifier: the guidance network of the paper's spatial propagation."""
+"""VGG-16 without its classifier: the encoder of the guidance network of the paper's SPN."""
 
 from torch import Tensor, nn
 

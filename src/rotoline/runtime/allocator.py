@@ -1,4 +1,4 @@
-"""Keep freed memory instead of handing it back to the system at every layer.
+"""Keep freed memory instead of returning it to the operating system at every layer.
 
 The C library of most Linux systems (glibc) returns each block above 32 MB at once and maps it anew
 for the next layer, which zeroes it page by page. A pass of the network then spends much of its time
@@ -14,10 +14,10 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Ask glibc to reuse large blocks, for the whole process; elsewhere do nothing.
+    """Ask glibc to reuse large blocks, for the whole process; do nothing with other C libraries.
 
     Returns:
-        Whether the setting was taken.
+        Whether the setting was accepted.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -19,9 +19,9 @@ class Progress:
 
 
 Report = Callable[[int, int], None]
-"""Called while something long goes on, with the steps done and the steps in all."""
+"""Called during a long computation, with the number of steps done and the number in all."""
 
 
 def ignore(done: int, total: int) -> None:
-    """A report that nobody reads."""
+    """A report that does nothing."""
     del done, total

@@ -1,4 +1,4 @@
-"""Where the seconds go, stage by stage."""
+"""Wall-clock time by stage."""
 
 import time
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 
 class StageTimer:
-    """Adds up wall-clock seconds under names."""
+    """Adds up wall-clock seconds by the name of the stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count what happens inside towards `name`."""
+        """Add the wall-clock time of the block to the stage `name`."""
         began = time.perf_counter()
         try:
             yield

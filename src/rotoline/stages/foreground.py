@@ -1,8 +1,8 @@
-"""Stage `limit`: no object may be where the foreground is not.
+"""Stage `limit`: objects are limited to the foreground.
 
     frame ─► encode ─► score ─► [limit] ─► propagate ─► filter ─► fuse ─► labels
 
-The foreground is the union of the objects, whichever object a pixel belongs to. See
+The foreground is the union of all objects. See
 docs/method/fast.md#limit.
 """
 
@@ -53,7 +53,7 @@ def limit_to_foreground(logits: Tensor, foreground: Tensor, config: ForegroundCo
     Args:
         logits: float `(K, h, w)` of the objects.
         foreground: float `(1, h, w)`: logits of their union.
-        config: Which limit.
+        config: The method, with its settings.
 
     Returns:
         float `(K, h, w)`; with the method `off` the logits themselves.

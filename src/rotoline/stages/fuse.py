@@ -55,7 +55,7 @@ def visible_masks(logits: Tensor, background_threshold: float) -> Tensor:
     """The mask of each object at the working resolution, bool `(K, h, w)`.
 
     A pixel belongs to the object with the highest logit, if its score exceeds
-    `background_threshold`; to all of them where several are equal.
+    `background_threshold`; to several objects where their logits are equal.
     """
     is_object = logits > _logit(background_threshold)
     return is_object & (logits == logits.amax(0, keepdim=True))

@@ -65,7 +65,7 @@ def filter_regions(
         that a `craf` method gives to an object get the logit of their new score, at most 8.
 
     Source:
-        Paper, section on CRAF; deviations stand with each method.
+        Paper, section on CRAF; each method lists its deviations.
     """
     if isinstance(config, NoFilter):
         return logits
@@ -88,7 +88,7 @@ def filter_regions(
 
 
 def _with_scores(logits: Tensor, scores: Tensor, filtered: Tensor) -> Tensor:
-    """Logits after a filter changed their scores to 0, or to something higher."""
+    """Logits of filtered scores: at most -8 where the score fell, raised where it rose."""
     scores, filtered = scores.to(logits.device), filtered.to(logits.device)
     lowered = torch.where(filtered < scores, logits.clamp(max=-SATURATED_LOGIT), logits)
     raised = torch.maximum(logits, filtered.logit().clamp(max=SATURATED_LOGIT))

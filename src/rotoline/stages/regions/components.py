@@ -1,4 +1,4 @@
-"""Connected regions of a map, and how far each agrees with a mask."""
+"""Connected regions of a map, and how well each agrees with a mask."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ class Regions(NamedTuple):
     """int `(h, w)`: 1 ... n in the order in which their first pixels come, row by row; 0 outside
     of all."""
     areas: NDArray[np.int64]
-    """int `(n + 1,)`: pixels of each; of what is outside first."""
+    """int `(n + 1,)`: number of pixels of each region, after that of the pixels outside all
+    regions."""
 
 
 def find_regions(mask: NDArray[np.bool_]) -> Regions:
@@ -32,7 +33,7 @@ def count_pixels(mask: NDArray[np.bool_]) -> int:
 
 
 def count_inside(regions: Regions, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Number of pixels of each region inside a bool `(h, w)`: int `(n + 1,)`, outside first."""
+    """Pixels of each region inside a mask `(h, w)`: int `(n + 1,)`, the first is no region."""
     return np.bincount(regions.labels[mask], minlength=len(regions.areas))
 
 
@@ -40,8 +41,8 @@ def overlaps(regions: Regions, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Intersection over union of each region with a mask.
 
     Args:
-        regions: n of them.
-        mask: bool `(h, w)`; it may be empty, and agrees with no region then.
+        regions: n regions.
+        mask: bool `(h, w)`; if it is empty, all values are 0.
 
     Returns:
         float `(n + 1,)` in [0, 1]; the first, which is no region, is 0.
@@ -55,7 +56,7 @@ def overlaps(regions: Regions, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """
     shared = count_inside(regions, mask)
     shared[0] = 0
-    # Only what is outside can have no pixels.
+    # Only the area outside all regions can have no pixels.
     agreement: NDArray[np.float64] = shared / np.maximum(
         regions.areas + count_pixels(mask) - shared, 1
     )

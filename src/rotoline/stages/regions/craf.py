@@ -1,7 +1,8 @@
 """The connected-region-aware filter (CRAF) as the paper describes it, in three steps.
 
-One region per object: the one that agrees best with the object's mask in the frame before. Where
-two objects select the same place, one gives it up; an object left with little may select again.
+Each object selects one region: the one that agrees best with its mask in the previous frame. Where
+two objects select the same pixels, one gives them up; an object with few pixels left may select
+again.
 """
 
 from itertools import combinations
@@ -49,9 +50,9 @@ class Origin(NamedTuple):
     """Where a selected region comes from."""
 
     channel: int
-    """Of the score map."""
+    """Channel of the score map."""
     number: int
-    """Of the region in that map, from 1 on; 0 if none is selected."""
+    """Number of the region in that map, from 1; 0 if no region is selected."""
 
 
 def keep_selected_regions(
@@ -63,16 +64,15 @@ def keep_selected_regions(
     2. Objects that cover each other's selection give pixels up: `resolve_overlaps`.
     3. An object that now has less than `gamma` of its previous area selects the free region
        that agrees best with its previous mask, if by more than `delta`. A region is free if
-       no object has selected it so far; it may come from any object's map, and brings its scores
-       along where they are higher. Objects select in the order of their channels. If one did, step
-       2 is done again, once.
+       no object has selected it so far; it may come from any object's map, and its scores are taken
+       over where they are higher. Objects select in the order of their channels. If one did, step 2
+       is done again, once.
 
     An object with an empty previous mask is lost and stays lost: nothing agrees with it.
 
     Args:
         scores: float32 `(K, h, w)` in [0, 1], one map per object.
-        previous: bool `(K, h, w)`, the objects' masks in the frame before; in the first frame
-            those given.
+        previous: bool `(K, h, w)`, the objects' masks in the previous frame, annotated or computed.
         config: Thresholds.
 
     Returns:
@@ -94,10 +94,11 @@ def keep_selected_regions(
         threshold and 8-connectedness are those of the authors' script;
         a region that shares no pixel with the previous mask is never selected in step 1;
         if the best region fails `alpha`, the next best that passes is selected, or none;
-        `gamma` has no unit and is read as a ratio to the previous area, as the script has it;
-        step 3 looks at all maps, as the script does, since in its own map an object's regions
-        could be selected by nobody else, and a region without scores could not win a pixel;
-        of several the best agreement counts, and of equals the largest area, as in step 1.
+        `gamma` has no unit and is read as a ratio to the previous area, as in the script;
+        step 3 considers the regions of all maps, as the script does (no other object could have
+        selected a region of the object's own map), and takes over their scores (a region without
+        scores could not win a pixel); of several regions the one that agrees best is selected, of
+        equals the largest, as in step 1.
     """
     check_maps(scores, previous)
     maps = [find_regions(score > config.threshold) for score in scores]
@@ -124,8 +125,8 @@ def select_region(regions: Regions, mask: NDArray[np.bool_], alpha: float) -> in
     """Step 1: the number of the region that agrees best with an object's previous mask.
 
     Args:
-        regions: Of the object's own map.
-        mask: bool `(h, w)`, its mask in the frame before.
+        regions: Regions of the object's own map.
+        mask: bool `(h, w)`, the object's mask in the previous frame.
         alpha: Share of the largest region's area above which a region may be selected.
 
     Returns:
@@ -150,17 +151,17 @@ def resolve_overlaps(
     union with its own previous mask gives up (of equals the later channel).
 
     Args:
-        selected: bool `(K, h, w)`, what each object has selected.
-        previous: bool `(K, h, w)`, the objects' masks in the frame before.
+        selected: bool `(K, h, w)`, the pixels that each object has selected.
+        previous: bool `(K, h, w)`, the objects' masks in the previous frame.
         beta: Coverage above which an object gives up.
 
     Returns:
         bool `(K, h, w)`, a new array. No pixel is left without an object that had one.
 
     Source:
-        Paper, CRAF step 2, which treats ordered pairs. Here both orders of a pair are looked at
-        together, pair after pair by channel, each time with what is left. Deviation: the paper
-        says nothing of nearly identical selections, and its order would empty one by chance.
+        Paper, CRAF step 2, which treats ordered pairs. Here both orders of a pair are considered
+        together, pair after pair by channel, each time with what is left. Deviation: the paper says
+        nothing of nearly identical selections, and its order would empty one by chance.
     """
     kept = selected.copy()
     for i, j in combinations(range(len(kept)), 2):
@@ -185,7 +186,7 @@ def select_free_region(
     Args:
         maps: The regions of each object's map.
         mask: bool `(h, w)`, the previous mask of the object that selects.
-        taken: What objects have selected already.
+        taken: The regions that are already selected.
         delta: Intersection over union above which a region may be selected.
 
     Returns:

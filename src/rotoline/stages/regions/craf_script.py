@@ -29,7 +29,7 @@ RECOVERY_AREA_RATIO = 0.3
 RECOVERY_MIN_IOU = 0.2
 """Intersection over union with the previous mask that a region must exceed to be assigned."""
 RECOVERY_THRESHOLD = 1 / 255
-"""Score from which a pixel belongs to such a region: the script's are above 0, in 8 bits."""
+"""Lowest score of a pixel of a recovered region; the script uses all scores above 0, in 8 bits."""
 
 
 def filter_as_script(
@@ -53,8 +53,8 @@ def filter_as_script(
 
     Args:
         scores: float32 `(K, h, w)` in [0, 1], one map per object.
-        previous: bool `(K, h, w)`, the objects' final masks in the frame before.
-        foreground: bool `(h, w)`, what belongs to any object.
+        previous: bool `(K, h, w)`, the objects' final masks in the previous frame.
+        foreground: bool `(h, w)`, the pixels that may belong to an object.
 
     Returns:
         float32 `(K, h, w)`, a new array: scores that are kept, 0 (removed), or 1 (certain).
@@ -63,7 +63,7 @@ def filter_as_script(
         InputError: Masks that do not belong to the maps.
 
     Example:
-        A small region in the right place is marked as certain, and the large one beside it, which
+        A small region in the right place is marked as certain, and the large one next to it, which
         also agrees with the previous mask, is kept:
 
         >>> scores = np.array([[[0.5, 0.0, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6]]])
@@ -104,7 +104,7 @@ def mark_regions(score: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray
 
     Args:
         score: float32 `(h, w)` in [0, 1].
-        mask: bool `(h, w)`, the object's mask in the frame before.
+        mask: bool `(h, w)`, the object's mask in the previous frame.
 
     Returns:
         float32 `(h, w)`, a new array: 1 in marked regions, 0 in those removed. Pixels of no
@@ -138,11 +138,12 @@ def recover_objects(
 
     Args:
         scores: float32 `(K, h, w)`, unfiltered.
-        previous: bool `(K, h, w)`, the objects' masks in the frame before.
+        previous: bool `(K, h, w)`, the objects' masks in the previous frame.
         labels: int `(h, w)`, the channel of each pixel, -1 where there is none.
 
     Returns:
-        bool `(K, h, w)`: the pixels given to each object; no pixel to two, none with a label.
+        bool `(K, h, w)`: the pixels given to each object. No pixel is given to two objects, and
+        none that has a label.
     """
     least_area = RECOVERY_MIN_AREA * labels.size / FULL_AREA
     is_free = labels < 0

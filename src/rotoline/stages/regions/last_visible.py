@@ -1,10 +1,10 @@
-"""The region filter that remembers: hidden objects can reappear.
+"""Region filter by the last visible mask: hidden objects can reappear.
 
 This is the paper's connected-region-aware filter (CRAF), except that a region is compared with the
 object's last visible mask, however long ago that was. See docs/method/fast.md#filter.
 
-To change how a lost object is brought back, change this file: the `reentry_` settings and the last
-lines of `object_pixels_to_remove` are all there is.
+To change how a lost object is brought back, change this file: it is done by the `reentry_` settings
+and the last lines of `object_pixels_to_remove` alone.
 """
 
 from typing import Literal, NamedTuple
@@ -17,7 +17,7 @@ from rotoline.stages.regions.components import count_inside, find_regions, overl
 
 MIN_OVERLAP_FRACTION = 0.5
 """Share of a region that must lie inside (or near) the last visible mask for the region to stay
-beside the best one."""
+together with the best one."""
 NEARBY_RADIUS = 4
 """Pixels of the working map (stride 4) around the last visible mask that count as near: what
 emerges from behind a pole is a region of its own."""
@@ -38,7 +38,8 @@ class LastVisible(BaseModel):
     threshold: float = Field(default=0.3, gt=0, lt=1)
     """Score above which a pixel belongs to a region."""
     reentry_min_hidden_frames: int = Field(default=3, ge=1)
-    """Number of frames an object must have been hidden before it may reappear elsewhere."""
+    """Number of frames an object must have been hidden before it may reappear away from its last
+    position."""
     reentry_min_score: float = Field(default=0.8, gt=0, le=1)
     """Mean score that a region needs for an object to reappear there; 1 lets none reappear."""
     reentry_max_area_ratio: float = Field(default=2.0, gt=0)
@@ -109,10 +110,11 @@ def object_pixels_to_remove(
         score: float `(h, w)` in [0, 1].
         last_visible: bool `(h, w)`: the object's last visible mask.
         config: Thresholds.
-        reentry: Given if the object was hidden long enough to reappear elsewhere.
+        reentry: Given if the object was hidden long enough to reappear away from its last position.
 
     Returns:
-        bool `(h, w)`: pixels of the regions that go. Pixels below the threshold are never in it.
+        bool `(h, w)`: pixels of the regions that do not stay. Pixels below the threshold are never
+        in it.
 
     Example:
         >>> score = np.array([[0.9, 0.8, 0.1, 0.1, 0.7]])
