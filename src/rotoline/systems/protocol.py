@@ -1,6 +1,6 @@
-"""What the tracker asks of a system, and the settings that all systems have.
+"""What the tracker needs from a system, and the settings that all systems have.
 
-A system brings the network and the learner of the objects. Everything else is shared: the tracker
+A system provides the network and the learner of the objects. Everything else is shared: the tracker
 calls the methods below in one order, whichever system it was given (`rotoline.tracker`).
 """
 
@@ -36,8 +36,8 @@ class SystemConfig(BaseModel):
     preset: str
     """Name of the preset that these settings belong to."""
     working_pixels: int = Field(default=480 * 864, ge=32 * 32)
-    """Approximate number of pixels that every frame is resized to before it is encoded; its shape
-    is kept, and both sides are rounded to multiples of 32."""
+    """Approximate number of pixels that every frame is resized to before it is encoded; the aspect
+    ratio is kept, except that both sides are rounded to multiples of 32."""
     foreground: ForegroundConfig = MarginLimit()
     """How the foreground limits the objects' maps."""
     propagation: PropagationConfig = PropagationConfig()
@@ -72,7 +72,7 @@ class FittedSystem(Protocol[Features]):
         """Return the logits of the objects and of the foreground.
 
         Args:
-            features: Of the frame, from `encode`.
+            features: Features of the frame, from `encode`.
             scores: float `(K, h, w)` in [0, 1]: the objects' score maps of the previous frame.
 
         Returns:
@@ -88,7 +88,7 @@ class FittedSystem(Protocol[Features]):
         """Learn from the result of a frame. A system that does not learn online does nothing.
 
         Args:
-            features: Of the frame.
+            features: Features of the frame.
             logits: float `(K, h, w)`, filtered.
             visible: bool `(K, h, w)`: the mask of each object.
             active: bool `(K,)`: the objects that were tracked into this frame.
@@ -100,11 +100,11 @@ class FittedSystem(Protocol[Features]):
         return
 
     def new_pass(self) -> "FittedSystem[Features]":
-        """The same objects without anything learned or remembered since `fit`."""
+        """Return the same objects without anything that was learned or stored since `fit`."""
         return self
 
     def with_config(self, config: Any) -> "FittedSystem[Features]":
-        """The same objects under other settings, which agree in `System.fit_settings`."""
+        """Return the same objects under other settings with equal `System.fit_settings`."""
         ...
 
     def intermediate_maps(self, features: Features, scores: Tensor) -> dict[str, Tensor]:

@@ -1,1 +1,1 @@
-"""Offline training of what ships: an experiment reads top to bottom."""
+"""Offline training of the networks of the presets."""

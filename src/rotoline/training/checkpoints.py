@@ -34,7 +34,7 @@ def save_checkpoint(
     """Write the checkpoint; the previous one stays until the new one is complete.
 
     Args:
-        folder: Gets `checkpoint.safetensors`.
+        folder: Folder that `checkpoint.safetensors` is written to.
         state: Networks and optimiser.
         step: Number of steps done.
         settings: All settings of the training, as plain values.
@@ -62,7 +62,7 @@ def load_checkpoint(folder: Path, state: TrainingState, settings: dict[str, Any]
     """Restore networks and optimiser in place.
 
     Args:
-        folder: May have a `checkpoint.safetensors`.
+        folder: Folder that may have a `checkpoint.safetensors`.
         state: Networks and optimiser, changed in place.
         settings: All settings of the training, as plain values.
 

@@ -16,7 +16,7 @@ def sample_crop(source: tuple[int, int], size: tuple[int, int], sampler: Sampler
     Args:
         source: Height and width of the picture.
         size: Height and width of the crop.
-        sampler: Decides the place.
+        sampler: Source of the random place.
 
     Returns:
         float `(3, 3)`: output pixel to source pixel, (x, y, 1), with pixel centres at halves.

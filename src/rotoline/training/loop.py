@@ -56,7 +56,7 @@ def run(training: TrainingRun[Sample], folder: Path) -> Iterator[StepRecord]:
 
     Args:
         training: What to train.
-        folder: Gets `checkpoint.safetensors` and `log.jsonl`, which has the yielded records.
+        folder: Folder for `checkpoint.safetensors` and `log.jsonl`, which has the yielded records.
 
     Yields:
         A record for every step.
@@ -89,7 +89,7 @@ def run(training: TrainingRun[Sample], folder: Path) -> Iterator[StepRecord]:
 
 
 def _take_step(training: TrainingRun[Sample], step: int, sample: Sample) -> StepRecord:
-    """Change the network by one sample, and say what happened."""
+    """Take one optimiser step on one sample, and return its record."""
     began = time.perf_counter()
     state, optimiser = training.state, training.settings.optimiser
     factor = training.lr_factor(step)

@@ -158,7 +158,7 @@ class SpnRecipe:
         )
 
     def export(self, net: PaperNet) -> Exported:
-        """Both networks; signed gates leave no trace in the tensors, so the record says it."""
+        """Both networks; the tensors do not show signed gates, so the record states them."""
         return Exported(net, {"signed_gates": True} if self.settings.signed_gates else {})
 
 

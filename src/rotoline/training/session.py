@@ -1,4 +1,4 @@
-"""One training from the data folder to a weights file, whichever network it is of."""
+"""One training from the data folder to a weights file, for any network."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ from rotoline.training.settings import TrainingSettings
 from rotoline.weights.files import save_weights
 
 LICENCE = "CC BY-NC 4.0 (inherited from the DAVIS training data: no commercial use)"
-"""Of all weights that are trained on DAVIS."""
+"""Licence of all weights that are trained on DAVIS."""
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -67,7 +67,7 @@ class Recipe(Protocol[Net]):
         ...
 
     def export(self, net: Net) -> Exported:
-        """What is written of a trained network."""
+        """Return what is written to the weights file: a trained network and its options."""
         ...
 
 
@@ -87,7 +87,7 @@ def train(
     Args:
         recipe: What to train, and how.
         data: The folder of training data, laid out as in docs/how-to/train.md.
-        folder: Gets the log, the checkpoint and, at the end, the weights with their record.
+        folder: Folder for the log, the checkpoint and, at the end, the weights with their record.
         leave_out: Names of video sequences that are not used.
         command: The command that the user typed, for the record.
 

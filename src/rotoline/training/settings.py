@@ -13,7 +13,7 @@ class Optimiser(BaseModel):
     weight_decay: float = Field(ge=0)
     """Weight decay of the optimiser: added to the gradient in SGD, decoupled from it in AdamW."""
     max_gradient_norm: float = Field(gt=0)
-    """L2 norm over all gradients from which on they are scaled down to it."""
+    """Largest L2 norm over all gradients; gradients with a larger norm are scaled down to it."""
 
 
 class Sgd(Optimiser):
@@ -44,7 +44,7 @@ class PaperCrop(Crop):
 
 
 class TrainingSettings(BaseModel):
-    """What every training can be asked for."""
+    """The settings that every training has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -2,7 +2,7 @@
 
     FOLDER/<file>.part ─► size and SHA-256 ─► NAME.safetensors ─► NAME.json
 
-Nothing parses a download before its SHA-256 is the known one. Each file under its final name is
+A download is not parsed before its SHA-256 has been checked. Each file under its final name is
 complete, and the record comes last: weights without it count as absent.
 """
 
@@ -24,24 +24,24 @@ from rotoline.weights.files import read_weights, write_weights
 from rotoline.weights.pretrained import PretrainedEntry, convert, read_registry, require_h5py
 
 SECONDS_OF_SILENCE = 30.0
-"""After which a connection counts as broken."""
+"""Seconds without data after which a connection counts as broken."""
 
 CHUNK = 1 << 20
 
 
 def weights_folder() -> Path:
-    """Where fetched weights lie: `$XDG_CACHE_HOME/rotoline`, or `~/.cache/rotoline`."""
+    """The folder of fetched weights: `$XDG_CACHE_HOME/rotoline`, or `~/.cache/rotoline`."""
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "rotoline"
 
 
 def weights_path(name: str, folder: Path) -> Path:
-    """Where `fetch` puts the weights of that name."""
+    """Path that `fetch` writes the weights of a name to."""
     return folder / f"{name}.safetensors"
 
 
 def is_fetched(name: str, folder: Path) -> bool:
-    """Whether the weights and their record lie there; reading compares the hash."""
+    """Whether the weights and their record are in `folder`; only reading them compares the hash."""
     path = weights_path(name, folder)
     return path.is_file() and path.with_suffix(".json").is_file()
 
@@ -50,7 +50,7 @@ def find_published(name: str) -> PretrainedEntry:
     """The entry of that name.
 
     Raises:
-        WeightsError: There is none.
+        WeightsError: There are no published weights of that name.
     """
     registry = read_registry()
     if name not in registry:
@@ -64,13 +64,14 @@ def find_weights(name_or_path: str | Path) -> Path:
     """Find weights by the path of the file or by the name under which they were fetched.
 
     Args:
-        name_or_path: A file that exists comes before a name.
+        name_or_path: A path or a name; a file that exists takes precedence.
 
     Returns:
         The path of a `.safetensors` file.
 
     Raises:
-        WeightsError: The weights of that name are not fetched yet, or it is neither.
+        WeightsError: The weights of that name are not fetched yet, or there is no such file or
+            name.
     """
     path, name = Path(name_or_path), str(name_or_path)
     if path.is_file():
@@ -93,8 +94,8 @@ def find_weights(name_or_path: str | Path) -> Path:
 def fetch(entry: PretrainedEntry, folder: Path) -> Iterator[Progress]:
     """Download published weights, check and convert them.
 
-    An interrupted download leaves `FOLDER/<file>.part`, from which the next call goes on where the
-    server can. Weights that are there with a valid record stay as they are.
+    An interrupted download leaves `FOLDER/<file>.part`, from which the next call continues if the
+    server supports it. Weights that exist with a valid record are not changed.
 
     Args:
         entry: What to fetch.
@@ -102,8 +103,8 @@ def fetch(entry: PretrainedEntry, folder: Path) -> Iterator[Progress]:
 
     Yields:
         Progress in bytes, those of an earlier try included. Its stages are `downloading`, in
-        pieces of 1 MiB, `checking`, `converting` and `done`; or `present` alone if nothing was to
-        do.
+        pieces of 1 MiB, `checking`, `converting` and `done`; or `present` alone if the weights
+        exist already.
 
     Raises:
         WeightsError: The server cannot be reached or stops, or gives another file.
@@ -142,11 +143,11 @@ def _origin(entry: PretrainedEntry) -> str:
 
 
 def _download(entry: PretrainedEntry, part: Path, begun: int) -> Iterator[Progress]:
-    """Complete the `.part`, or leave what came for the next time."""
+    """Complete the `.part` file, or leave the received part for the next call."""
     response, done = _open(entry, begun)
     with response, output_errors(part), part.open("ab" if done else "wb") as file:
         yield Progress("downloading", done, entry.bytes)
-        # One byte too many is enough to refuse it.
+        # One byte too many is enough to refuse the file.
         while done <= entry.bytes and (chunk := _read(entry, response, done)):
             file.write(chunk)
             done += len(chunk)
@@ -156,7 +157,7 @@ def _download(entry: PretrainedEntry, part: Path, begun: int) -> Iterator[Progre
 
 
 def _open(entry: PretrainedEntry, done: int) -> tuple[HTTPResponse, int]:
-    """Ask for the bytes from `done` on: the answer, and where it really begins."""
+    """Request the bytes from `done` on; return the response, and the position where it begins."""
     headers = {"User-Agent": "rotoline"} | ({"Range": f"bytes={done}-"} if done else {})
     try:
         response = urlopen(Request(entry.url, headers=headers), timeout=SECONDS_OF_SILENCE)
@@ -194,7 +195,7 @@ _FOREIGN = (
 
 
 def _range(response: HTTPResponse) -> tuple[int, int | None]:
-    """Where an answer begins, and the size of the whole file where the server says it."""
+    """Where a response begins, and the size of the whole file if the server states it."""
     if response.status != 206:
         return 0, response.length
     given = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
@@ -218,7 +219,7 @@ def _stopped(entry: PretrainedEntry, done: int, reason: str) -> WeightsError:
 
 
 def _reason(error: Exception) -> str:
-    # A URLError holds the error that says more.
+    # The reason of a URLError is the more specific error.
     inner = getattr(error, "reason", error)
     return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
 
@@ -243,7 +244,7 @@ def _check(entry: PretrainedEntry, part: Path) -> None:
 
 
 def _about(entry: PretrainedEntry) -> dict[str, str | int]:
-    """What the record of the converted weights says."""
+    """The fields of the record of the converted weights."""
     return {
         "name": entry.name,
         "licence": entry.licence,

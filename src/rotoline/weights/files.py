@@ -1,7 +1,7 @@
 """Weights files: safetensors with a record that says what they are, checked before reading.
 
-`NAME.safetensors` never goes without `NAME.json`. The record holds the file's SHA-256, so a damaged
-or foreign file is refused before anything parses it.
+Every `NAME.safetensors` comes with a `NAME.json`. The record holds the file's SHA-256, so a damaged
+or wrong file is refused before it is parsed.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class WeightsRecord(BaseModel):
 
 
 def shipped_weights(name: str) -> Path:
-    """The weights of that name inside the package."""
+    """Path of the weights file of that name inside the package."""
     return Path(__file__).parent / f"{name}.safetensors"
 
 
@@ -57,7 +57,7 @@ def save_weights(path: Path, net: nn.Module, about: dict[str, Any]) -> WeightsRe
 
     Args:
         path: Ends in `.safetensors`; the record gets the same name with `.json`.
-        net: Not folded.
+        net: The network, with batch norms that are not folded.
         about: The fields of the record that cannot be computed.
     """
     tensors = {name: value.half().contiguous() for name, value in net.state_dict().items()}
@@ -65,11 +65,13 @@ def save_weights(path: Path, net: nn.Module, about: dict[str, Any]) -> WeightsRe
 
 
 def write_weights(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> WeightsRecord:
-    """Write tensors as they are, then their record: weights without it count as absent.
+    """Write tensors without conversion, then their record.
+
+    Weights without a record count as absent.
 
     Args:
         path: As for `save_weights`.
-        tensors: By name.
+        tensors: Tensors by name.
         about: The fields of the record that cannot be computed, the name included.
     """
     data = safetensors.torch.save(tensors)

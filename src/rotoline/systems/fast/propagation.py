@@ -19,10 +19,10 @@ class PropagationNet(nn.Module):
 
     Source:
         Paper, section "Spatial Propagation Network", and the structure of the published code: the
-        map is lifted to several channels, scanned in four directions, merged by the maximum, and
-        that once more. Deviations: gates are softmax-4 (a convex combination, so nothing leaves its
-        range) and shared by all channels and objects; they come from the shared encoder and not
-        from a VGG-16. The encoder also adds to the lifted and to the decoded maps
+        map is lifted to several channels, scanned in four directions and merged by the maximum,
+        twice in succession. Deviations: gates are softmax-4 (a convex combination, so nothing
+        leaves its range) and shared by all channels and objects; they come from the shared encoder
+        and not from a VGG-16. The encoder also adds to the lifted and to the decoded maps
         (`Features.edges`). Effect of the stage: docs/results.md.
     """
 
@@ -37,7 +37,7 @@ class PropagationNet(nn.Module):
 
         Args:
             logit: `(K, 1, h, w)`, one map per object.
-            features: Of one frame (B = 1).
+            features: Features of one frame (B = 1).
 
         Returns:
             `(K, 1, h, w)`: refined logits.

@@ -1,4 +1,4 @@
-"""The refinement network: an object's logit, corrected by what is known beside its appearance."""
+"""The refinement network: an object's logit, corrected by temporal context and other objects."""
 
 from torch import Tensor, cat, nn
 from torch.nn import functional
@@ -10,10 +10,10 @@ from rotoline.systems.fast.encoder import COARSE_GUIDANCE, GUIDANCE, Features
 class RefinementNet(nn.Module):
     """Adds a correction to an object's logit; runs once per object.
 
-    It sees where the object was, where the memory says it is, and where the other objects are. The
-    layers that see only the frame (`Features.guidance`) were computed once for all objects; here
-    they are added to what the object brings. Half of the work happens at stride 8, with dilation,
-    so that a correction depends on the 64 pixels of the frame to each side of it.
+    Its inputs are where the object was, where the readouts find it, and where the other objects
+    are. What depends on the frame alone (`Features.guidance`) is computed once for all objects and
+    added to the layers of each object. Half of the work happens at stride 8, with dilation, so that
+    a correction depends on the 64 pixels of the frame to each side of it.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class RefinementNet(nn.Module):
                 previous frame, and looked up in the annotated frames; None leaves both out.
             others: `(K, 2, h, w)`: the highest logit of the other objects, and the highest of their
                 previous scores; None where there is no other object.
-            features: Of one frame (B = 1).
+            features: Features of one frame (B = 1).
 
         Returns:
             `(K, 1, h, w)`: corrected logits.

@@ -2,9 +2,9 @@
 
     frame ─► encode ─► [score] ─► limit ─► propagate ─► filter ─► fuse ─► labels
 
-A ridge classifier says how much a pixel looks like the object. The refinement network corrects
-that by the temporal context: where the object was in the previous frame, where that has moved to,
-what the annotated frames say about similar pixels, and where the other objects are. See
+A ridge classifier scores how much a pixel resembles the object. The refinement network corrects the
+score by the temporal context: where the object was in the previous frame, where it has moved to,
+which object similar pixels of the annotated frames belong to, and where the other objects are. See
 docs/method/fast.md#score.
 """
 
@@ -54,7 +54,7 @@ def score_objects(
     Args:
         net: The network.
         classifiers: float `(R, D1)`: K objects and, where K > 1, their union as the last row.
-        features: Of the frame.
+        features: Features of the frame.
         context: What is known from earlier frames.
         config: What the scores are computed from.
 

@@ -7,7 +7,7 @@
 | `segmentation` | the segmentation network: ResNet-101, hypercolumn, linear head           |
 | `fine_tuning`  | the paper's learner: a network per object                                |
 | `probing`      | a faster learner: linear heads on the frozen network                     |
-| `linear_probe` | the solver of those heads                                                |
+| `linear_probe` | the solver of the linear heads                                           |
 | `spn`          | the spatial propagation network with its VGG-16 guidance                 |
 """
 

@@ -78,7 +78,7 @@ def fine_tune(
     """Fine-tune one network for each row of the masks.
 
     Args:
-        net: The network that all start from; it is not changed.
+        net: The network that every row starts from; it is not changed.
         annotated: The frames to learn from, on the device of the net.
         config: The schedule.
         precision: Precision of the activations.
@@ -89,7 +89,7 @@ def fine_tune(
         R networks.
 
     Raises:
-        ConfigError: A loss became infinite.
+        ConfigError: A loss is infinite or not a number.
 
     Source:
         Paper, section on the segmentation network: 30,000 steps of batch 1, the rate halved every

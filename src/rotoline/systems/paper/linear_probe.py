@@ -11,10 +11,11 @@ For object k with pixels p of V views, hypercolumns x_p, targets y_p and logits 
 
     positive_p = (1 - w) y_p / total    negative_p = w (1 - y_p) / total    w: mean y of p's view
 
-`deviation_c` is how much channel c varies in the views, so that the ridge treats channels of any
-size alike. `total` makes the weights of an object sum to 1, so that it treats objects of any size
-alike. The bias is free. The solver works on u_c = deviation_c a_c and on centred channels, which it
-never makes: both are factors and an offset of the heads.
+`deviation_c` is how much channel c varies in the views, so that the ridge does not depend on the
+scale of a channel. `total` makes the weights of an object sum to 1, so that the objective does not
+depend on the object's size. The bias is not regularised. The solver works on u_c = deviation_c a_c
+and on centred channels. The maps themselves are not changed for that: both amount to a factor and
+an offset of the heads.
 """
 
 from collections.abc import Sequence
@@ -28,16 +29,17 @@ from rotoline.errors import InputError
 from rotoline.systems.paper.segmentation import SCALES, Maps, project
 
 STRIDE = 8
-"""Pixels of a frame to one of its hypercolumn."""
+"""Pixels of a frame per pixel of its hypercolumn, in each direction."""
 HISTORY = 10
-"""Steps that the L-BFGS approximation is built from."""
+"""Number of past steps from which L-BFGS approximates the curvature."""
 SMALLEST_DEVIATION = 0.1
-"""No channel counts as varying less than this share of what is usual in its map: one that is still
-in a few views may well move in later frames."""
+"""Lower limit of a channel's standard deviation, as a fraction of the root mean square deviation in
+its map: a channel that is constant in a few views may vary in later frames."""
 LINE_ACCURACY, LINE_STEPS = 0.01, 30
-"""How far the slope falls along a step, as a share, and after how many evaluations to leave it."""
+"""A line search ends when the slope has fallen to this fraction, or after this number of
+evaluations."""
 LEAST_CURVATURE = 1e-3
-"""Added to the preconditioner at least, so that it can be inverted in float32."""
+"""Smallest value added to the diagonal of the curvature, so that it can be inverted in float32."""
 
 View = tuple[Maps, Tensor]
 """The maps of one frame, as `SegmentationNet.maps` gives them, and its masks `(K, H, W)`, float in
@@ -67,15 +69,15 @@ def fit_linear_probe(
 ) -> LinearProbe:
     """Find the heads that minimise the class-balanced loss on some views of K objects.
 
-    L-BFGS for all objects side by side, each with steps of its own. It ends when the gradient of
+    L-BFGS runs for all objects at once, each with its own steps. It ends when the gradient of
     every object has fallen to `tolerance` times that of heads that are zero, or after
     `max_iterations` steps. A step reads the maps twice; its length is found on the logits alone.
     Each stage has a preconditioner, the inverse of its regularised covariance, which saves two
     thirds of the steps.
 
     Args:
-        views: At least one; all count alike. Frames may differ in size, H and W are multiples of
-            32. Masks that are no whole pixels at 1/8 become soft targets there. An object that a
+        views: At least one; all have equal weight. Frames may differ in size, H and W are multiples
+            of 32. Pixels at 1/8 that a mask covers in part become soft targets. An object that a
             view does not show learns nothing from it (equation 1: w = 0).
         ridge: Strength of the L2 regularisation, not negative. With 0 a separable object has no
             minimum, and `max_iterations` ends the search.
@@ -140,10 +142,11 @@ class Problem:
             offsets.append(mean / deviation)
         self.factor = torch.cat(self.factors)
         self.offset = functional.pad(torch.cat(offsets), (0, 1), value=-1.0)
-        """What the centring takes from a logit for each u; the bias alone adds to it."""
+        """What the centring subtracts from a logit per unit of each u; -1 for the bias, which is
+        added."""
 
     def probe(self, u: Tensor) -> LinearProbe:
-        """Standardised weights as heads for the maps as they are."""
+        """Standardised weights as heads for maps that are not standardised."""
         return LinearProbe(u[:, :-1] * self.factor, -(u @ self.offset))
 
     def standardise(self, probe: LinearProbe) -> Tensor:
@@ -158,7 +161,7 @@ class Problem:
         return torch.cat([predict_probe(probe, maps).flatten(1) for maps in self.maps], dim=1)
 
     def gradient(self, u: Tensor, logits: Tensor) -> Tensor:
-        """Of the objective, `(K, D + 1)`."""
+        """Gradient of the objective with respect to u, `(K, D + 1)`."""
         residual = self.slope(logits)
         sizes = [maps[0].shape[-2:] for maps in self.maps]
         parts = residual.split([size.numel() for size in sizes], dim=1)
@@ -178,18 +181,18 @@ class Problem:
         return loss.sum(1) + self.ridge / 2 * u[:, :-1].square().sum(1)
 
     def slope(self, logits: Tensor) -> Tensor:
-        """Derivative of the loss by each logit."""
+        """Derivative of the loss with respect to each logit."""
         return (self.positive + self.negative) * logits.sigmoid() - self.positive
 
     def curvature(self, logits: Tensor) -> Tensor:
-        """Second derivative of the loss by each logit."""
+        """Second derivative of the loss with respect to each logit."""
         score = logits.sigmoid()
         return (self.positive + self.negative) * score * (1 - score)
 
     def preconditioner(self) -> list[Tensor]:
-        """Inverse of each stage's curvature `(C, C)` where scores are 1/2 and pixels count alike.
+        """Inverse of each stage's curvature `(C, C)` at scores of 1/2 and equal pixel weights.
 
-        Objects share it, and it stays: objects differ in their weights alone.
+        One matrix serves all objects and all steps: objects differ in their pixel weights only.
         """
         inverses = []
         for stage, (factor, scale) in enumerate(zip(self.factors, SCALES, strict=True)):
@@ -226,7 +229,7 @@ def _balance(masks: list[Tensor]) -> tuple[Tensor, Tensor]:
     for part in masks:
         target = functional.avg_pool2d(part, STRIDE).flatten(1)
         share = target.mean(1, keepdim=True)
-        # The mean over the pixels of a view, so that views of any size count alike.
+        # The mean over the pixels of a view, so that the size of a view does not matter.
         positive.append((1 - share) * target / target.shape[1])
         negative.append(share * (1 - target) / target.shape[1])
     both = torch.cat(positive, dim=1), torch.cat(negative, dim=1)
@@ -246,7 +249,7 @@ def _statistics(views: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _collect(maps: Maps, residual: Tensor) -> Tensor:
-    """Adjoint of `project` by the weights: residuals `(K, h, w)` to `(K, 3584)`."""
+    """Adjoint of `project` with respect to the weights: residuals `(K, h, w)` to `(K, 3584)`."""
     stage4 = _halve(residual)
     columns = [
         scale * at_size.flatten(1) @ part[0].flatten(1).T
@@ -260,8 +263,8 @@ def _collect(maps: Maps, residual: Tensor) -> Tensor:
 def _halve(residual: Tensor) -> Tensor:
     """Adjoint of doubling `(K, h, w)` bilinearly.
 
-    A pixel gives 3/4 of itself to the two nearest of the doubled map and 1/4 to the two beside
-    them; those that would lie outside fall on the border, as it is repeated.
+    A pixel gives 3/4 of itself to the two nearest of the doubled map and 1/4 to the two next to
+    them; shares outside the map are added to the border, which is repeated.
     """
     taps = torch.tensor([0.25, 0.75, 0.75, 0.25]).to(residual)
     padded = functional.pad(residual[:, None], (1, 1, 1, 1), mode="replicate")
@@ -275,7 +278,7 @@ class _Step(NamedTuple):
     moved: Tensor
     turned: Tensor
     inverse: Tensor
-    """`(K, 1)`: 1 / (moved * turned); 0 where the step is not to be used."""
+    """`(K, 1)`: 1 / (moved * turned); 0 where the step is not used."""
 
 
 def _minimise(problem: Problem, u: Tensor, max_iterations: int, goal: Tensor) -> Tensor:
@@ -300,7 +303,8 @@ def _minimise(problem: Problem, u: Tensor, max_iterations: int, goal: Tensor) ->
 
 def _curvature_pair(moved: Tensor, turned: Tensor) -> _Step:
     product = _dot(moved, turned)
-    # Convex, so positive, but for steps as small as the rounding, or where nothing moved.
+    # The objective is convex, so the product is positive, except for steps as small as the rounding
+    # error and for objects that did not move.
     is_usable = product > torch.finfo(product.dtype).eps * moved.norm(dim=1, keepdim=True).mul(
         turned.norm(dim=1, keepdim=True)
     )
@@ -332,11 +336,11 @@ def _by_stage(gradient: Tensor, inverses: list[Tensor]) -> Tensor:
 
 
 def _search(problem: Problem, at: tuple[Tensor, Tensor], along: tuple[Tensor, Tensor]) -> Tensor:
-    """How far to go, `(K, 1)`: each object's minimum along its own direction.
+    """Length of the step, `(K, 1)`: each object's minimum along its own direction.
 
-    Newton's method in one variable; a step that leaves the interval in which the minimum is known
-    to lie halves it, or doubles the length while it is open. It reads no maps, since logits are
-    linear.
+    Newton's method in one variable; a step outside the interval that contains the minimum is
+    replaced by its midpoint, or by twice the length while the interval has no upper end. The maps
+    are not read, since logits are linear in u.
 
     Args:
         problem: The objective.
@@ -350,12 +354,12 @@ def _search(problem: Problem, at: tuple[Tensor, Tensor], along: tuple[Tensor, Te
     length = torch.ones_like(ridge)
     low, high = torch.zeros_like(length), torch.full_like(length, torch.inf)
     for _ in range(LINE_STEPS):
-        here = logits + length * change
-        slope = _dot(problem.slope(here), change) + ridge + length * bend
+        current = logits + length * change
+        slope = _dot(problem.slope(current), change) + ridge + length * bend
         if (slope.abs() <= LINE_ACCURACY * steepest).all():
             break
         low, high = torch.where(slope < 0, length, low), torch.where(slope > 0, length, high)
-        second = _dot(problem.curvature(here), change.square()) + bend
+        second = _dot(problem.curvature(current), change.square()) + bend
         newton = length - slope / second.clamp(min=torch.finfo(second.dtype).tiny)
         middle = torch.where(high.isinf(), 2 * length, (low + high) / 2)
         is_inside = (newton > low) & (newton < high) & (slope != 0)

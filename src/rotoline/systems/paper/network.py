@@ -37,8 +37,8 @@ def network_from_state(state: Mapping[str, Tensor], *, signed_gates: bool = Fals
     """Build the network from the tensors of a weights file, without gradients.
 
     Args:
-        state: By name. The depth of the ResNet is that of the file; without tensors of an SPN,
-            `spn` is None.
+        state: Tensors by name. The depth of the ResNet is that of the file; without tensors of an
+            SPN, `spn` is None.
         signed_gates: As for `GuidedPropagationNet`.
 
     Raises:

@@ -47,7 +47,7 @@ def probe_objects(
     precision: Precision,
     seed: int,
 ) -> LinearProbe:
-    """Fit one linear head for each row of the masks, on the features of the net as it is.
+    """Fit one linear head for each row of the masks, on the features of the unchanged network.
 
     Args:
         net: Gives the features.

@@ -26,8 +26,8 @@ h, w = H / 8, W / 8."""
 class SegmentationNet(nn.Module):
     """Frames `(B, 3, H, W)` in [0, 255] to logits `(B, 2, H, W)` of background and foreground.
 
-    H and W are multiples of 32. While training, batch statistics stay as they are unless
-    `measure_statistics` says otherwise, as in the authors' network.
+    H and W are multiples of 32. While training, batch statistics stay unchanged unless
+    `measure_statistics` is set, as in the authors' network.
     """
 
     def __init__(self, blocks: tuple[int, int, int, int] = BLOCKS):
@@ -42,7 +42,7 @@ class SegmentationNet(nn.Module):
         self.measure_statistics = False
 
     def train(self, mode: bool = True) -> "SegmentationNet":  # noqa: FBT001, FBT002 (as in nn.Module)
-        """As every module; batch norms only measure statistics where they are asked to."""
+        """Set the mode; batch norms measure statistics only if `measure_statistics` is set."""
         super().train(mode)
         if not self.measure_statistics:
             for module in self.backbone.modules():
@@ -51,7 +51,7 @@ class SegmentationNet(nn.Module):
         return self
 
     def fold(self) -> "SegmentationNet":
-        """Make it ready for inference: batch norms folded, channels last, no gradients."""
+        """Prepare for inference: batch norms folded, channels last, no gradients."""
         self.eval()
         self.backbone.fold()
         return channels_last(self.requires_grad_(requires_grad=False))
@@ -100,7 +100,7 @@ def project(maps: Maps, weight: Tensor, bias: Tensor) -> Tensor:
 
     Bilinear upsampling and a 1x1 convolution commute, since one works within channels and the other
     within pixels, and the weights of an interpolation sum to one. So each map is projected at its
-    own size, and what is upsampled has as many channels as there are outputs.
+    own size, and only as many channels as there are outputs are upsampled.
 
     Args:
         maps: As `SegmentationNet.maps` gives them.

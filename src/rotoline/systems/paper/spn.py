@@ -50,12 +50,12 @@ class GuidedPropagationNet(nn.Module):
     four directions and merged by the maximum, once more with the same gates, brought back to full
     resolution and decoded.
 
-    Deviation: the gates are a softmax over the three neighbours and "take x" (its logit fixed at
-    0, which loses nothing), so every scan is a convex combination. `signed_gates` chooses the
+    Deviation: the gates are a softmax over the three neighbours and "take x" (its logit fixed at 0,
+    without loss of generality), so every scan is a convex combination. `signed_gates` chooses the
     paper's rule, a sum of absolute values of at most 1, with which maps may leave their range.
 
     Args:
-        signed_gates: Whether gates may be negative. The record of the weights says which
+        signed_gates: Whether gates may be negative, as the record of the weights says
             (`network_options`).
     """
 
@@ -84,7 +84,7 @@ class GuidedPropagationNet(nn.Module):
         same = (parity.T.float() @ parity.float()[:, :CHANNELS]) * 2 / CHANNELS
         self.decode.weight[:, :, 1, 1] += same
         self.out_conv.weight[:, :, 1, 1] += parity * (8 / 64)
-        if not self.signed_gates:  # signed gates are near 0 as they are
+        if not self.signed_gates:  # signed gates are near 0 without a bias
             assert self.guidance.gate.bias is not None
             self.guidance.gate.bias.sub_(2.0)
 
@@ -101,7 +101,7 @@ class GuidedPropagationNet(nn.Module):
 
         Args:
             scores: `(K, 1, H, W)` in [0, 1].
-            gates: Of that frame, B = 1; or of K frames, one for each map.
+            gates: Gates of that frame, B = 1; or of K frames, one for each map.
 
         Returns:
             `(K, 2, H, W)`: logits of background and foreground.

@@ -41,7 +41,7 @@ class PaperConfig(SystemConfig):
     learner: LearnerConfig = FineTuning()
     """How objects are learned."""
     precision: Precision = "auto"
-    """Precision of the activations: `auto` is bfloat16 on a GPU and float32 elsewhere."""
+    """Precision of the activations: `auto` is bfloat16 on a GPU and float32 on a CPU."""
     seed: int = Field(default=0, ge=0)
     """Decides the augmented views that objects are learned from."""
 
@@ -54,7 +54,7 @@ class Encoded(NamedTuple):
     foreground: Tensor
     """`(1, h, w)`: logits of the foreground at 1/8 of the frame."""
     objects: Tensor | None
-    """`(K, h, w)`: logits of the objects, if a pass for all of them has computed these too."""
+    """`(K, h, w)`: logits of the objects, if they were computed together with the foreground."""
 
 
 class ObjectPredictor(Protocol):
@@ -70,7 +70,7 @@ class ObjectPredictor(Protocol):
 
 
 class FineTunedNetworks(NamedTuple):
-    """A network for every object and one for the foreground; each sees the frame by itself."""
+    """A network for every object and one for the foreground; each runs on the frame separately."""
 
     objects: list[SegmentationNet]
     foreground: SegmentationNet
@@ -125,7 +125,7 @@ class PaperSystem(System[PaperConfig]):
         """Build the system from the tensors of a weights file.
 
         Args:
-            state: By name.
+            state: Tensors by name.
             device: Where the networks run.
             **options: `network_options` of the weights' record.
         """
@@ -141,8 +141,8 @@ class PaperSystem(System[PaperConfig]):
         """Fine-tune a network per object, or fit linear heads, as `config.learner` says.
 
         Raises:
-            WeightsError: Maps are to be propagated, and the weights hold no network for that.
-            ConfigError: A loss became infinite.
+            WeightsError: Propagation is enabled, and the weights hold no propagation network.
+            ConfigError: A loss is infinite or not a number.
         """
         if config.propagation.enabled and self.net.spn is None:
             raise WeightsError(
@@ -171,7 +171,7 @@ class PaperSystem(System[PaperConfig]):
         config: PaperConfig,
         report: Report,
     ) -> ObjectPredictor:
-        """Run the learner. A further one is a branch here and a module of its own."""
+        """Run the learner. Another learner needs a branch in this method and its own module."""
         net, learner = self.net.foreground, config.learner
         if isinstance(learner, FineTuning):
             tuned = fine_tune(
@@ -203,7 +203,7 @@ class FittedPaperSystem(FittedSystem[Encoded]):
         self.map_size, self.device = size, device
 
     def encode(self, frame: Frame) -> Encoded:
-        """Run what the objects share: the foreground network, or the only network."""
+        """Compute what the objects share: run the foreground network, or the probed network."""
         pixels = to_tensor(frame, self.map_size).to(self.device)
         with autocast(self.device, self.config.precision):
             return self.predictor.encode(pixels)
@@ -239,8 +239,8 @@ class FittedPaperSystem(FittedSystem[Encoded]):
 def targets_with_union(masks: Mapping[int, Tensor]) -> dict[int, Tensor]:
     """Masks `(K, H, W)` by frame with their union, the foreground, as the last row.
 
-    The union is empty, and nothing is learned from it, in frames that say nothing about it; see
-    `rotoline.learning.targets`.
+    In frames that do not show all objects, the union is empty if another frame shows them all, and
+    nothing is learned from it there; see `rotoline.learning.targets`.
     """
     learned = rows_learned_from({i: part.flatten(1).any(1) for i, part in masks.items()})
     targets = {}
