@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rotoline.evaluation.folders import evaluate_folders
+from rotoline.evaluation.tables import markdown_table
 from rotoline.io.atomic import write_text
 from rotoline.io.frames import open_frames
 from rotoline.io.overlay import contact_sheet, draw_overlay, write_picture
@@ -54,13 +55,18 @@ def make_report(scores: SequenceScores, record: Mapping[str, Any]) -> str:
         scores: Scores of the frames with a hand-made truth.
         record: The `run.json` of the run.
     """
-    objects = "\n".join(
-        f"| {NAMES[o.object_id]} | {o.j_and_f:.3f} | {o.j.mean:.3f} | {o.f.mean:.3f} |"
-        for o in scores.objects
+    rows = [(NAMES[one.object_id], one.j_and_f, one.j.mean, one.f.mean) for one in scores.objects]
+    rows.append(("mean", scores.j_and_f, scores.j.mean, scores.f.mean))
+    objects = markdown_table(
+        ("object", "J&F", "J", "F"),
+        [(name, *(f"{value:.3f}" for value in values)) for name, *values in rows],
     )
-    stages = "\n".join(
-        f"| {name} | {seconds:.2f} | {seconds / record['frames']:.4f} |"
-        for name, seconds in record["seconds_per_stage"].items()
+    stages = markdown_table(
+        ("stage", "seconds", "seconds a frame"),
+        [
+            (name, f"{seconds:.2f}", f"{seconds / record['frames']:.4f}")
+            for name, seconds in record["seconds_per_stage"].items()
+        ],
     )
     return f"""# Demo report
 
@@ -69,15 +75,10 @@ Big Buck Bunny, (c) Blender Foundation, CC BY 3.0: {record["frames"]} frames of
 frames 0 and 44, measured against {len(scores.objects[0].frames)} other frames that were masked
 by hand.
 
-| object | J&F | J | F |
-|---|---|---|---|
 {objects}
-| mean | {scores.j_and_f:.3f} | {scores.j.mean:.3f} | {scores.f.mean:.3f} |
 
 First mask after {record["seconds_to_first_mask"]:.1f} s, everything after
 {record["seconds"]:.1f} s, on {record["device"]["threads"]} threads.
 
-| stage | seconds | seconds a frame |
-|---|---|---|
 {stages}
 """
