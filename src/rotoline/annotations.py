@@ -1,4 +1,4 @@
-"""What the user drew: which objects there are, and in which frames each one is annotated."""
+"""The user's annotations: which objects there are, and in which frames each is annotated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def check_mask(name: str, mask: Any, size: tuple[int, int] | None = None) -> Lab
     if found.ndim != 2 or not np.issubdtype(found.dtype, np.integer):
         raise InputError(
             f"{name} is {found.dtype} of shape {found.shape}; "
-            "needed are object ids as integers (height, width), 0 for background"
+            "a mask must hold object ids as integers (height, width), 0 for background"
         )
     if size is not None and found.shape != size:
         raise InputError(
@@ -108,7 +108,7 @@ def check_mask(name: str, mask: Any, size: tuple[int, int] | None = None) -> Lab
     if ids[0] < 0 or ids[-1] > MAX_ID:
         raise InputError(
             f"{name} has ids from {ids[0]} to {ids[-1]}; "
-            f"supported are 1 to {MAX_ID}, and 0 for background: renumber the objects"
+            f"ids 1 to {MAX_ID} are supported, and 0 for background: renumber the objects"
         )
     if ids[-1] == 0:
         raise InputError(

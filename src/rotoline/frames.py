@@ -90,7 +90,7 @@ def check_frame(index: int, frame: Frame) -> Frame:
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise InputError(
             f"frame {index} is {frame.dtype} of shape {frame.shape}; "
-            "needed is RGB as uint8 (height, width, 3)"
+            "a frame must be RGB, uint8 (height, width, 3)"
         )
     return frame
 

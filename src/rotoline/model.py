@@ -25,7 +25,7 @@ class Model:
     system: System[Any]
     """The network and its learner."""
     record: WeightsRecord
-    """What the weights are and where they come from."""
+    """Description and origin of the weights."""
     config: SystemConfig
     """The default settings of the model's preset."""
 

@@ -95,7 +95,7 @@ MOST_LISTED = 6
 
 
 def explain_renamed(paths: Sequence[str], *, in_training: bool) -> str:
-    """What to write in place of settings of version 0.1; empty if none of them is one.
+    """Message with the replacements of settings of version 0.1; empty if none of the paths is one.
 
     Args:
         paths: Settings that do not exist.

@@ -1,6 +1,6 @@
 """The settings as data: every group and leaf of the settings class of any preset.
 
-A group is a nested class of settings. Where a group is one of several classes, told apart by its
+A group is a nested class of settings. Where a group is one of several classes, distinguished by its
 field `method`, the other fields exist only under their own method.
 """
 

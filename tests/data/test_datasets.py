@@ -112,7 +112,7 @@ def test_unknown_split_is_refused_with_those_that_exist(davis, youtube_vos):
     assert "no split test; choose from 2017/train, 2017/val" in refusal(davis, "test")
     assert "no split val (SPLIT/JPEGImages); choose from valid" in refusal(youtube_vos, "val")
     shutil.rmtree(davis / "ImageSets")
-    assert "needed is ImageSets/2017/SPLIT.txt" in refusal(davis, "val")
+    assert "a split is a file ImageSets/2017/SPLIT.txt" in refusal(davis, "val")
     (davis / "ImageSets").mkdir()
     (davis / "ImageSets/val.txt").write_text("\n")
     assert "val.txt is empty" in refusal(davis, "val")

@@ -44,6 +44,6 @@ def read_dataset(root: Path, split: str) -> list[VideoSequence]:
     if (root / "JPEGImages").is_dir() and (root / "Annotations").is_dir():
         raise InputError(
             f"{root} has JPEGImages without a folder 480p or Full-Resolution; for a split of "
-            f"YouTube-VOS, give the folder above it: {root.parent}; needed is {_LAYOUTS}"
+            f"YouTube-VOS, give the folder above it: {root.parent}; the layout must be {_LAYOUTS}"
         )
-    raise InputError(f"{root} holds no data set; needed is the layout of {_LAYOUTS}")
+    raise InputError(f"{root} holds no data set; the layout must be {_LAYOUTS}")

@@ -109,7 +109,7 @@ def _read_list(folder: Path, split: str) -> list[str]:
             + (
                 f"choose from {', '.join(known)}"
                 if known
-                else "needed is ImageSets/2017/SPLIT.txt with the name of a sequence per line, "
+                else "a split is a file ImageSets/2017/SPLIT.txt with a sequence name per line, "
                 "so copy ImageSets as well"
             )
         )

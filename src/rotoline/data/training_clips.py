@@ -129,7 +129,7 @@ def _find_videos(folder: Path, leave_out: Collection[str]) -> list[VideoSequence
         sequences += find_davis_sequences(root, names)
     if not sequences:
         raise InputError(
-            f"no training sequence below {folder}; needed is "
+            f"no training sequence below {folder}; it must hold "
             f"{VIDEO_FOLDER}/JPEGImages/480p/SEQUENCE/*.jpg (see docs/how-to/train.md)"
         )
     return sequences
@@ -152,7 +152,7 @@ def _load_video(sequence: VideoSequence, short_side: int) -> Clip:
 
 def _load_still(name: str, picture: Path, truth: Path, short_side: int) -> Clip:
     """Read a picture and its label map."""
-    # Label maps do not follow an orientation tag, so the picture is taken as it is stored.
+    # Label maps do not follow an orientation tag, so the picture is not rotated either.
     with opened_picture(picture) as image:
         frame = np.array(image.convert("RGB"))
     labels = read_labels(truth)

@@ -108,7 +108,7 @@ def find_sequence(name: str, frame_folder: Path, label_folder: Path) -> VideoSeq
     for found, folder, content in ((names, frame_folder, "frames"), (files, label_folder, "masks")):
         if not found:
             raise InputError(
-                f"{folder} holds no {content}; needed is a picture per frame of {name}, "
+                f"{folder} holds no {content}; it must hold a picture per frame of {name}, "
                 "so copy the data set again"
             )
     stray = sorted(files.keys() - set(names))

@@ -68,6 +68,6 @@ def _read_video_names(path: Path) -> list[str]:
         return list(json.loads(text)["videos"].keys())
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
-            f'{path} does not list videos; needed is {{"videos": {{NAME: ...}}}}, as in '
+            f'{path} does not list videos; it must hold {{"videos": {{NAME: ...}}}}, as in '
             "YouTube-VOS, so replace it by a good copy, or remove it to use every folder"
         ) from error

@@ -105,7 +105,7 @@ def development_clips(data: Path, only: Sequence[str] = ()) -> list[DevelopmentC
     }
     if not sequences:
         raise InputError(
-            f"no development sequence below {data}; needed is davis-2016-train/JPEGImages/480p/"
+            f"no development sequence below {data}; it must hold davis-2016-train/JPEGImages/480p/"
             f"SEQUENCE of {', '.join(DEVELOPMENT_SPLIT)}; give the folder of docs/how-to/train.md"
         )
     clips = list(sequences.values())

@@ -1,4 +1,4 @@
-"""Folders of masks in, J and F out."""
+"""J and F of a folder of predicted masks against a folder of true masks."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -45,7 +45,7 @@ def output_errors(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and those above it; a folder that exists is left as it is.
+    """Create a folder and those above it; a folder that exists is not changed.
 
     Raises:
         OutputError: The folder cannot be created.

@@ -1,4 +1,4 @@
-"""Mask files into label maps, and label maps into mask files.
+"""Read mask files as label maps, and write label maps as mask files.
 
 A mask file holds one object id per pixel; 0 is background. The ids are chosen by the user and are
 kept. Many programs change ids when they save a mask (soft edges, colours, lossy compression): such

@@ -223,7 +223,7 @@ class _VideoWriter:
         if any(rest for _, rest in odd):
             picture = np.pad(picture, (*odd, (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        # Players need increasing times, whatever the source says.
+        # Players need increasing times, even if those of the source do not increase.
         frame.pts = self._last = max(stamp, self._last + 1)
         frame.duration = interval
         frame.time_base = Fraction(1, self._ticks)

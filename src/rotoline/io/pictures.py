@@ -1,4 +1,4 @@
-"""One picture file in, one picture out, or a message that says what is wrong with the file.
+"""Open one picture file, or explain what is wrong with it; list the pictures of a folder.
 
 Frames and masks both come as pictures. What they share is here: which files count as
 pictures, their order, and one place where the many ways in which Pillow fails become

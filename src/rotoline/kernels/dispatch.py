@@ -12,7 +12,7 @@ VARIABLE = "ROTOLINE_KERNELS"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One implementation: its name, and why it cannot run here (empty if it can)."""
+    """One implementation: its name, and why it cannot run on this machine (empty if it can)."""
 
     name: str
     refusal: str = ""

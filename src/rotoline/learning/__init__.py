@@ -1,1 +1,1 @@
-"""What adapting to an object (online) and training (offline) share."""
+"""What learning an object (online) and training networks (offline) share."""

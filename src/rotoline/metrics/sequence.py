@@ -1,4 +1,4 @@
-"""Label maps in, scores out: J and F of every object of a sequence, frame by frame."""
+"""J and F of every object of a sequence from its label maps, frame by frame."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple

@@ -1,1 +1,1 @@
-"""Networks only: constructors take numbers, forward passes take and give tensors."""
+"""Networks only: constructors take numbers, forward passes take and return tensors."""

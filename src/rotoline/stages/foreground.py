@@ -61,8 +61,8 @@ def limit_to_foreground(logits: Tensor, foreground: Tensor, config: ForegroundCo
     Source:
         Paper, section on the pipeline: scores are set to 0 outside the binary foreground mask
         (method `mask`). Deviation of the method `margin`: the smaller of the two logits, which
-        needs no threshold and keeps soft borders, with a margin, so that a foreground that is
-        uncertain by itself makes no hole: bundled clip J&F .839 with margin 0, .867 with 1
+        needs no threshold and keeps soft borders, with a margin, so that an uncertain foreground
+        makes no hole in an object: bundled clip J&F .839 with margin 0, .867 with 1
         (docs/log/2026-11-25-drift.md).
     """
     if isinstance(config, MaskLimit):
@@ -73,10 +73,10 @@ def limit_to_foreground(logits: Tensor, foreground: Tensor, config: ForegroundCo
 
 
 def limit_again(logits: Tensor, foreground: Tensor, config: ForegroundConfig) -> Tensor:
-    """Apply the binary mask of the method `mask` once more, after propagation and filter.
+    """Apply the binary mask of the method `mask` again, after propagation and filter.
 
-    Propagation may spread a map beyond the mask; the authors' code cuts it again. Other methods
-    leave the logits as they are.
+    Propagation may spread a map beyond the mask; the authors' code cuts it again. Other methods do
+    not change the logits.
     """
     return limit_to_foreground(logits, foreground, config) if config.method == "mask" else logits
 

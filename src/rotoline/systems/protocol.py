@@ -1,7 +1,7 @@
 """What the tracker needs from a system, and the settings that all systems have.
 
 A system provides the network and the learner of the objects. Everything else is shared: the tracker
-calls the methods below in one order, whichever system it was given (`rotoline.tracker`).
+calls the methods below in the same order for every system (`rotoline.tracker`).
 """
 
 from collections.abc import Hashable, Mapping

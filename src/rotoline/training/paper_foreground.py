@@ -75,7 +75,7 @@ class ForegroundTraining(TrainingSettings):
     augmentation: Augmentation = Augmentation()
     """How far augmented frames differ from the original."""
     measure_batch_statistics: bool = False
-    """Whether batch norms measure their statistics, which otherwise stay as they are. Needed only
+    """Whether batch norms measure their statistics; if not, these stay unchanged. Needed only
     for a start from random weights, with a batch of at least 8. With several processes, the
     statistics of the first are written."""
     precision: Precision = "auto"

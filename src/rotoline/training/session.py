@@ -23,7 +23,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 class Exported(NamedTuple):
-    """What `Recipe.export` returns."""
+    """The result of `Recipe.export`: the content of a weights file."""
 
     net: nn.Module
     """The module whose tensors are written."""

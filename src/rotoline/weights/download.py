@@ -79,7 +79,7 @@ def find_weights(name_or_path: str | Path) -> Path:
     registry = read_registry()
     if name not in registry:
         raise WeightsError(
-            f"there are no weights {name}; needed is a .safetensors file "
+            f"there are no weights {name}; give a .safetensors file "
             f"or one of the names {', '.join(registry)}"
         )
     folder = weights_folder()
@@ -184,7 +184,7 @@ def _open(entry: PretrainedEntry, done: int) -> tuple[HTTPResponse, int]:
         return _open(entry, 0)
     if total not in (None, entry.bytes):
         response.close()
-        raise WeightsError(f"{entry.url} has {total} bytes, needed are {entry.bytes}; {_FOREIGN}")
+        raise WeightsError(f"{entry.url} has {total} bytes instead of {entry.bytes}; {_FOREIGN}")
     return response, max(begin, 0)
 
 
@@ -233,7 +233,7 @@ def _check(entry: PretrainedEntry, part: Path) -> None:
         return
     part.unlink()
     what = (
-        f"SHA-256 {found}, needed is {entry.sha256}"
+        f"SHA-256 {found} instead of {entry.sha256}"
         if size == entry.bytes
         else f"more than the {entry.bytes} bytes that are needed"
     )

@@ -30,17 +30,17 @@ class WeightsRecord(BaseModel):
     bytes: int
     """Size of the file."""
     licence: str
-    """What may be done with the weights."""
+    """Licence of the weights."""
     data: str
-    """What they were trained on, and what the training started from."""
+    """The training data of the weights, and the weights that the training started from."""
     command: str
-    """The command that made them."""
+    """The command that made the weights."""
     commit: str
-    """The commit that made them, with `+` for changes that were not committed."""
+    """The commit that made the weights, with `+` for changes that were not committed."""
     seed: int
     """The seed of the training."""
     steps: int
-    """The optimiser steps of the training."""
+    """Number of optimiser steps of the training."""
     network_options: dict[str, bool] = {}
     """Options of the network that the tensors do not show, such as `signed_gates`."""
     converted_from: str = ""
@@ -83,7 +83,7 @@ def write_weights(path: Path, tensors: dict[str, Tensor], about: dict[str, Any])
 
 
 def read_weights(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:
-    """Read the tensors of a weights file, as float32, whichever network they belong to.
+    """Read the tensors of a weights file, as float32; the weights may belong to any network.
 
     Raises:
         WeightsError: The file or its record is missing or damaged, or was written by version 0.1.

@@ -33,7 +33,7 @@ def load_imagenet_weights(backbone: EfficientNetLite0) -> None:
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != SHA256:
-        raise WeightsError(f"{path} has SHA-256 {found}; needed is {SHA256}: reinstall {PACKAGE}")
+        raise WeightsError(f"{path} has SHA-256 {found} instead of {SHA256}: reinstall {PACKAGE}")
     state = read_torch(data)
     wanted = backbone.state_dict().keys()
     backbone.load_state_dict({name: state[name] for name in wanted})

@@ -32,9 +32,9 @@ class PretrainedEntry(BaseModel):
     bytes: int
     """Size of the published file."""
     licence: str
-    """What may be done with the weights."""
+    """Licence of the weights."""
     source: str
-    """What the weights are and who published them, in a sentence."""
+    """Description of the weights and who published them, in a sentence."""
     format: Literal["torch", "keras"]
     """`torch`: a state dict saved by PyTorch. `keras`: a zip file with Keras 3 weights in HDF5."""
     keep: tuple[str, ...] = ("",)
@@ -113,10 +113,12 @@ def read_torch(source: Path | bytes) -> dict[str, Tensor]:
         where = "the data" if isinstance(source, bytes) else source
         raise WeightsError(
             f"{where} cannot be read as PyTorch weights: {str(error).splitlines()[0]}; "
-            "needed is a file of tensors alone"
+            "the file must hold tensors only"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{type(state).__name__} found; needed are tensors by name")
+        raise WeightsError(
+            f"the weights are a {type(state).__name__}; they must be a dictionary of tensors"
+        )
     return dict(state)
 
 

@@ -25,7 +25,7 @@ WRITERS: Mapping[str, str] = {
 """The formats by the name that `--format` takes: module and class, imported when it is used."""
 
 DEFAULT_FORMATS = ("png", "overlay")
-"""What is written where no format is chosen."""
+"""The formats that are written if none is chosen."""
 
 
 class MaskWriter(Protocol):

@@ -53,7 +53,7 @@ def scan(x: Tensor, gates: Tensor) -> Tensor:
     name = choose(candidates(x.device.type))
     if x.numel() == 0:
         return x.new_zeros((4, *x.shape))
-    if x.dtype in _HALVES and name != "gpu":  # which accumulates in float32 by itself
+    if x.dtype in _HALVES and name != "gpu":  # the GPU kernels accumulate in float32
         x32: Tensor = _IMPLEMENTATIONS[name].scan(x.float(), gates.float())
         return x32.to(x.dtype).contiguous()
     result: Tensor = _IMPLEMENTATIONS[name].scan(x, gates)

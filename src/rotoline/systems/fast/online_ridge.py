@@ -148,7 +148,7 @@ def fit_ridge_classifiers(
         config: Whether and how results are added online.
     """
     shown = {index: masks.flatten(1).any(1) for index, (_, masks) in annotated.items()}
-    # A frame in which some object is not annotated says nothing about the union of all objects.
+    # The union of all objects is not known in a frame in which some object is not annotated.
     learned_from = rows_learned_from(shown)
     equations, weights, keys, memories = [], [], {}, []
     chosen = choose_memory_frames(learned_from, MEMORY_FRAMES)

@@ -47,7 +47,7 @@ class GuidedPropagationNet(nn.Module):
     """Refines score maps under the guidance of their frame (paper, section on the SPN).
 
     The map of background and foreground is lifted to 32 channels at half resolution, scanned in
-    four directions and merged by the maximum, once more with the same gates, brought back to full
+    four directions and merged by the maximum, twice with the same gates, enlarged to full
     resolution and decoded.
 
     Deviation: the gates are a softmax over the three neighbours and "take x" (its logit fixed at 0,
