@@ -102,6 +102,10 @@ class ClipMeasure(BaseModel):
             "F recall": found.f.recall,
         }
 
+    def untimed(self) -> "ClipMeasure":
+        """The same measures without seconds, where these say nothing."""
+        return self.model_copy(update={"seconds_per_frame": None, "seconds_per_stage": None})
+
     @property
     def j_and_f_per_frame(self) -> NDArray[np.float64]:
         """Mean of J and F over the objects, per scored frame; its mean is the clip's J&F."""

@@ -37,8 +37,15 @@ def accuracy_table(results: Results) -> str:
         for group in (MULTI_OBJECT, SYNTHETIC)
         for clip in results.in_group(group)
     ]
-    table = markdown_table(("clip", *SCORES, "s per frame"), rows)
-    return _page("Accuracy", _circumstances(results), table)
+    header = ("clip", *SCORES, "s per frame")
+    if not any(row[-1] for row in rows):  # nothing was timed
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    return _page("Accuracy", _circumstances(results), markdown_table(header, rows))
+
+
+def without_times(results: Results) -> Results:
+    """The same scores without seconds, for runs on a machine that was busy."""
+    return results.model_copy(update={"clips": tuple(clip.untimed() for clip in results.clips)})
 
 
 def comparison_table(before: Results, after: Results) -> str:
