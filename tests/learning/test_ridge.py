@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from rotoline.learning.ridge import NormalEquations, predict, accumulate, weighted_sum, solve
+from rotoline.learning.ridge import NormalEquations, accumulate, predict, solve, weighted_sum
 
 
 def test_rule_is_the_weighted_least_squares_solution():
@@ -30,18 +30,18 @@ def test_foreground_and_background_count_alike():
     torch.testing.assert_close(evidence.moment[0, 1], torch.tensor(0.0), atol=1e-6, rtol=0)
 
 
-def test_rivals_get_their_share_of_the_background_however_small():
+def test_other_objects_get_their_share_of_the_background_however_small():
     embedding = torch.zeros(1, 10, 10)
-    embedding[0, 9, 9] = 1.0  # the rival alone
-    mask, rivals = torch.zeros(1, 10, 10), torch.zeros(1, 10, 10)
-    mask[0, 0], rivals[0, 9, 9] = 1, 1
+    embedding[0, 9, 9] = 1.0  # the other object alone
+    mask, others = torch.zeros(1, 10, 10), torch.zeros(1, 10, 10)
+    mask[0, 0], others[0, 9, 9] = 1, 1
     plain = accumulate(embedding, mask)
-    shared = accumulate(embedding, mask, rivals, rival_share=0.4)
+    shared = accumulate(embedding, mask, others, other_weight=0.4)
     # The one pixel among 90 of the background, which has half of the weight.
     torch.testing.assert_close(plain.gram[0, 0, 0], torch.tensor(0.5 / 90))
     torch.testing.assert_close(shared.gram[0, 0, 0], torch.tensor(0.5 * (0.6 / 90 + 0.4)))
     torch.testing.assert_close(shared.gram[0, 1, 1], torch.tensor(1.0))
-    alone = accumulate(embedding, mask, torch.zeros_like(rivals), rival_share=0.4)
+    alone = accumulate(embedding, mask, torch.zeros_like(others), other_weight=0.4)
     assert torch.equal(alone.gram, plain.gram)
 
 
