@@ -134,7 +134,7 @@ def object_pixels_to_remove(
     labels, area = regions
     if len(area) == 1:
         return np.zeros(score.shape, dtype=bool)
-    area = np.maximum(area, 1)  # only what is outside of all regions can have no pixels
+    area = np.maximum(area, 1)  # only the area outside all regions can have no pixels
     overlap = overlaps(regions, last_visible)
     overlap[0] = -1.0
     means = np.bincount(labels.ravel(), score.ravel(), minlength=len(area)) / area

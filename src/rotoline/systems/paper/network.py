@@ -1,4 +1,4 @@
-"""All networks of the `paper` preset in one module, so that they ship together."""
+"""All networks of the `paper` preset in one module, so that they are stored together."""
 
 from collections.abc import Mapping
 
