@@ -1,4 +1,4 @@
-"""The only place that touches disk, video and pictures.
+"""Read frames, videos, pictures and masks; write masks, overlays, results and run records.
 
 | module       | what it does                                                                   |
 |--------------|--------------------------------------------------------------------------------|
