@@ -48,6 +48,13 @@ def test_run_record_of_another_preset_is_refused(tmp_path):
         read_config(FAST, record, [])
 
 
+def test_file_of_an_unknown_preset_is_refused_with_the_known_ones(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("preset = 'quick'\n")
+    with pytest.raises(ConfigError, match=r"no preset 'quick'; choose one of fast, paper"):
+        read_config(FAST, file, [])
+
+
 # ------------------------------------------------------------------------- choice of a method
 
 
@@ -114,7 +121,9 @@ def test_setting_without_an_effect_is_refused_with_what_it_belongs_to(start, set
         ("foreground.margin=-1", "foreground.margin is -1"),
         ("propagation.enabled=maybe", "propagation.enabled is 'maybe'"),
         ("regions.method=memory", "'memory'; choose one of last_visible, craf, craf_script, off"),
+        ("regions.method=['craf']", "choose one of last_visible, craf"),
         ("regions=1", "regions is a group of settings"),
+        ("foreground.margin=inf", "foreground.margin is inf; a finite number is needed"),
         ("working_pixels.x=3", "working_pixels is {'x': 3}"),
         ("regions.threshold", "has no '='"),
     ],
@@ -130,7 +139,12 @@ def test_group_inside_a_method_is_named_in_full():
 
 
 def test_unreadable_files_are_refused(tmp_path):
-    for name, text in (("a.toml", "= 3"), ("b.json", "{}"), ("c.json", "no")):
+    for name, text in (
+        ("a.toml", "= 3"),
+        ("b.json", "{}"),
+        ("c.json", "no"),
+        ("d.json", '{"config": [3]}'),
+    ):
         (tmp_path / name).write_text(text)
         with pytest.raises(ConfigError, match="neither TOML"):
             read_config(FAST, tmp_path / name, [])

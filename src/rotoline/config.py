@@ -7,6 +7,7 @@ that has no effect under the other settings (with what it belongs to), and one t
 
 import difflib
 import json
+import math
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from rotoline.errors import ConfigError
-from rotoline.presets import PRESETS
+from rotoline.presets import PRESETS, find_preset
 from rotoline.renamed_settings import explain_renamed
 from rotoline.settings import flatten, list_settings, methods_of
 
@@ -40,6 +41,7 @@ def read_config(start: Settings, file: Path | None, assignments: Sequence[str]) 
         own = getattr(start, "preset", None)
         preset = values.get("preset", own)
         if preset != own:
+            find_preset(str(preset))
             raise ConfigError(
                 f"{file} holds settings of the preset {preset}, not of {own}; "
                 f"add --preset {preset}, or give another file"
@@ -59,6 +61,9 @@ def _change(start: Settings, given: Mapping[str, Any]) -> Settings:
     renamed = explain_renamed(unknown, in_training=not hasattr(start, "preset"))
     if renamed:
         raise ConfigError(renamed)
+    for path, value in flatten(given).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{path} is {value}; a finite number is needed")
     values = _merged(start, given, "", start)
     try:
         return type(start).model_validate(values)
@@ -98,9 +103,9 @@ def _merged(
                 f"{', '.join(f'{path}{name}.{one}' for one in type(group).model_fields)}"
             )
         methods = methods_of(field)
-        method = value.get("method")
-        if methods and method is not None and method != getattr(group, "method", None):
-            if method not in methods:
+        method = value.get("method", getattr(group, "method", None))
+        if methods and method != getattr(group, "method", None):
+            if not isinstance(method, str) or method not in methods:
                 raise ConfigError(
                     f"{path}{name}.method is {method!r}; choose one of {', '.join(methods)}"
                 )
@@ -139,14 +144,15 @@ def _explain_unknown(path: str, value: Any, group: BaseModel, whole: BaseModel) 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
         if file.suffix == ".json":
-            values: dict[str, Any] = json.loads(file.read_text())["config"]
+            values: dict[str, Any] = dict(json.loads(file.read_text())["config"])
             return values
         return tomllib.loads(file.read_text())
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}; check the path") from error
     except (ValueError, KeyError, TypeError) as error:
+        reason = error if isinstance(error, ValueError) else "it has no settings under 'config'"
         raise ConfigError(
-            f"{file} is neither TOML settings nor the run.json of a run ({error}); correct it"
+            f"{file} is neither TOML settings nor the run.json of a run ({reason}); correct it"
         ) from error
 
 
