@@ -266,11 +266,21 @@ def test_wrong_setting_is_refused_by_name(clip_folder, tmp_path, segment, words_
     assert "did you mean regions.threshold" in words_of(result)
 
 
+def test_too_little_memory_is_reported_without_a_traceback(
+    clip_folder, tmp_path, segment, words_of
+):
+    result = segment(*clip_folder[:2], tmp_path / "out", "--set", f"working_pixels={10**15}")
+    assert result.exit_code == 2, result.output
+    assert "not enough memory" in words_of(result)
+    assert not (tmp_path / "out").exists()
+
+
 def test_formats_that_are_named_replace_the_default_ones(clip_folder, tmp_path, segment, words_of):
-    out = tmp_path / "out"
+    out = tmp_path / "out [v2]"
     result = segment(*clip_folder[:2], out, "--format", "scores", "--format", "png")
     assert result.exit_code == 0, result.output
     assert "6 frames segmented" in words_of(result)
+    assert "out [v2] holds scores, masks" in words_of(result)  # brackets are no markup
     assert sorted(path.name for path in out.iterdir()) == ["masks", "run.json", "scores"]
     for name in ("f1", "f6"):
         with np.load(out / "scores" / f"{name}.npz") as frame:

@@ -33,6 +33,21 @@ class _Group(TyperGroup):
                 traceback.print_exc()
             print_error(str(error))
             raise typer.Exit(2) from error
+        except (MemoryError, RuntimeError) as error:
+            if ctx.params.get("debug") or not _is_out_of_memory(error):
+                raise
+            detail = str(error).partition("\n")[0] or "an allocation failed"
+            print_error(
+                f"not enough memory ({detail}); use smaller frames, such as "
+                "--set working_pixels=100000, or smaller crops in a training, or free memory"
+            )
+            raise typer.Exit(2) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed, which PyTorch reports as a RuntimeError."""
+    words = ("out of memory", "allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 (the signature of an option's callback)

@@ -69,4 +69,6 @@ def segment(  # noqa: PLR0913 (each is an option)
         print_warning(f"stopped; {done} finished masks are in {output}")
         raise typer.Exit(130) from None
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
-    console().print(f"{last.done} frames segmented; {output} holds {written}", soft_wrap=True)
+    console().print(
+        f"{last.done} frames segmented; {output} holds {written}", soft_wrap=True, markup=False
+    )
