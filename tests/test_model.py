@@ -52,6 +52,11 @@ def test_weights_of_another_preset_are_refused_with_their_path(paper_weights):
         load_model(paper_weights, "fast")
 
 
+def test_path_of_weights_may_be_text():
+    with pytest.raises(WeightsError, match=r"there is no none\.safetensors"):
+        load_model("none.safetensors")
+
+
 def test_presets_that_do_not_exist_are_refused():
     with pytest.raises(ConfigError, match="no preset 'slow'; choose one of fast, paper"):
         load_model(preset="slow")

@@ -84,7 +84,7 @@ class Model:
         return Tracker(self.system, config, timer=timer, trace=trace, report=report)
 
 
-def load_model(weights: Path | None = None, preset: str = "fast") -> Model:
+def load_model(weights: Path | str | None = None, preset: str = "fast") -> Model:
     """Load weights: the ones that ship with rotoline, or your own.
 
     On Linux, freed memory is kept for reuse; see `rotoline.runtime.allocator`. The preset
@@ -108,7 +108,7 @@ def load_model(weights: Path | None = None, preset: str = "fast") -> Model:
                 f"downloaded: --weights FILE, or weights=Path(...) (docs/how-to/train.md)"
             )
         weights = shipped_weights(found.weights)
-    record, state = read_weights(weights)
+    record, state = read_weights(Path(weights))
     try:
         system = found.build(state, found.device(), **record.network_options)
     except WeightsError as error:
@@ -121,7 +121,7 @@ def segment(
     masks: LabelMap | Mapping[int, LabelMap],
     *,
     config: SystemConfig = FAST,
-    weights: Path | None = None,
+    weights: Path | str | None = None,
 ) -> Iterator[FrameResult]:
     """Return the mask of every annotated object in every frame.
 

@@ -176,6 +176,13 @@ def test_a_file_that_changes_size_later_is_refused(tmp_path, save):
         next(iter(source))
 
 
+def test_a_path_may_be_text(tmp_path, save):
+    save("a.png", np.zeros((4, 6, 3), np.uint8))
+    assert open_frames(str(tmp_path)).count == 1
+    with pytest.raises(InputError, match="does not exist"):
+        open_frames("none.mp4")
+
+
 def test_a_missing_path_says_what_to_give(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.mp4 does not exist; give a video file or a"):
         open_frames(tmp_path / "nothing.mp4")

@@ -258,6 +258,12 @@ def test_a_full_disk_leaves_the_earlier_mask_and_nothing_else(tmp_path, monkeypa
     np.testing.assert_array_equal(read_mask(tmp_path / "a.png"), squares(1))
 
 
+def test_paths_may_be_text(tmp_path):
+    labels = np.full((4, 6), 3, np.uint8)
+    write_mask(f"{tmp_path}/a.png", labels)
+    np.testing.assert_array_equal(read_mask(f"{tmp_path}/a.png"), labels)
+
+
 def test_labels_that_are_no_label_map_are_refused(tmp_path):
     for labels in (squares(1).astype(int), squares(1)[None]):
         with pytest.raises(InputError, match="a mask is uint8"):

@@ -78,7 +78,7 @@ class FrameSource(RereadableFrames, Protocol):
         ...
 
 
-def open_frames(path: Path) -> FrameSource:
+def open_frames(path: Path | str) -> FrameSource:
     """Open a folder of pictures or a video file.
 
     Args:
@@ -91,9 +91,8 @@ def open_frames(path: Path) -> FrameSource:
     Raises:
         InputError: The path does not exist, it holds no frames, or frames differ in size.
     """
-    if path.is_dir():
-        return ImageFolder(path)
-    return VideoFile(path)
+    path = Path(path)
+    return ImageFolder(path) if path.is_dir() else VideoFile(path)
 
 
 class ImageFolder:

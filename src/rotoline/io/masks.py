@@ -45,7 +45,7 @@ DAVIS_PALETTE = _davis_palette()
 """Colour of every id in mask files, uint8 (256, 3), RGB; id 0 is black."""
 
 
-def read_mask(path: Path) -> LabelMap:
+def read_mask(path: Path | str) -> LabelMap:
     """Read a mask that annotates objects.
 
     Accepted are pictures with a palette (the id is the index), 8-bit grey (the id is the
@@ -59,6 +59,7 @@ def read_mask(path: Path) -> LabelMap:
         InputError: The file is missing, is no mask, or is all background. The message names
             the ids that were probably meant.
     """
+    path = Path(path)
     labels = read_labels(path)
     _refuse_soft_edges(path, labels)
     return check_mask(str(path), labels)
@@ -126,7 +127,7 @@ def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
     }
 
 
-def write_mask(path: Path, labels: LabelMap) -> None:
+def write_mask(path: Path | str, labels: LabelMap) -> None:
     """Write ids as a PNG with the palette of DAVIS, complete or not at all.
 
     Raises:
@@ -140,7 +141,7 @@ def write_mask(path: Path, labels: LabelMap) -> None:
         )
     image = Image.fromarray(labels)
     image.putpalette(DAVIS_PALETTE.tobytes())
-    with replacing(path) as temporary:
+    with replacing(Path(path)) as temporary:
         # Half the time of the default level; 480p masks stay at a few kilobytes.
         image.save(temporary, format="PNG", compress_level=1)
 
