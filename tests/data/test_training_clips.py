@@ -52,6 +52,8 @@ def test_sequences_can_be_left_out(data):
     assert "tennis" not in names
     with pytest.raises(InputError, match="no training sequence"):
         load_clips(data, ("bear", "tennis"))
+    with pytest.raises(InputError, match=r"no sequence tenis to leave out; .* bear, tennis"):
+        load_clips(data, ("tenis",))
 
 
 def test_larger_pictures_are_reduced_with_their_masks(data):

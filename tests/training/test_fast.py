@@ -236,6 +236,7 @@ def test_command_trains_and_writes_weights_that_load(
     assert result.exit_code == 0, result.output
     record, state = read_weights(tmp_path / "out" / "fast.safetensors")
     network_from_state(state)
+    assert "fast.safetensors is ready" in "".join(result.output.splitlines())
     assert (record.seed, record.steps) == (5, 2)
     assert "2 sequences" in record.data
 

@@ -143,11 +143,15 @@ def _train(
     from rotoline.training.distributed import process_rank
     from rotoline.training.session import train
 
-    names = DEVELOPMENT_SPLIT if leave_out == "development" else tuple(leave_out.split(","))
+    listed = tuple(name.strip() for name in leave_out.split(",") if name.strip())
+    names = DEVELOPMENT_SPLIT if leave_out == "development" else listed
     command = " ".join(["rotoline", *sys.argv[1:]])
-    out = console()
+    out, rank = console(), 0
     for record in train(recipe, data, output, leave_out=names, command=command):
-        if record["step"] % STEPS_BETWEEN_LINES == 0 and process_rank() == 0:
+        rank = process_rank()
+        if record["step"] % STEPS_BETWEEN_LINES == 0 and rank == 0:
             terms = ", ".join(f"{name} {record[name]:.3f}" for name in losses)
             seconds = record["seconds"]
             out.print(f"step {record['step']}/{recipe.settings.steps}: {terms}, {seconds:.2f} s")
+    if rank == 0:
+        out.print(f"{output / recipe.file_name} is ready", soft_wrap=True, markup=False)

@@ -125,8 +125,14 @@ def _find_videos(folder: Path, leave_out: Collection[str]) -> list[VideoSequence
     sequences = []
     for root in found:
         split = "train" if (root / "ImageSets").is_dir() else None
-        names = [name for name in davis_sequence_names(root, split) if name not in leave_out]
-        sequences += find_davis_sequences(root, names)
+        names = davis_sequence_names(root, split)
+        # The development split may be named as a whole where only some of it is there.
+        unknown = [name for name in leave_out if name not in (*names, *DEVELOPMENT_SPLIT)]
+        if unknown:
+            raise InputError(
+                f"there is no sequence {unknown[0]} to leave out; choose from {', '.join(names)}"
+            )
+        sequences += find_davis_sequences(root, [name for name in names if name not in leave_out])
     if not sequences:
         raise InputError(
             f"no training sequence below {folder}; it must hold "
