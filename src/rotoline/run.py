@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rotoline.errors import OutputError, RotolineError
+from rotoline.io.atomic import output_errors
 from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.masks import read_annotations
 from rotoline.io.run_record import device, versions, write_run_record
@@ -174,9 +175,11 @@ def check_output(output: Path) -> None:
     Raises:
         OutputError: The path is a folder that is not empty, or a file.
     """
-    if output.is_dir() and not any(output.iterdir()):
-        return
-    if output.exists():
+    with output_errors(output):
+        if output.is_dir() and not any(output.iterdir()):
+            return
+        exists = output.exists()
+    if exists:
         what = "holds files already" if output.is_dir() else "is a file"
         raise OutputError(
             f"{output} {what}; results are never written over others: "
