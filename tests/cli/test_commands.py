@@ -266,10 +266,14 @@ def test_wrong_setting_is_refused_by_name(clip_folder, tmp_path, segment, words_
     assert "did you mean regions.threshold" in words_of(result)
 
 
-def test_output_path_that_cannot_be_read_is_refused(clip_folder, tmp_path, segment, words_of):
+def test_paths_that_cannot_be_read_are_refused(clip_folder, tmp_path, segment, words_of):
     result = segment(*clip_folder[:2], tmp_path / ("a" * 300))
     assert result.exit_code == 2, result.output
     assert "File name too long" in words_of(result)
+    for paths in ((tmp_path / ("a" * 300), clip_folder[1]), (clip_folder[0], "a" * 300)):
+        result = segment(*paths, tmp_path / "out")
+        assert result.exit_code == 2, result.output
+        assert "File name too long; check the path" in words_of(result)
 
 
 def test_too_little_memory_is_reported_without_a_traceback(

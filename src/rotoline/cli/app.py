@@ -33,6 +33,14 @@ class _Group(TyperGroup):
                 traceback.print_exc()
             print_error(str(error))
             raise typer.Exit(2) from error
+        except OSError as error:
+            if ctx.params.get("debug") or error.filename is None:
+                raise
+            print_error(
+                f"cannot open {error.filename}: {error.strerror}; check the path and who may "
+                "read and write there"
+            )
+            raise typer.Exit(2) from error
         except (MemoryError, RuntimeError) as error:
             if ctx.params.get("debug") or not _is_out_of_memory(error):
                 raise
