@@ -37,7 +37,7 @@ def accuracy_table(results: Results) -> str:
         for group in (MULTI_OBJECT, SYNTHETIC)
         for clip in results.in_group(group)
     ]
-    header = ("clip", *SCORES, "s per frame")
+    header: tuple[str, ...] = ("clip", *SCORES, "s per frame")
     if not any(row[-1] for row in rows):  # nothing was timed
         header, rows = header[:-1], [row[:-1] for row in rows]
     return _page("Accuracy", _circumstances(results), markdown_table(header, rows))
