@@ -25,13 +25,11 @@ from rotoline.io.overlay import draw_overlay, find_picture_format, write_picture
 from rotoline.model import load_model
 from rotoline.runtime.progress import Progress, Report, ignore
 from rotoline.systems.protocol import SystemConfig
-from rotoline.trace import StageTrace
+from rotoline.trace import STAGES, StageTrace
 from rotoline.types import Frame, FrameResult, ObjectId, upsample
 
 Picture = NDArray[np.uint8]
 
-LOGITS = ("score", "limit", "propagate", "filter")
-"""The maps of a trace that are logits; all others are scores in [0, 1]."""
 
 _TILE, _TEXT, _LINES = 340, 13, 2
 _MAGMA = (
@@ -152,7 +150,7 @@ def make_inspection(
         )
     foreground = recorded.pop("foreground").sigmoid()
     maps = {
-        name: values.sigmoid() if name in LOGITS else values for name, values in recorded.items()
+        name: values.sigmoid() if name in STAGES else values for name, values in recorded.items()
     }
     previous = maps["previous"] > threshold
     numbers = [
