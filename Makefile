@@ -23,7 +23,8 @@ static: $(VENV)/ready
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# The generated pages, and the site in site/; open site/index.html.
+# The generated pages, and the site in site/; open site/index.html. Its search needs a server:
+# python3 -m http.server --directory site
 docs: $(VENV)/ready
 	$(VENV)/bin/python scripts/make_reference.py
 	$(VENV)/bin/mkdocs build --quiet
