@@ -65,6 +65,7 @@ def test_frames_before_the_annotated_one_are_segmented_backwards(model, make_cli
         assert overlap(results[index].labels, labels[index], 1) > 0.85
 
 
+@pytest.mark.slow
 def test_each_direction_starts_from_the_keys_of_the_annotated_frame(
     model, make_clip, small, monkeypatch
 ):
@@ -201,6 +202,7 @@ def test_without_propagation_the_logits_are_those_of_the_stage_before(model, mak
     assert torch.equal(maps["propagate"], maps["limit"])
 
 
+@pytest.mark.slow
 def test_without_updates_the_classifiers_stay_as_they_were_learned(model, make_clip, small):
     frames, labels = make_clip(frames=11, ids=(1, 2), speed=1)
     for setting, stays in (("online.method=off", True), ("online.update_every=5", False)):

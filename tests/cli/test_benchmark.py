@@ -60,6 +60,7 @@ def youtube_vos(tmp_path, make_clip):
     return root, truth
 
 
+@pytest.mark.slow
 def test_davis_split_is_segmented_and_scored_as_evaluate_does(davis, tmp_path, call):
     out = tmp_path / "out"
     result = call("benchmark", davis, "--split", "val", "--output", out, *SMALL)
@@ -129,6 +130,7 @@ def test_split_without_truth_is_segmented_only(davis, tmp_path, call):
     assert "no true masks" in (out / "table.md").read_text()
 
 
+@pytest.mark.slow
 def test_youtube_vos_gives_each_object_where_it_first_appears(youtube_vos, tmp_path, call):
     root, truth = youtube_vos
     out = tmp_path / "out"

@@ -62,6 +62,7 @@ def test_folder_of_images_gives_masks_overlay_and_record(clip_folder, tmp_path, 
     assert "segmenting: " in result.output  # plain lines where there is no terminal
 
 
+@pytest.mark.slow
 def test_video_with_masks_for_several_frames(make_clip, tmp_path, overlap, segment):
     pictures, labels = make_clip(frames=6, ids=(3, 77))
     with av.open(tmp_path / "clip.mp4", "w") as video:

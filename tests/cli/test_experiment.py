@@ -34,6 +34,7 @@ def rows_of(table):
     return {row[0]: row[1:] for row in rows}
 
 
+@pytest.mark.slow
 def test_dev_writes_everything_and_agrees_with_evaluate(make_data, tmp_path, call, experiment):
     data, out = make_data("tennis", "dance-jump"), tmp_path / "out"
     result = experiment("dev", data, out)

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from rotoline.data.corruptions import augment_photometric, corrupt_previous_mask
@@ -16,6 +17,7 @@ def test_augmented_frames_are_frames(make_sampler):
         assert not torch.equal(augmented, frames)
 
 
+@pytest.mark.slow
 def test_corrupted_mask_overlaps_the_true_one_or_is_lost(make_sampler):
     mask, other = torch.zeros(2, 96, 144)
     mask[24:72, 30:70] = 1

@@ -22,6 +22,7 @@ HOLES = {
 
 
 @pytest.mark.parametrize("inside", HOLES.values(), ids=HOLES)
+@pytest.mark.slow
 def test_filled_hole_looks_like_its_surroundings(inside):
     size = inside.shape[1:]
     even = torch.tensor([10.0, 100.0, 250.0])[:, None, None].expand(3, *size)

@@ -87,6 +87,7 @@ def test_another_annotation_or_an_empty_cache_computes_anew(model, small, make_c
     assert (cache.fit_count, cache.encode_count) == (3, 3)
 
 
+@pytest.mark.slow
 def test_both_directions_share_the_cache(model, small, make_clip):
     pictures, labels = make_clip(frames=5)
     cache = CachedSystem(model.system)

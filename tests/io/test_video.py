@@ -109,6 +109,7 @@ def test_frames_come_in_order_and_each_iteration_starts_again(tmp_path):
         ("few-frames.gif", "gif", {}),
     ],
 )
+@pytest.mark.slow
 def test_backwards_is_bit_identical_to_forwards(tmp_path, name, codec, options):
     source = VideoFile(write_moving(tmp_path / name, 75, options, codec))
     check_backwards(source, 75)

@@ -147,6 +147,7 @@ def test_agrees_with_dense_matrix(implementation, draw):
     np.testing.assert_allclose(implementation.scan(x, gates)[0, 0, 0].numpy(), expected)
 
 
+@pytest.mark.slow
 def test_mirrored_input_gives_mirrored_output(implementation, draw):
     x, gates = draw((1, 2, 4, 6), "signed")
     right = implementation.scan(x, gates)[0]

@@ -69,6 +69,7 @@ def test_drawing_leaves_the_global_random_state_alone():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+@pytest.mark.slow
 def test_frame_itself_is_given_with_share_one_and_once_in_3001(monkeypatch):
     assert pytest.approx(1 / 3001) == ORIGINAL_SHARE
     originals = sum(torch.equal(view, torch.eye(3)) for view in drawn(9003))
@@ -77,6 +78,7 @@ def test_frame_itself_is_given_with_share_one_and_once_in_3001(monkeypatch):
     assert all(torch.equal(view, torch.eye(3)) for view in drawn(20))
 
 
+@pytest.mark.slow
 def test_views_stay_within_their_ranges_and_use_them():
     ranges = Augmentation(scale=0.2, rotation=30.0, shift=0.15)
     zooms, angles, shifts, mirrored = zip(

@@ -120,6 +120,7 @@ def test_masks_without_outline(prediction, truth, expected):
 
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(mask_pairs(), st.sampled_from([0.0, 0.008, 0.15, 0.3, 0.99]))
+@pytest.mark.slow
 def test_agrees_with_the_reference_on_any_mask(pair, tolerance):
     outline = [tuple(pixel) for pixel in np.argwhere(boundary_map(pair[0])).tolist()]
     assert outline == reference.boundary_pixels(pair[0])

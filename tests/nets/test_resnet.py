@@ -94,6 +94,7 @@ def test_stride_is_in_the_3x3_convolution_of_the_first_block():
         assert all(block.downsample is None for block in rest)
 
 
+@pytest.mark.slow
 def test_maps_are_at_an_eighth_and_down():
     with torch.device("meta"):
         resnet = ResNet101((1, 1, 1, 1))(torch.zeros(2, 3, 64, 96))

@@ -147,6 +147,7 @@ def train(folder, config, start=None):
 
 
 @pytest.mark.parametrize("frozen", [0, 2])
+@pytest.mark.slow
 def test_frozen_blocks_stay_as_they_were(clips, tmp_path, monkeypatch, frozen):
     monkeypatch.setattr(fast, "FROZEN_BLOCKS", frozen)
     net = fresh_net()
@@ -167,6 +168,7 @@ def test_frozen_blocks_stay_as_they_were(clips, tmp_path, monkeypatch, frozen):
     assert any(name.startswith("_blocks.2.") for name in changed)
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_weights_with_fewer_parts(clips, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "load_clips", lambda data, leave_out, short_side: clips)
     old = fresh_net()
@@ -194,6 +196,7 @@ def test_training_does_not_go_on_from_foreign_weights(clips, tmp_path, monkeypat
         train(tmp_path, settings("steps=1"), tmp_path / "other.safetensors")
 
 
+@pytest.mark.slow
 def test_checkpoint_of_other_settings_is_refused(clips, tmp_path):
     list(train_fast(fresh_net(), clips, settings("steps=2"), tmp_path))
     other = settings("steps=3", "optimiser.weight_decay=0.5")
@@ -207,6 +210,7 @@ def test_damaged_checkpoint_is_refused(clips, tmp_path):
         next(train_fast(fresh_net(), clips, settings(), tmp_path))
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_network_is_refused(clips, tmp_path):
     config, other = settings("steps=1"), fresh_net()
     list(train_fast(other, clips, config, tmp_path))
@@ -224,6 +228,7 @@ def test_learning_rate_rises_and_falls_once():
     assert rates[-1] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_command_trains_and_writes_weights_that_load(
     clips, tmp_path, call, write_data, monkeypatch
 ):

@@ -111,6 +111,7 @@ def initialise(start):
     return ForegroundRecipe(settings(), start).initialise()
 
 
+@pytest.mark.slow
 def test_training_begins_with_a_backbone_or_a_former_network(tmp_path, monkeypatch):
     monkeypatch.setattr(paper_foreground, "SegmentationNet", partial(SegmentationNet, SHALLOW))
     former = shallow_net(seed=3)

@@ -115,6 +115,7 @@ def test_encoder_learns_at_its_share_of_the_rate(net, clips, tmp_path, monkeypat
     assert kept == {"guidance.encoder.weight", "guidance.encoder.bias"}
 
 
+@pytest.mark.slow
 def test_training_starts_from_an_encoder_or_from_an_earlier_network(tmp_path):
     former, origin = recipe(tmp_path).initialise_spn()
     assert origin == "nothing"
@@ -134,6 +135,7 @@ def test_training_starts_from_an_encoder_or_from_an_earlier_network(tmp_path):
 
 
 @pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.slow
 def test_training_does_not_start_from_weights_with_the_other_gates(tmp_path, signed):
     """The tensors of both kinds have the same names and shapes; the record says which it is."""
     former, _ = recipe(tmp_path, None, f"signed_gates={str(signed).lower()}").initialise_spn()

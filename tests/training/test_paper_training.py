@@ -200,6 +200,7 @@ def test_commands_train_on_two_processes_and_hand_on_their_weights(
     assert_same(dict(net.foreground.state_dict()), expected)
 
 
+@pytest.mark.slow
 def test_bad_arguments_end_with_a_message(
     clips, tmp_path, call, words_of, write_data, paper_weights, monkeypatch
 ):

@@ -150,6 +150,7 @@ def test_every_step_is_reported(net, annotated):
     assert reported == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+@pytest.mark.slow
 def test_learning_rate_is_halved_at_equal_distances(net, annotated, monkeypatch):
     rates, halved = [], fine_tuning.schedule.halved
     monkeypatch.setattr(

@@ -139,6 +139,7 @@ def test_maps_of_one_frame_share_its_gates(spn, scene):
     torch.testing.assert_close(both, repeated, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_signed_gates_follow_the_papers_rule_and_are_kept_by_the_weights(tmp_path):
     with torch.random.fork_rng():
         torch.manual_seed(0)

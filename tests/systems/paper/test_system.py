@@ -119,12 +119,14 @@ def default(model, two_frames):
     return traced(model, two_frames)
 
 
+@pytest.mark.slow
 def test_without_propagation_the_logits_are_those_of_the_stage_before(default, model, two_frames):
     assert not torch.equal(default[0]["propagate"], default[0]["limit"])
     maps, _ = traced(model, two_frames, "propagation.enabled=false")
     assert torch.equal(maps["propagate"], maps["limit"])
 
 
+@pytest.mark.slow
 def test_without_the_limit_objects_may_be_outside_of_the_foreground(default, model, two_frames):
     maps, result = default
     outside = (maps["foreground"] <= 0).expand(2, -1, -1)
@@ -135,6 +137,7 @@ def test_without_the_limit_objects_may_be_outside_of_the_foreground(default, mod
     assert torch.equal(maps["limit"], maps["score"])
 
 
+@pytest.mark.slow
 def test_without_the_filter_every_region_stays(default, model, two_frames):
     assert not torch.equal(default[0]["filter"], default[0]["propagate"])
     maps, _ = traced(model, two_frames, "regions.method=off")
