@@ -117,12 +117,10 @@ def _merged(
 def _explain_unknown(path: str, value: Any, group: BaseModel, whole: BaseModel) -> str:
     """Say why there is no such setting, and what to write instead."""
     paths = list(flatten({path: value})) if isinstance(value, Mapping) else [path]
-    known = {one.path: one.condition for one in list_settings(whole)}
-    conditions = [one.condition for one in list_settings(whole) if one.path == paths[0]]
-    if conditions:
-        where = conditions[0].partition("=")[0]
-        chosen = flatten(whole.model_dump(mode="json") | {}).get(where)
-        now = getattr(group, "method", chosen)
+    known = list(list_settings(whole))
+    conditions = [one.condition for one in known if one.path == paths[0]]
+    if conditions:  # the setting exists under another method of this group
+        where, now = conditions[0].partition("=")[0], getattr(group, "method", None)
         return (
             f"{paths[0]} belongs to {' or '.join(conditions)}; {where} is {now}, so it would have "
             f"no effect: leave it out, or set {conditions[0]} too"
@@ -135,8 +133,9 @@ def _explain_unknown(path: str, value: Any, group: BaseModel, whole: BaseModel) 
                     f"{paths[0]} belongs to the preset {name}; the preset is {own}, so it would "
                     f"have no effect: leave it out, or add --preset {name}"
                 )
-    close = difflib.get_close_matches(paths[0], known, n=1)
-    siblings = [one for one in known if one.startswith(path.rpartition(".")[0])]
+    names = list(dict.fromkeys(one.path for one in known))
+    close = difflib.get_close_matches(paths[0], names, n=1)
+    siblings = [one for one in names if one.startswith(path.rpartition(".")[0])]
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(siblings)}"
     return f"{paths[0]} is unknown; {hint}"
 

@@ -28,10 +28,8 @@ RENAMED = (
 
 def is_of_version_0_1(names: Collection[str]) -> bool:
     """Whether a file with these tensors was written by version 0.1."""
-    return any(
-        name.startswith(("embedding.", "recall.", "fusion.", "propagation.leave."))
-        for name in names
-    ) or any(name.startswith("propagation.guidance.") for name in names)
+    old = ("embedding.", "recall.", "fusion.", "propagation.leave.", "propagation.guidance.")
+    return any(name.startswith(old) for name in names)
 
 
 def renamed_state(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, bool]]:
