@@ -26,9 +26,12 @@ ABLATION = RAW / "development" / "ablation"
 """A folder per variant, with the `results.json` that `rotoline experiment ablation` wrote."""
 CLIP = RAW / "bundled-clip.json"
 """Runs of the bundled clip, as `rotoline evaluate --json` prints them."""
+BEFORE_AND_AFTER = RAW / "weights-before-and-after.json"
+"""The same runs with the weights that shipped until 2026-11-26 and with those that ship now."""
 TRANSCRIBED = RAW / "transcribed"
 
 FILE = "results.json"
+KEYS = ("J&F", "J", "F")
 BLOCK = re.compile(r"(<!-- table: (\S+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 
 STAGES = (
@@ -79,12 +82,28 @@ def bundled_clip() -> str:
         return transcribed("2026-11-25-bundled-clip", "bundled-clip")
     record = json.loads(CLIP.read_text())
     rows = [
-        (run["annotated"], one["object"], *(f"{_score(one, key):.3f}" for key in ("J&F", "J", "F")))
+        (run["annotated"], one["object"], *(f"{_score(one, key):.3f}" for key in KEYS))
         for run in record["runs"]
         for one in (*run["scores"]["objects"], run["scores"] | {"object": "mean"})
     ]
     head = ("annotated frames", "object", "J&F", "J", "F")
     return f"{_table(head, rows)}\n\n{_origin(record['command'], CLIP, record['commit'])}"
+
+
+def weights_before_and_after() -> str:
+    """Clips that no weights were trained on, with the shipped weights before and after."""
+    record = json.loads(BEFORE_AND_AFTER.read_text())
+    scores = {(run["clip"], run["annotated"]): {} for run in record["runs"]}
+    for run in record["runs"]:
+        scores[run["clip"], run["annotated"]][run["weights"]] = run["scores"]
+    rows = [
+        (*clip, *(f"{_score(one[name], key):.3f}" for name in ("before", "after") for key in KEYS))
+        for clip, one in scores.items()
+    ]
+    head = [f"{name}: {key}" for name in ("before", "after") for key in KEYS]
+    table = _table(("clip", "annotated frames", *head), rows)
+    origin = _origin(record["command"], BEFORE_AND_AFTER, record["commit"])
+    return f"{table}\n\n{origin}"
 
 
 def transcribed(file: str, *names: str) -> str:
@@ -162,6 +181,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "development-ablation": development_ablation,
     "development-calibration": development_calibration,
     "bundled-clip": bundled_clip,
+    "weights-before-and-after": weights_before_and_after,
     "frame-times": frame_times,
     "preset-times": preset_times,
     "paper-accuracy": _paper("accuracy"),
