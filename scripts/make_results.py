@@ -93,9 +93,10 @@ def bundled_clip() -> str:
 def weights_before_and_after() -> str:
     """Clips that no weights were trained on, with the shipped weights before and after."""
     record = json.loads(BEFORE_AND_AFTER.read_text())
-    scores = {(run["clip"], run["annotated"]): {} for run in record["runs"]}
+    scores: dict[tuple[str, str], dict[str, Any]] = {}
     for run in record["runs"]:
-        scores[run["clip"], run["annotated"]][run["weights"]] = run["scores"]
+        of_clip = scores.setdefault((run["clip"], run["annotated"]), {})
+        of_clip[run["weights"]] = run["scores"]
     rows = [
         (*clip, *(f"{_score(one[name], key):.3f}" for name in ("before", "after") for key in KEYS))
         for clip, one in scores.items()
