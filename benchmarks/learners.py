@@ -30,11 +30,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from _report import check_equal, describe_machine, make_parser, report
-from rotoline.evaluation.development_clips import (
-    DEVELOPMENT,
-    DevelopmentClip,
-    development_clips,
-)
+from rotoline.evaluation.clips import DEVELOPMENT, EvaluationClip
+from rotoline.evaluation.development_clips import development_clips
 from rotoline.evaluation.tables import markdown_table
 from rotoline.learning.augmentation import generator_for, sample_affine, warp_together
 from rotoline.metrics import region_similarity
@@ -249,13 +246,14 @@ def tiny_clip():
     for index in range(3):
         frames[index, 20:50, 20 + 4 * index : 50 + 4 * index] = (230, 120, 40)
         labels[index, 20:50, 20 + 4 * index : 50 + 4 * index] = 1
-    return DevelopmentClip(
+    return EvaluationClip(
         name="tiny",
         group=DEVELOPMENT,
         frame_names=("0", "1", "2"),
         read_frame=frames.__getitem__,
         read_truth=labels.__getitem__,
         object_ids=(1,),
+        scored=(1,),
     )
 
 

@@ -1,18 +1,21 @@
-"""The commands `rotoline experiment dev` and `ablation`, on drawn clips."""
+"""The commands `rotoline experiment`, on drawn clips."""
 
 import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from rotoline.evaluation import runner
 from rotoline.evaluation.ablation import read_ablation
 from rotoline.evaluation.development_clips import development_clips
-from rotoline.evaluation.measure import ClipMeasurement
+from rotoline.evaluation.measure import ClipMeasure, ClipMeasurement
 from rotoline.evaluation.paper_tables import TABLE_2
 from rotoline.evaluation.report import ablation_table, accuracy_table, calibration_table
 from rotoline.evaluation.results import read_results
 from rotoline.presets import PRESETS
+from rotoline.weights.files import shipped_weights
 
 SMALL = ["--set", "working_pixels=24576"]
 STAGES = {"fit", "encode", "score", "limit", "propagate", "filter", "update", "fuse"}
@@ -181,6 +184,116 @@ def test_ablation_prints_the_tables_of_the_paper_for_its_preset(
     assert (config["preset"], config["learner"]["steps"]) == ("paper", 2)
 
 
+@pytest.fixture
+def halves(experiment, tmp_path):
+    """A function that runs `rotoline experiment halves` with the weights that ship, as both."""
+    weights = shipped_weights("fast")
+
+    def run(data, output, *more):
+        both = ["--odd-weights", weights, "--even-weights", weights]
+        return experiment("halves", data, tmp_path / output, *both, *more)
+
+    return run
+
+
+@pytest.mark.slow
+def test_halves_measures_both_and_the_gap(make_data, tmp_path, halves):
+    data = make_data("bear", "bmx-bumps", frames=4)
+    result = halves(data, "all")
+    assert result.exit_code == 0, result.output
+    out = tmp_path / "all"
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*")) == [
+        *(f"clips/{half}/{name}.json" for half in ("even", "odd")
+          for name in ("bear", "bmx-bumps", "schoolgirls")),
+        "results.json",
+        "table.md",
+    ]  # fmt: skip
+    results = read_results(out)
+    assert set(results.weights) == {"odd", "even"}
+    page = (out / "table.md").read_text()
+    assert "does not say `--leave-out odd`" in page
+    means, losses, clips = map(rows_of, page.split("## "))
+    unseen = results.in_group("unseen")
+    assert [clip.label for clip in unseen] == ["bear (odd)", "bmx-bumps (even)"]
+    mean = np.mean([clip.scores["J&F"] for clip in unseen])
+    assert means["unseen"][:2] == ["2", f"{mean:.3f}"]
+    # Both weights are the same file, so what is unseen is as good as what is fitted.
+    assert means["gap: fitted minus unseen"][1:3] == ["+0.000", "[+0.000, +0.000]"]
+    assert means["several objects"][0] == "1"
+    lost = [float(cell) for cell in losses["unseen"][2:]]
+    assert lost[0] == pytest.approx(sum(lost[1:]), abs=0.003)
+    assert clips["schoolgirls"][:3] == ["multi-object", "odd, even", "2"]
+    assert clips["bear"][-1] == clips["bear"][3]
+
+    worse = halves(data, "part", "--no-fitted", "--against", out, "--set", "scoring.context=off")
+    assert worse.exit_code == 0, worse.output
+    page = (tmp_path / "part" / "comparison.md").read_text()
+    change = rows_of(page)["unseen"]
+    after = np.mean([c.scores["J&F"] for c in read_results(tmp_path / "part").in_group("unseen")])
+    assert change[:3] == [f"{mean:.3f}", f"{after:.3f}", f"{after - mean:+.3f}"]
+    assert rows_of(page)["bear (odd), unseen"][2] != "+0.000"
+
+
+@pytest.mark.slow
+def test_several_processes_measure_what_one_does(make_data, tmp_path, halves):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        data = make_data("bear", "boat", girls=False, frames=4)
+        assert halves(data, "one", "--no-fitted").exit_code == 0
+    finally:
+        torch.set_num_threads(threads)
+    result = halves(data, "two", "--no-fitted", "--jobs", "2", "--against", tmp_path / "one")
+    assert result.exit_code == 0, result.output
+    one, two = (read_results(tmp_path / name) for name in ("one", "two"))
+    assert [clip.untimed() for clip in one.clips] == [clip.untimed() for clip in two.clips]
+    for clip in two.clips:
+        written = (tmp_path / "two" / "clips" / "odd" / f"{clip.name}.json").read_text()
+        assert ClipMeasure.model_validate_json(written) == clip
+
+
+@pytest.mark.slow
+def test_ablation_measures_what_halves_have_not_seen(make_data, tmp_path, experiment):
+    weights, out = shipped_weights("fast"), tmp_path / "out"
+    halves = ["--odd-weights", weights, "--even-weights", weights]
+    data = make_data("bear", girls=False, frames=4)
+    result = experiment("ablation", data, out, *halves, "--jobs", "2")
+    assert result.exit_code == 0, result.output
+    table = rows_of((out / "ablation.md").read_text().split("J&F of the full")[0])
+    assert table["variant"][0] == "unseen: J&F"
+    full = read_results(out / "full")
+    assert [(clip.label, clip.group) for clip in full.clips] == [("bear (odd)", "unseen")]
+    assert (out / "no-filter" / "clips" / "odd" / "bear.json").is_file()
+
+
+@pytest.mark.slow
+def test_unlike_measures_the_clips_that_are_there(make_data, make_clip, tmp_path, experiment):
+    data, out = make_data(frames=4), tmp_path / "out"
+    pictures, labels = make_clip(frames=4, ids=(1, 2))
+    for group, name in (("unlike", "movi_falling_things"), ("development-clips", "office")):
+        for kind, arrays in (("images", pictures), ("masks", labels)):
+            folder = data / group / name / kind
+            folder.mkdir(parents=True)
+            for t, array in enumerate(arrays):
+                ending = "webp" if kind == "images" else "png"
+                if kind == "images" or t != 2:
+                    Image.fromarray(array).save(folder / f"{t:05d}.{ending}")
+    names = ["bundled-1-marked", "schoolgirls", "movi_falling_things", "office"]
+    only = [word for name in names for word in ("--only", name)]
+    result = experiment("unlike", data, out, *only)
+    assert result.exit_code == 0, result.output
+    results = read_results(out)
+    assert [clip.name for clip in results.clips] == [*names[:2], "office", "movi_falling_things"]
+    bundled, girls, office, coarse = results.clips
+    assert (len(bundled.objects), len(bundled.frames)) == (3, 6)
+    assert girls.frames == ("00001", "00002")
+    assert office.frames == coarse.frames == ("00001", "00003")
+    means, _, clips = map(rows_of, (out / "table.md").read_text().split("## "))
+    assert means["unlike DAVIS: the folder unlike"][0] == "1"
+    assert means["unlike DAVIS: all but the bundled clip"][0] == "3"
+    assert clips["movi_falling_things"][2:5] == [f"{coarse.scores['J']:.3f}"] * 2 + [""]
+
+
 def test_bad_arguments_end_with_a_message_and_nothing_written(
     make_data, tmp_path, experiment, words_of
 ):
@@ -191,6 +304,9 @@ def test_bad_arguments_end_with_a_message_and_nothing_written(
         "did you mean regions.threshold": ("ablation", data, "--variant", "a:regions.treshold=1"),
         "has no name": ("ablation", data, "--variant", "regions.threshold=0.2"),
         "two variants named full": ("ablation", data, "--variant", "full:regions.threshold=0.2"),
+        "give --odd-weights and --even-weights": ("ablation", data, "--odd-weights", "a"),
+        "there is no clip bear": ("unlike", data, "--only", "bear"),
+        "--jobs is 0": ("unlike", data, "--only", "schoolgirls", "--jobs", "0"),
     }
     for words, (what, folder, *more) in cases.items():
         result = experiment(what, folder, out, *more)
@@ -206,9 +322,7 @@ def test_bad_arguments_end_with_a_message_and_nothing_written(
 
 
 def test_stopped_run_keeps_the_clips_that_are_done(make_data, tmp_path, monkeypatch, experiment):
-    from rotoline.evaluation import development
-
-    measure, begun = development.ClipMeasurement, []
+    measure, begun = runner.ClipMeasurement, []
 
     def stop_at_second(*args):
         begun.append(args)
@@ -216,7 +330,7 @@ def test_stopped_run_keeps_the_clips_that_are_done(make_data, tmp_path, monkeypa
             raise KeyboardInterrupt
         return measure(*args)
 
-    monkeypatch.setattr(development, "ClipMeasurement", stop_at_second)
+    monkeypatch.setattr(runner, "ClipMeasurement", stop_at_second)
     result = experiment("dev", make_data("tennis"), tmp_path / "out")
     assert result.exit_code == 130
     assert [p.name for p in (tmp_path / "out" / "clips").iterdir()] == ["tennis.json"]

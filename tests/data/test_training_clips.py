@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
+from rotoline.data.splits import DEVELOPMENT_SPLIT
 from rotoline.data.training_clips import (
-    DEVELOPMENT_SPLIT,
     Clip,
     describe,
     load_clips,

@@ -16,7 +16,7 @@ def test_clips_come_in_three_groups(make_data):
         ("synthetic-tennis-dance-jump", "synthetic", (1, 2)),
         ("synthetic-scooter-gray-mirrored", "synthetic", (1, 2)),
     ]
-    assert clips[0].scored == ("00001", "00002", "00003")
+    assert clips[0].scored_names == ("00001", "00002", "00003")
 
 
 def test_composite_shows_each_object_where_its_truth_says(make_data):

@@ -28,8 +28,8 @@ Output = Annotated[
 LeaveOut = Annotated[
     str,
     typer.Option(
-        help="Names of video sequences to leave out, separated by commas; 'development' for "
-        "the development split."
+        help="Names of video sequences to leave out, separated by commas; or 'odd' or 'even' for "
+        "that half of DAVIS-2016 train, 'development' for the development split."
     ),
 ]
 Settings = Annotated[
@@ -139,12 +139,11 @@ def _train(
 ) -> None:
     """Run a training, and print its losses every `STEPS_BETWEEN_LINES` steps."""
     from rotoline.cli.terminal import console
-    from rotoline.data.training_clips import DEVELOPMENT_SPLIT
+    from rotoline.data.splits import sequences_of
     from rotoline.training.distributed import process_rank
     from rotoline.training.session import train
 
-    listed = tuple(name.strip() for name in leave_out.split(",") if name.strip())
-    names = DEVELOPMENT_SPLIT if leave_out == "development" else listed
+    names = sequences_of(leave_out)
     command = " ".join(["rotoline", *sys.argv[1:]])
     out, rank = console(), 0
     for record in train(recipe, data, output, leave_out=names, command=command):

@@ -18,22 +18,12 @@ from torch import Tensor
 
 from rotoline.data.davis import davis_sequence_names, find_davis_sequences, is_davis
 from rotoline.data.sampler import Sampler
+from rotoline.data.splits import SEQUENCES, SPLITS
 from rotoline.data.video_sequence import VideoSequence, without_void
 from rotoline.errors import InputError
 from rotoline.io.masks import read_labels
 from rotoline.io.pictures import opened_picture
 from rotoline.types import Frame, LabelMap
-
-DEVELOPMENT_SPLIT = (
-    "bmx-bumps",
-    "dance-jump",
-    "horsejump-low",
-    "kite-walk",
-    "scooter-gray",
-    "tennis",
-)
-"""Sequences of DAVIS-2016 train that versions are evaluated on; the weights that are evaluated are
-trained without them."""
 
 SHORT_SIDE = 480
 """Default size of the training data: larger pictures are reduced until their shorter side has this
@@ -126,11 +116,12 @@ def _find_videos(folder: Path, leave_out: Collection[str]) -> list[VideoSequence
     for root in found:
         split = "train" if (root / "ImageSets").is_dir() else None
         names = davis_sequence_names(root, split)
-        # The development split may be named as a whole where only some of it is there.
-        unknown = [name for name in leave_out if name not in (*names, *DEVELOPMENT_SPLIT)]
+        # A split may be named as a whole where only some of it is there.
+        unknown = [name for name in leave_out if name not in (*names, *SEQUENCES)]
         if unknown:
             raise InputError(
-                f"there is no sequence {unknown[0]} to leave out; choose from {', '.join(names)}"
+                f"there is no sequence {unknown[0]} to leave out; choose from {', '.join(names)}, "
+                f"or a split: {', '.join(SPLITS)}"
             )
         sequences += find_davis_sequences(root, [name for name in names if name not in leave_out])
     if not sequences:

@@ -14,7 +14,7 @@ import numpy as np
 from rotoline.errors import InputError
 from rotoline.io.frames import ImageFolder
 from rotoline.io.masks import read_labels
-from rotoline.io.pictures import list_pictures
+from rotoline.io.pictures import list_pictures, opened_picture
 from rotoline.types import Frame, LabelMap
 
 VOID = 255
@@ -53,11 +53,15 @@ class VideoSequence:
         """
         return self.frames.read([index])[index]
 
-    def read_labels(self, index: int) -> LabelMap:
+    def read_labels(self, index: int, *, keep_void: bool = False) -> LabelMap:
         """Read the label map of frame `index`, uint8 `(H, W)`: object ids, 0 is background.
 
         Void pixels (255) are 0, as in the official evaluation of DAVIS-2017 for semi-supervised
         methods. In a black-and-white mask, as in DAVIS-2016, white is object 1, not void.
+
+        Args:
+            index: Index of the frame.
+            keep_void: Whether void pixels stay 255, read by `read_labels_with_void`.
 
         Raises:
             InputError: The frame has no label map, or the file cannot be used.
@@ -69,7 +73,7 @@ class VideoSequence:
                 f"{' ...' if len(self.annotated) > 8 else ''}; choose one of them"
             )
         path = self.label_files[index]
-        labels = read_labels(path)
+        labels = read_labels_with_void(path) if keep_void else read_labels(path)
         if labels.shape != self.frames.size:
             raise InputError(
                 f"{path} is {labels.shape[0]} x {labels.shape[1]}, but the frames of "
@@ -77,7 +81,25 @@ class VideoSequence:
                 "(height x width); a label map needs the size of its frame, so take frames and "
                 "annotations of the same resolution"
             )
-        return without_void(labels)
+        return labels if keep_void else without_void(labels)
+
+
+def read_labels_with_void(path: Path) -> LabelMap:
+    """Read a label map whose pixels of label 255 are void, also where there is no other label.
+
+    In a mask of one bit per pixel, white is object 1.
+
+    Returns:
+        uint8 `(H, W)`: object ids, 0 for background, 255 for void.
+
+    Raises:
+        InputError: The file is missing, is no mask, or is in colour.
+    """
+    with opened_picture(path) as image:
+        # `read_labels` takes a grey mask of nothing but 0 and 255 as black and white.
+        if image.mode == "L" and image.format == "PNG":
+            return np.array(image)
+    return read_labels(path)
 
 
 def without_void(labels: LabelMap) -> LabelMap:

@@ -1,31 +1,30 @@
 """The effect of each stage: the full configuration against variants that leave one thing out.
 
     rotoline experiment ablation --data DATA --output OUT --weights FILE
+    rotoline experiment ablation --data DATA --output OUT --odd-weights ODD --even-weights EVEN
 
 OUT/ablation.md             accuracy of every variant, and the differences with their intervals
-OUT/VARIANT/results.json    what `rotoline experiment dev` measures; times of `full` only
+OUT/VARIANT/results.json    what `dev` or `halves` measures; times of `full` only
 OUT/VARIANT/clips/NAME.json one per clip, as soon as it is measured
 
 OUT/ablation.md has the rows of the paper's Table 2 (stages left out one after another) and the
-seconds of its Table 3, next to the published figures, then each thing left out alone. Takes three
-to four times as long as `dev`: what variants have in common is computed once per clip.
+seconds of its Table 3, next to the published figures, then each thing left out alone. With the
+weights of two halves the clips are those of `rotoline experiment halves` that the weights have not
+seen. Takes three to four times as long as one configuration: what variants have in common is
+computed once per clip.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rotoline.config import read_config
 from rotoline.errors import InputError
-from rotoline.evaluation.development_clips import DevelopmentClip
-from rotoline.evaluation.feature_cache import CachedSystem
-from rotoline.evaluation.measure import ClipMeasure, ClipMeasurement
 from rotoline.evaluation.report import ablation_table
 from rotoline.evaluation.results import FILE, Results, make_results, read_results, write_record
+from rotoline.evaluation.rows import Row
+from rotoline.evaluation.runner import Measurements, Subject, load_models, make_tasks
 from rotoline.io.atomic import write_text
-from rotoline.model import load_model
 from rotoline.presets import find_preset
 from rotoline.run import check_output
 from rotoline.runtime.progress import Progress
@@ -39,60 +38,47 @@ Settings = tuple[str, ...]
 
 
 def measure_variants(
-    clips: Sequence[DevelopmentClip],
+    subjects: Sequence[Subject],
     output: Path,
     *,
-    weights: Path | None,
-    config: SystemConfig,
+    configs: Mapping[str, SystemConfig],
     command: Sequence[str],
-    more: Sequence[tuple[str, Settings]] = (),
+    means_of: Callable[[Results], list[Row]] | None = None,
+    jobs: int = 1,
 ) -> Iterator[Progress]:
-    """Measure `config` and the variants of its preset, into the new folder `output`.
+    """Measure several configurations, into the new folder `output`.
+
+    The first configuration computes everything. The others take from a cache what they have in
+    common with it, so their times would mislead and are left out.
 
     Args:
-        clips: As `development_clips` finds them.
+        subjects: Clips and weights.
         output: Must not exist, or be empty.
-        weights: A weights file, or None for the one that ships.
-        config: The full configuration.
+        configs: As `make_variants` makes them.
         command: The command line, for the record.
-        more: Further variants: names and settings.
+        means_of: The means to report; those of the groups of clips if None.
+        jobs: Number of processes; see `Measurements`.
 
     Yields:
-        Progress, once a frame and variant.
+        Progress.
 
     Raises:
         RotolineError: Input, settings or output cannot be used.
     """
     yield Progress("reading")
     check_output(output)
-    configs = make_variants(config, more)
-    model = load_model(weights, config.preset)
-    cache = CachedSystem(model.system)
-    model = replace(model, system=cache)
-    done = count(1)
-    total = len(configs) * sum(len(clip.frame_names) for clip in clips)
-    measures: dict[str, list[ClipMeasure]] = {name: [] for name in configs}
-    for clip in clips:
-        for name, variant in configs.items():
-            measurement = ClipMeasurement(model, variant, clip)
-            for _ in measurement.run():
-                yield Progress("segmenting", next(done), total)
-            measure = measurement.result().measure
-            if name != FULL:
-                # The full configuration comes first and computes everything. The others take from
-                # the cache what they have in common with it, so their times would mislead.
-                measure = measure.untimed()
-            write_record(output / name / "clips" / f"{clip.name}.json", measure)
-            measures[name].append(measure)
-        cache.clear()
+    models = load_models(subjects, configs[FULL].preset)
+    measurements = Measurements(make_tasks(subjects, configs, output), jobs)
+    yield from measurements.run()
+    measured = measurements.measured
     rows = [
-        (name, make_results(model, configs[name], command, of_all))
-        for name, of_all in measures.items()
+        (name, make_results(models, config, command, (one[name].measure for one in measured)))
+        for name, config in configs.items()
     ]
     for name, results in rows:
         write_record(output / name / FILE, results)
-    write_text(output / "ablation.md", ablation_table(rows))
-    yield Progress("done", total, total)
+    write_text(output / "ablation.md", ablation_table(rows, means_of))
+    yield Progress("done", measurements.total, measurements.total)
 
 
 def make_variants(

@@ -13,13 +13,11 @@ Takes about two and a half minutes on one core with the default preset.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import count
 from pathlib import Path
 
 from rotoline.evaluation.calibration import reliability
-from rotoline.evaluation.development_clips import DevelopmentClip
+from rotoline.evaluation.clips import EvaluationClip
 from rotoline.evaluation.figures import reliability_diagram, worst_frames
-from rotoline.evaluation.measure import ClipMeasurement, MeasuredClip
 from rotoline.evaluation.report import (
     accuracy_table,
     calibration_table,
@@ -34,16 +32,16 @@ from rotoline.evaluation.results import (
     scope_of,
     write_record,
 )
+from rotoline.evaluation.runner import Measurements, Subject, load_models, make_tasks
 from rotoline.io.atomic import write_text
 from rotoline.io.overlay import write_picture
-from rotoline.model import load_model
 from rotoline.run import check_output
 from rotoline.runtime.progress import Progress
 from rotoline.systems.protocol import SystemConfig
 
 
 def measure_development(
-    clips: Sequence[DevelopmentClip],
+    clips: Sequence[EvaluationClip],
     output: Path,
     *,
     weights: Path | None,
@@ -75,18 +73,14 @@ def measure_development(
     before = None
     if against is not None:
         before = read_results(against)
-        check_same_scope(before.scope, scope_of(clips))
-    model = load_model(weights, config.preset)
-    done, total = count(1), sum(len(clip.frame_names) for clip in clips)
-    measured: list[MeasuredClip] = []
-    for clip in clips:
-        measurement = ClipMeasurement(model, config, clip)
-        for _ in measurement.run():
-            yield Progress("segmenting", next(done), total)
-        measured.append(measurement.result())
-        write_record(output / "clips" / f"{clip.name}.json", measured[-1].measure)
+        check_same_scope(before.scope, scope_of({clip.name: clip for clip in clips}))
+    subjects = [Subject(clip=clip, weights=weights) for clip in clips]
+    models = load_models(subjects, config.preset)
+    measurements = Measurements(make_tasks(subjects, {"": config}, output))
+    yield from measurements.run()
     yield Progress("drawing")
-    results = make_results(model, config, command, (one.measure for one in measured))
+    measured = [one[""] for one in measurements.measured]
+    results = make_results(models, config, command, (one.measure for one in measured))
     write_record(output / FILE, results)
     write_text(output / "table.md", accuracy_table(results))
     write_text(output / "calibration.md", calibration_table(results))
@@ -95,4 +89,4 @@ def measure_development(
     write_picture(output / "worst.png", worst_frames(measured))
     if before is not None:
         write_text(output / "comparison.md", comparison_table(before, results))
-    yield Progress("done", total, total)
+    yield Progress("done", measurements.total, measurements.total)

@@ -37,7 +37,7 @@ def accuracy_rows(runs: Sequence[tuple[str, Results]], group: str) -> str:
 
     Args:
         runs: Variants by name; those that are no row of Table 2 are ignored.
-        group: One of `rotoline.evaluation.development_clips.GROUPS`.
+        group: A group of clips, see `rotoline.evaluation.clips`.
     """
     by_name = dict(runs)
     ours = [

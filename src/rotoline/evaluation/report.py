@@ -6,21 +6,28 @@ ablation_table(read_ablation(folder))       # from rotoline.evaluation.ablation
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rotoline.data.training_clips import DEVELOPMENT_SPLIT
-from rotoline.evaluation.bootstrap import Interval, paired_interval
+from rotoline.data.splits import DEVELOPMENT_SPLIT
+from rotoline.evaluation.bootstrap import Interval
 from rotoline.evaluation.calibration import Calibration, calibrate, reliability
-from rotoline.evaluation.development_clips import DEVELOPMENT, GROUPS, MULTI_OBJECT, SYNTHETIC
+from rotoline.evaluation.clips import DEVELOPMENT, MULTI_OBJECT, SYNTHETIC
 from rotoline.evaluation.measure import SCORES, ClipMeasure, mean_scores
 from rotoline.evaluation.paper_tables import accuracy_rows, seconds_rows
-from rotoline.evaluation.results import Results, gains
+from rotoline.evaluation.results import Results
+from rotoline.evaluation.rows import Row, difference
 from rotoline.evaluation.tables import markdown_table
 from rotoline.settings import flatten
+
+INTERVAL = (
+    "Interval: bootstrap over sequences and blocks of frames, paired for a difference. It does not "
+    "cover other kinds of clips; for a single clip, it is about the frames of that clip only."
+)
+COMPARISON_HEADER = ("", "before", "after", "difference", "95 % interval", "excludes 0")
 
 
 def accuracy_table(results: Results) -> str:
@@ -28,7 +35,7 @@ def accuracy_table(results: Results) -> str:
     clips = results.in_group(DEVELOPMENT)
     rows = [_clip_row(clip.name, clip) for clip in clips]
     if clips:
-        values = (*map(_score, mean_scores(clips).values()), _mean_seconds(clips))
+        values = (*map(format_score, mean_scores(clips).values()), _mean_seconds(clips))
         rows.append(
             [f"**mean of {len(clips)}**", *(f"**{value}**" if value else "" for value in values)]
         )
@@ -40,7 +47,7 @@ def accuracy_table(results: Results) -> str:
     header: tuple[str, ...] = ("clip", *SCORES, "s per frame")
     if not any(row[-1] for row in rows):  # nothing was timed
         header, rows = header[:-1], [row[:-1] for row in rows]
-    return _page("Accuracy", _circumstances(results), markdown_table(header, rows))
+    return page("Accuracy", _circumstances(results), markdown_table(header, rows))
 
 
 def without_times(results: Results) -> Results:
@@ -51,68 +58,72 @@ def without_times(results: Results) -> Results:
 def comparison_table(before: Results, after: Results) -> str:
     """The differences between two runs, per object and in the mean, with their intervals."""
     summary = []
-    for name, old, new in _groups(before, after):
-        interval = paired_interval(gains(old, new))
-        scores = (_score(mean_scores(clips)["J&F"]) for clips in (old, new))
-        verdict = "yes" if interval.excludes_zero else "no"
-        summary.append((name, *scores, _signed(interval.mean), format_interval(interval), verdict))
+    for old, new in zip(group_rows(before), group_rows(after), strict=True):
+        summary.append(comparison_row(old, new))
     objects = [
         (
             old_clip.name,
             str(old.object_id),
-            _score(old.j_and_f),
-            _score(new.j_and_f),
-            _signed(new.j_and_f - old.j_and_f),
+            format_score(old.j_and_f),
+            format_score(new.j_and_f),
+            format_signed(new.j_and_f - old.j_and_f),
         )
         for old_clip, new_clip in zip(_in_order(before), _in_order(after), strict=True)
         for old, new in zip(old_clip.objects, new_clip.objects, strict=True)
     ]
-    header = ("", "before", "after", "difference", "95 % interval", "excludes 0")
-    return _page(
+    return page(
         "Comparison, J&F",
         f"Before: {_circumstances(before)}",
         f"After: {_circumstances(after)}",
-        f"Settings that differ: {', '.join(_changes(before, after)) or 'none'}.",
-        markdown_table(header, summary),
-        "Interval: paired bootstrap over sequences and blocks of frames. It does not cover other "
-        "kinds of clips; for a single clip, it is about the frames of that clip only.",
+        describe_changes(before, after),
+        markdown_table(COMPARISON_HEADER, summary),
+        INTERVAL,
         markdown_table(("clip", "object", "before", "after", "difference"), objects),
     )
 
 
-def ablation_table(rows: Sequence[tuple[str, Results]]) -> str:
+def ablation_table(
+    rows: Sequence[tuple[str, Results]],
+    means_of: Callable[[Results], list[Row]] | None = None,
+) -> str:
     """Return the accuracy of each variant and what it loses, then the tables of the paper.
 
     Args:
         rows: Names and results, the full configuration first.
+        means_of: The means to report of each; `group_rows` if None.
     """
     (_, full), *variants = rows
-    groups = [name for name, _, _ in _groups(full, full)]
+    means = {name: (means_of or group_rows)(results) for name, results in rows}
+    best = means[rows[0][0]]
+    groups = [mean.name for mean in best]
     columns = [f"{group}: {score}" for group in groups for score in SCORES[:3]]
-    scores = []
-    for name, results in rows:
-        means = [mean_scores(clips) for _, clips, _ in _groups(results, results)]
-        scores.append((name, *(_score(mean[key]) for mean in means for key in SCORES[:3])))
+    scores = [
+        (name, *(format_score(mean.scores[key]) for mean in means[name] for key in SCORES[:3]))
+        for name, _ in rows
+    ]
     gained = []
-    for name, results in variants:
-        intervals = (paired_interval(gains(old, new)) for _, old, new in _groups(results, full))
-        cells = (f"{_signed(i.mean)} {format_interval(i)}{_star(i)}" for i in intervals)
+    for name, _ in variants:
+        intervals = (difference(old, new) for old, new in zip(means[name], best, strict=True))
+        cells = (f"{format_signed(i.mean)} {format_interval(i)}{_star(i)}" for i in intervals)
         gained.append((name, *cells))
-    return _page(
+    return page(
         "What each stage brings",
         _circumstances(full),
         markdown_table(("variant", *columns), scores),
         "J&F of the full configuration minus that of the variant, with its 95 % interval "
         "(paired bootstrap over sequences and blocks of frames); `*` where that excludes 0:",
         markdown_table(("variant", *groups), gained),
-        *(accuracy_rows(rows, group) for group in GROUPS if full.in_group(group)),
+        *(accuracy_rows(rows, group) for group in full.groups),
         seconds_rows(full.clips),
     )
 
 
 def calibration_table(results: Results) -> str:
     """How well the confidence of a mask predicts its J."""
-    groups = [("all", list(results.clips)), *((group, results.in_group(group)) for group in GROUPS)]
+    groups = [
+        ("all", list(results.clips)),
+        *((group, results.in_group(group)) for group in results.groups),
+    ]
     summary = [
         _calibration_row(name, calibrate(*confidence_and_j(clips)))
         for name, clips in groups
@@ -122,13 +133,13 @@ def calibration_table(results: Results) -> str:
         (
             f"{one.low:.1f} to {one.high:.1f}",
             str(one.entries),
-            _score(one.confidence),
-            _score(one.quality),
+            format_score(one.confidence),
+            format_score(one.quality),
         )
         for one in reliability(*confidence_and_j(results.clips))
     ]
     header = ("clips", "masks", "J < .5", "error", "AUROC", "Spearman", "worst tenth found")
-    return _page(
+    return page(
         "Calibration",
         "How well does the confidence predict the true J? One entry per object and scored frame. "
         "*Error*: the expected calibration error of the confidence as a prediction of J. *AUROC*: "
@@ -151,9 +162,10 @@ def confidence_and_j(
     )
 
 
-def format_interval(interval: Interval) -> str:
-    """Return the ends of an interval, such as `[-.012, +.034]`."""
-    return f"[{_signed(interval.low)}, {_signed(interval.high)}]"
+def format_interval(interval: Interval, *, signed: bool = True) -> str:
+    """Return the ends of an interval, such as `[-0.012, +0.034]`, with or without signs."""
+    ends = map(format_signed if signed else format_score, (interval.low, interval.high))
+    return f"[{', '.join(ends)}]"
 
 
 def describe_weights(weights: dict[str, Any], commit: str) -> str:
@@ -162,25 +174,32 @@ def describe_weights(weights: dict[str, Any], commit: str) -> str:
     return f"weights `{name}` ({checksum}), source {commit or 'unknown'}."
 
 
-def _page(title: str, *paragraphs: str) -> str:
+def page(title: str, *paragraphs: str) -> str:
+    """Return a page of Markdown."""
     return "\n\n".join((f"# {title}", *paragraphs)) + "\n"
 
 
-def _groups(
-    first: Results, second: Results
-) -> list[tuple[str, list[ClipMeasure], list[ClipMeasure]]]:
-    """The clips of two runs by group, in the same order, with a name and the number of clips."""
-    groups = []
-    for group in GROUPS:
-        one, other = first.in_group(group), {clip.name: clip for clip in second.clips}
-        if one:
-            name = f"mean of {len(one)} ({group})" if len(one) > 1 else f"{one[0].name} ({group})"
-            groups.append((name, one, [other[clip.name] for clip in one]))
-    return groups
+def group_rows(results: Results) -> list[Row]:
+    """Return the mean of each group of clips; a single clip has its own name."""
+    rows = []
+    for group in results.groups:
+        clips = results.in_group(group)
+        what = f"mean of {len(clips)}" if len(clips) > 1 else clips[0].name
+        rows.append(Row(name=f"{what} ({group})", clips=clips))
+    return rows
+
+
+def comparison_row(before: Row, after: Row) -> tuple[str, ...]:
+    """Return the cells of a row of `COMPARISON_HEADER`."""
+    interval = difference(before, after)
+    scores = (format_score(row.scores["J&F"]) for row in (before, after))
+    verdict = "yes" if interval.excludes_zero else "no"
+    return (after.name, *scores, format_signed(interval.mean), format_interval(interval), verdict)
 
 
 def _in_order(results: Results) -> list[ClipMeasure]:
-    return sorted(results.clips, key=lambda clip: (GROUPS.index(clip.group), clip.name))
+    groups = results.groups
+    return sorted(results.clips, key=lambda clip: (groups.index(clip.group), clip.name))
 
 
 def _kind(clip: ClipMeasure) -> str:
@@ -189,7 +208,7 @@ def _kind(clip: ClipMeasure) -> str:
 
 
 def _clip_row(name: str, clip: ClipMeasure) -> list[str]:
-    return [name, *(_score(clip.scores[key]) for key in SCORES), _mean_seconds([clip])]
+    return [name, *(format_score(clip.scores[key]) for key in SCORES), _mean_seconds([clip])]
 
 
 def _mean_seconds(clips: Sequence[ClipMeasure]) -> str:
@@ -200,7 +219,7 @@ def _mean_seconds(clips: Sequence[ClipMeasure]) -> str:
 
 def _calibration_row(name: str, found: Calibration) -> list[str]:
     entries, *values = found
-    return [name, str(entries), *map(_score, values)]
+    return [name, str(entries), *map(format_score, values)]
 
 
 def _circumstances(results: Results) -> str:
@@ -217,21 +236,24 @@ def _circumstances(results: Results) -> str:
     return text
 
 
-def _changes(before: Results, after: Results) -> list[str]:
-    """Names and values of the settings that differ."""
+def describe_changes(before: Results, after: Results) -> str:
+    """Say which settings differ between two runs, with their values."""
     old, new = flatten(before.config), flatten(after.config)
-    return [
+    changes = [
         f"`{name}` {old.get(name)} → {new.get(name)}"
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
+    return f"Settings that differ: {', '.join(changes) or 'none'}."
 
 
-def _score(value: float) -> str:
+def format_score(value: float) -> str:
+    """Return a score with three decimals; empty if it is nan."""
     return "" if math.isnan(value) else f"{value:.3f}"
 
 
-def _signed(value: float) -> str:
+def format_signed(value: float) -> str:
+    """Return a difference with its sign."""
     return f"{value:+.3f}"
 
 

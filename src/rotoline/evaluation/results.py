@@ -1,16 +1,14 @@
 """`results.json` of `rotoline experiment`: what was measured, and what produced it."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rotoline.errors import InputError
-from rotoline.evaluation.development_clips import DevelopmentClip
+from rotoline.evaluation.clips import EvaluationClip
 from rotoline.evaluation.measure import ClipMeasure
 from rotoline.io.atomic import make_folder, write_text
 from rotoline.io.run_record import current_commit, device, versions
@@ -21,7 +19,7 @@ FILE = "results.json"
 """Name of the file in the output folder."""
 
 Scope = dict[str, tuple[tuple[str, ...], tuple[int, ...]]]
-"""The scored frames and object ids, by the name of the clip."""
+"""The scored frames and object ids, by the label of the clip (`ClipMeasure.label`)."""
 
 
 class RunRecord(BaseModel):
@@ -34,7 +32,8 @@ class RunRecord(BaseModel):
     config: dict[str, Any]
     """All settings."""
     weights: dict[str, Any]
-    """The record of the weights (`rotoline.weights.files.WeightsRecord`)."""
+    """The record of the weights (`rotoline.weights.files.WeightsRecord`); if there are several,
+    their records by name."""
     versions: dict[str, str]
     """Versions of Python, of rotoline, and of the packages that can change a result."""
     device: dict[str, str | int]
@@ -47,16 +46,26 @@ class Results(RunRecord):
     """The measures of one configuration on all clips."""
 
     clips: tuple[ClipMeasure, ...] = Field(min_length=1)
-    """One entry per clip."""
+    """One entry per clip, and per weights that segmented it."""
 
     def in_group(self, group: str) -> list[ClipMeasure]:
         """The clips of one group, in order."""
         return [clip for clip in self.clips if clip.group == group]
 
     @property
+    def groups(self) -> list[str]:
+        """The groups of clips, in the order in which they were measured."""
+        return list(dict.fromkeys(clip.group for clip in self.clips))
+
+    @property
     def scope(self) -> Scope:
         """The scored frames and objects."""
-        return {c.name: (c.frames, tuple(o.object_id for o in c.objects)) for c in self.clips}
+        return {c.label: (c.frames, tuple(o.object_id for o in c.objects)) for c in self.clips}
+
+    def only(self, labels: Iterable[str]) -> "Results":
+        """The same results without the clips of other labels."""
+        kept = tuple(clip for clip in self.clips if clip.label in set(labels))
+        return self.model_copy(update={"clips": kept})
 
 
 Record = TypeVar("Record", bound=RunRecord)
@@ -75,15 +84,29 @@ def circumstances(model: Model, config: SystemConfig, command: Sequence[str]) ->
 
 
 def make_results(
-    model: Model, config: SystemConfig, command: Sequence[str], clips: Iterable[ClipMeasure]
+    models: Mapping[str, Model],
+    config: SystemConfig,
+    command: Sequence[str],
+    clips: Iterable[ClipMeasure],
 ) -> Results:
-    """Combine measures with what produced them."""
-    return Results(clips=tuple(clips), **circumstances(model, config, command))
+    """Combine measures with what produced them.
+
+    Args:
+        models: The models by the name of their weights (`ClipMeasure.weights`).
+        config: The settings.
+        command: The command line.
+        clips: The measures.
+    """
+    produced_by = circumstances(next(iter(models.values())), config, command)
+    if len(models) > 1:
+        weights = {name: model.record.model_dump() for name, model in models.items()}
+        produced_by |= {"weights": weights}
+    return Results(clips=tuple(clips), **produced_by)
 
 
-def scope_of(clips: Iterable[DevelopmentClip]) -> Scope:
-    """Return the frames and objects that will be scored."""
-    return {clip.name: (clip.scored, clip.object_ids) for clip in clips}
+def scope_of(clips: Mapping[str, EvaluationClip]) -> Scope:
+    """Return the frames and objects that will be scored in clips, given by their labels."""
+    return {label: (clip.scored_names, clip.object_ids) for label, clip in clips.items()}
 
 
 def check_same_scope(before: Scope, after: Scope) -> None:
@@ -106,15 +129,6 @@ def check_same_scope(before: Scope, after: Scope) -> None:
                     f"the two runs scored different {what} of {name}: {odd[0]} differs, of "
                     f"{len(a)} and {len(b)}; measure both on the same data"
                 )
-
-
-def gains(before: Sequence[ClipMeasure], after: Sequence[ClipMeasure]) -> list[NDArray[np.float64]]:
-    """Return, per clip, J&F after minus before in every scored frame.
-
-    Both sequences must have the same clips in the same order.
-    """
-    pairs = zip(before, after, strict=True)
-    return [new.j_and_f_per_frame - old.j_and_f_per_frame for old, new in pairs]
 
 
 def read_results(folder: Path) -> Results:

@@ -102,8 +102,8 @@ def boundary_accuracy(prediction: np.ndarray, truth: np.ndarray, tolerance: floa
     radius = math.ceil(tolerance * math.sqrt(height**2 + width**2))
     window = _bounding_box(predicted | true)
     predicted, true = predicted[window], true[window]
-    precision = float(np.count_nonzero(predicted & _dilate_by_disk(true, radius)) / n_predicted)
-    recall = float(np.count_nonzero(true & _dilate_by_disk(predicted, radius)) / n_true)
+    precision = float(np.count_nonzero(predicted & dilate_by_disk(true, radius)) / n_predicted)
+    recall = float(np.count_nonzero(true & dilate_by_disk(predicted, radius)) / n_true)
     if precision + recall == 0:
         return 0.0
     return 2 * precision * recall / (precision + recall)
@@ -116,14 +116,26 @@ def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _dilate_by_disk(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Pixels of the same (H, W) within Euclidean distance `radius` of `mask`.
+def dilate_by_disk(mask: np.ndarray, radius: int) -> np.ndarray:
+    """Return the pixels within a distance of a mask.
 
-    A disk is a stack of horizontal runs that widen towards its middle row. Going inwards,
-    `spread` is the mask widened by the run of the current row, and each widening continues from the
-    previous one. Whole-array ORs make this several times faster than a distance transform, and
-    there is no root to round.
+    Args:
+        mask: Bool array (H, W).
+        radius: Euclidean distance in pixels, 0 or more.
+
+    Returns:
+        A new bool array (H, W); it holds `mask` itself.
+
+    Example:
+        >>> dilate_by_disk(np.eye(3, dtype=bool), 1).astype(int)
+        array([[1, 1, 0],
+               [1, 1, 1],
+               [0, 1, 1]])
     """
+    # A disk is a stack of horizontal runs that widen towards its middle row. Going inwards,
+    # `spread` is the mask widened by the run of the current row, and each widening continues from
+    # the previous one. Whole-array ORs make this several times faster than a distance transform,
+    # and there is no root to round.
     dilated = np.zeros_like(mask)
     spread = mask.copy()
     half_width = 0
