@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from rotoline.data.sampler import Sampler
 from rotoline.data.training_clips import Clip
 from rotoline.io.masks import write_mask
+from rotoline.learning.sampler import Sampler
 from rotoline.model import load_model
 from rotoline.presets import FAST
 from rotoline.systems.paper.network import PaperNet

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from rotoline.data.sampler import Sampler
 from rotoline.learning.geometry import translation
+from rotoline.learning.sampler import Sampler
 
 
 def sample_crop(source: tuple[int, int], size: tuple[int, int], sampler: Sampler) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from rotoline.data.warp import sample_deformations, sample_motions, sample_view, warp
+from rotoline.learning.warp import sample_deformations, sample_motions, sample_view, warp
 
 SIZE = (48, 64)
 STAY = torch.eye(3)
