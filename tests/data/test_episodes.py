@@ -36,6 +36,8 @@ def test_episodes_have_the_documented_shapes_and_ranges(maker):
         for masks in (episode.masks, episode.previous_masks):
             assert set(masks.unique().tolist()) <= {0.0, 1.0}
         assert episode.masks.sum(0).max() <= 1  # objects do not overlap
+        assert episode.known.shape == (5, 64, 96)
+        assert (episode.known == 1).all()
     assert {len(episode.masks) for episode in made} == {1, 2}
     assert {episode.uses_memory for episode in made} == {True, False}
     assert {1} < {episode.coarseness for episode in made} <= {1, 2, 4, 8}
@@ -43,7 +45,7 @@ def test_episodes_have_the_documented_shapes_and_ranges(maker):
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, 0), (0, -4), (-5, 6), (7, 2)])
 def test_shifted_mask_does_not_come_in_again_at_the_other_side(shift):
-    stack = torch.rand(2, 4, 8, 10, generator=torch.Generator().manual_seed(0))
+    stack = torch.rand(2, 5, 8, 10, generator=torch.Generator().manual_seed(0))
     stack[:, 3] = 1
     before = stack.clone()
     shifted = episodes._shifted(stack, shift)
@@ -54,3 +56,16 @@ def test_shifted_mask_does_not_come_in_again_at_the_other_side(shift):
     expected = before[:, :3, rows.clamp(0, 7)][..., cols.clamp(0, 9)]
     assert torch.equal(shifted[:, :3, stays], expected[:, :, stays])
     assert torch.equal(stack, before)
+
+
+def test_pasted_object_hides_what_was_unknown(make_sampler):
+    generator = torch.Generator().manual_seed(0)
+    stack, other = (torch.rand(2, 5, 8, 12, generator=generator) for _ in range(2))
+    stack[:, 3] = stack[:, 4] = other[:, 3] = 0  # nothing is known, and there is no object
+    other[:, 3, 2:6, 4:8] = 1
+    visible = 0
+    for seed in range(20):
+        _, masks, others, known = episodes._paste(stack, other, make_sampler(seed))
+        assert torch.equal(known, torch.cat((masks, others)).amax(0))
+        visible += bool(known.any())
+    assert visible > 10

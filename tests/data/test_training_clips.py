@@ -7,7 +7,9 @@ from PIL import Image
 
 from rotoline.data.splits import DEVELOPMENT_SPLIT
 from rotoline.data.training_clips import (
+    SHARES,
     Clip,
+    PackedLabels,
     describe,
     load_clips,
     sample_clip,
@@ -34,6 +36,11 @@ def test_videos_and_stills_are_read_and_named_after_their_folders(data):
         ("tennis", False),
         ("davis-2017-first-frames/street", True),
         ("clothing-co-parsing/street", True),
+    ]
+    assert [(clip.group, clip.kind) for clip in clips] == [
+        *[("video", "instances")] * 2,
+        ("things", "instances"),
+        ("clothing", "garments"),
     ]
     bear = clips[0]
     assert len(bear.frames) == len(bear.labels) == 3
@@ -65,16 +72,30 @@ def test_larger_pictures_are_reduced_with_their_masks(data):
     assert load_clips(data, (), short_side=100)[0].frames[0].shape == (3, 24, 32)
 
 
-def test_white_is_object_1_and_void_is_background(data, write_labels):
+def test_stills_are_reduced_further_than_videos(data, write_sequence):
+    size = (400, 500)
+    videos, stills = data / "davis-2016-train", data / "penn-fudan"
+    write_sequence(videos / "JPEGImages/480p/boat", videos / "Annotations/480p/boat", size=size)
+    write_sequence(stills / "images", stills / "masks", stems=("road",), size=size)
+    for path in (videos / "Annotations/480p/boat", stills / "masks"):
+        for mask in path.iterdir():
+            Image.fromarray(np.ones(size, np.uint8)).save(mask)
+    shapes = {clip.name: clip.labels[0].shape for clip in load_clips(data, ())}
+    assert shapes["boat"] == size
+    assert shapes["penn-fudan/road"] == (320, 400)
+
+
+def test_white_is_object_1_and_void_is_unknown(data, write_labels):
     masks = data / "davis-2016-train/Annotations/480p/bear"
     white = np.zeros((24, 32), bool)
     white[4:9, 5:20] = True
     Image.fromarray(white).save(masks / "00000.png")
     Image.fromarray(np.uint8(white) * 255).save(masks / "00001.png")
     write_labels(masks / "00002.png", np.where(white, 3, 255).astype(np.uint8))
-    labels = load_clips(data, ())[0].labels
+    bear = load_clips(data, ())[0]
     for index, value in enumerate((1, 1, 3)):
-        assert np.array_equal(labels[index], white * value)
+        assert np.array_equal(bear.known_labels(index), white * value)
+    assert np.array_equal(bear.labels[2], np.where(white, 3, 255))
 
 
 def test_data_folder_may_be_a_davis_folder_whose_train_split_is_used(davis):
@@ -103,15 +124,33 @@ def test_missing_or_unfit_masks_are_refused(data, write_labels):
         load_clips(data, ())
 
 
-def test_two_thirds_of_the_samples_are_videos(make_sampler):
+def test_groups_are_sampled_by_their_shares(make_sampler):
     frame, label = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.uint8)
     clips = [
-        Clip("video", [frame] * 2, [label] * 2),
-        *(Clip(f"clothing-co-parsing/{index}", [frame], [label]) for index in range(5)),
-        Clip("davis-2017-first-frames/0", [frame], [label]),
+        Clip(f"{group}/{index}", [frame], [label], group)
+        for count, group in enumerate(SHARES, start=1)
+        for index in range(count)
     ]
     sampler = make_sampler(0)
-    names = [sample_clip(clips, sampler).name.split("/")[0] for _ in range(600)]
-    assert names.count("video") / 600 == pytest.approx(2 / 3, abs=0.05)
-    assert names.count("clothing-co-parsing") / 600 == pytest.approx(1 / 6, abs=0.05)
-    assert sample_clip(clips[-1:], sampler).name == "davis-2017-first-frames/0"
+
+    def shares(some):
+        drawn = [sample_clip(some, sampler).group for _ in range(600)]
+        return {group: drawn.count(group) / 600 for group in SHARES}
+
+    expected = {group: share / 20 for group, share in SHARES.items()}
+    assert shares(clips) == pytest.approx(expected, abs=0.05)
+    # Without videos, the shares of the others keep their ratio.
+    expected = {group: share / 11 for group, share in SHARES.items()} | {"video": 0}
+    assert shares(clips[1:]) == pytest.approx(expected, abs=0.05)
+
+
+def test_packed_labels_are_what_was_packed():
+    generator = np.random.default_rng(0)
+    labels = [generator.integers(0, 256, size, dtype=np.uint8) for size in ((3, 5), (7, 2))]
+    packed = PackedLabels(labels)
+    assert len(packed) == 2
+    assert all(np.array_equal(a, b) for a, b in zip(packed, labels, strict=True))
+    assert np.array_equal(packed[-1], labels[1])
+    assert [one.shape for one in packed[:1]] == [(3, 5)]
+    packed[0].fill_(0)
+    assert np.array_equal(packed[0], labels[0])

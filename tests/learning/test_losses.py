@@ -45,6 +45,33 @@ def test_pixels_near_the_border_count_four_times():
     torch.testing.assert_close(more, torch.tensor(2 * (4 - 1) * 20 / 16))
 
 
+def test_unknown_pixels_have_no_part_in_the_loss():
+    generator = torch.Generator().manual_seed(0)
+    mask = (torch.rand(2, 16, 24, generator=generator) > 0.5).float()
+    known = torch.ones(16, 24)
+    known[4:11, 3:19] = 0
+    logit = torch.randn(2, 16, 24, generator=generator, requires_grad=True)
+    loss = mask_loss(logit, mask, known)
+    loss.backward()
+    assert not logit.grad[:, known == 0].any()
+    assert logit.grad[:, known == 1].all()
+    other = torch.where(known == 1, mask, 1 - mask)
+    torch.testing.assert_close(mask_loss(logit, other, known), loss)
+    torch.testing.assert_close(mask_loss(logit, mask, torch.ones(16, 24)), mask_loss(logit, mask))
+    nothing = mask_loss(logit, mask, torch.zeros(16, 24))
+    assert nothing == 0
+
+
+def test_there_is_no_border_where_the_known_pixels_end():
+    mask, known = torch.zeros(1, 16, 24), torch.ones(16, 24)
+    mask[:, :, :8] = 1
+    known[:, 8:16] = 0
+    assert not near_border(mask, known).any()
+    assert near_border(mask).any()
+    known[:, 8:16] = 1
+    assert torch.equal(near_border(mask, known), near_border(mask))
+
+
 def test_class_balance_matches_hand_worked_case():
     # Two images of four pixels; one has the object in one pixel, the other in two.
     mask = torch.tensor([[[1, 0], [0, 0]], [[1, 1], [0, 0]]])

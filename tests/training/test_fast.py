@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -76,6 +77,20 @@ def test_objects_compete_only_where_there_are_two(clips):
     losses = episode_losses(fresh_net(), episode)
     assert losses["competing"] == 0
     assert all(losses[name] > 0 for name in ("classifier", "refined", "propagated"))
+
+
+def test_nothing_depends_on_the_masks_of_unknown_pixels(clips):
+    """Neither in the reference frame, from which the classifiers are learned, nor in a target."""
+    net = fresh_net()
+    episode = next(visible_episodes(EpisodeMaker(clips, 0, (64, 96)), 2))
+    known = episode.known.clone()
+    known[[0, 2, 3, 4], 16:40, 30:70] = 0
+    masks = episode.masks.clone()
+    masks[:, :, 16:40, 30:70] = 0
+    one, other = (replace(episode, known=known, masks=found) for found in (episode.masks, masks))
+    assert not torch.equal(one.masks, other.masks)
+    for name, loss in episode_losses(net, one).items():
+        torch.testing.assert_close(loss, episode_losses(net, other)[name], msg=name)
 
 
 @pytest.mark.slow

@@ -31,6 +31,8 @@ class Episode:
     """float32 `(N, 3, H, W)`, RGB in [0, 255]."""
     masks: Tensor
     """float32 `(K, N, H, W)`, 0 or 1: the true masks of one object or two, which do not overlap."""
+    known: Tensor
+    """float32 `(N, H, W)`, 0 or 1: where the masks are known; other pixels count in no loss."""
     previous_masks: Tensor
     """float32 `(K, H, W)`, 0 or 1: corrupted masks of the frame before the targets."""
     uses_memory: bool
@@ -65,14 +67,16 @@ class EpisodeMaker:
         clip = sample_clip(self.clips, sampler)
         stack = sample_scene(clip, self.size, TARGETS, max_gap, sampler)
         masks, others = stack[None, :, 3], torch.zeros_like(stack[None, :, 3])
+        known = stack[:, 4]
         if sampler.chance(PASTE_PROBABILITY):
             # An object of the same clip is the hardest distractor: it has the same appearance.
             other_clip = clip if sampler.chance(0.3) else sample_clip(self.clips, sampler)
             other = sample_scene(other_clip, self.size, TARGETS, max_gap, sampler)
-            stack, masks, others = _paste(stack, other, sampler)
+            stack, masks, others, known = _paste(stack, other, sampler)
         return Episode(
             frames=augment_photometric(stack[:, :3], sampler),
             masks=masks,
+            known=known,
             previous_masks=torch.stack(
                 [
                     corrupt_previous_mask(mask[1], other[1], sampler)
@@ -84,17 +88,18 @@ class EpisodeMaker:
         )
 
 
-def _paste(stack: Tensor, other: Tensor, sampler: Sampler) -> tuple[Tensor, Tensor, Tensor]:
+def _paste(stack: Tensor, other: Tensor, sampler: Sampler) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Paste the object of `other` over `stack`: as a distractor, the target, or a second target.
 
     Args:
-        stack: Frames and masks `(N, 4, H, W)` as `sample_scene` returns them.
-        other: Frames and masks `(N, 4, H, W)` of the pasted object.
+        stack: Frames and masks `(N, 5, H, W)` as `sample_scene` returns them.
+        other: Frames and masks `(N, 5, H, W)` of the pasted object.
         sampler: Source of all random numbers.
 
     Returns:
-        Frames `(N, 3, H, W)`; masks `(K, N, H, W)` of the K objects; and for each of them the masks
-        of the object that it may be confused with, `(K, N, H, W)`.
+        Frames `(N, 3, H, W)`; masks `(K, N, H, W)` of the K objects; for each of them the masks of
+        the object that it may be confused with, `(K, N, H, W)`; and where the masks are known,
+        `(N, H, W)`.
     """
     if sampler.chance(0.5):  # otherwise both are near the centre, and the object is often hidden
         height, width = stack.shape[-2:]
@@ -108,19 +113,20 @@ def _paste(stack: Tensor, other: Tensor, sampler: Sampler) -> tuple[Tensor, Tens
         other = other.clone()
         other[0, 3] = 0
     # The border is soft: the network could recognise pasted objects by a sharp seam.
-    alpha = functional.avg_pool2d(other[:, 3:], 3, stride=1, padding=1)
+    alpha = functional.avg_pool2d(other[:, 3:4], 3, stride=1, padding=1)
     pixels = other[:, :3] * alpha + stack[:, :3] * (1 - alpha)
     front = other[None, :, 3]
     behind = stack[None, :, 3] * (1 - front)
+    known = torch.maximum(stack[:, 4], other[:, 3])  # what is pasted hides what was unknown
     if role == "distractor":
-        return pixels, behind, front
+        return pixels, behind, front, known
     if role == "target":
-        return pixels, front, behind
-    return pixels, torch.cat((behind, front)), torch.cat((front, behind))
+        return pixels, front, behind, known
+    return pixels, torch.cat((behind, front)), torch.cat((front, behind)), known
 
 
 def _shifted(stack: Tensor, shift: tuple[int, int]) -> Tensor:
-    """Shift frames and masks `(N, 4, H, W)` by (down, right) pixels.
+    """Shift frames and masks `(N, C, H, W)` by (down, right) pixels.
 
     Frames are continued cyclically; what enters a mask at the opposite side is 0.
     """

@@ -12,14 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.data.sampler import Sampler
-from rotoline.data.training_clips import CLOTHING, Clip
+from rotoline.data.stills import MIN_OBJECT_AREA, UNKNOWN
+from rotoline.data.training_clips import Clip
 from rotoline.data.warp import sample_deformations, sample_motions, sample_view, warp
 
-MIN_OBJECT_AREA = 0.005
-"""Smallest area of an object of a still that may be chosen, as a fraction of the picture."""
 UNION_PROBABILITY = 0.6
-"""Probability that all labels of a still of `CLOTHING` are one object: the person, not a
-garment."""
+"""Probability that all garments of a still are one object, the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +27,8 @@ class SceneSpec:
     clip: Clip
     mask_of: Callable[[int], Tensor]
     """The bool mask `(h, w)` of the object in a frame of the clip, by index."""
+    unknown_of: Callable[[int], Tensor]
+    """The bool mask `(h, w)` of what is not known in a frame of the clip, by index."""
     frame_indices: list[int]
     """The reference, the frame before the targets, and the targets."""
     view: Tensor
@@ -51,35 +51,51 @@ def sample_scene(
         sampler: Source of all random numbers.
 
     Returns:
-        `(2 + targets, 4, H, W)`: RGB in [0, 255], and a mask, 0 or 1.
+        `(2 + targets, 5, H, W)`: RGB in [0, 255]; the object's mask, 0 or 1; and where the labels
+        are known, 0 or 1.
     """
     indices = _sample_indices(len(clip.frames), targets, max_gap, sampler)
     mask_of = _sample_object(clip, indices[0], sampler)
     view = sample_view(mask_of(indices[0]), size, sampler)
-    spec = SceneSpec(clip=clip, mask_of=mask_of, frame_indices=indices, view=view, size=size)
+    spec = SceneSpec(
+        clip=clip,
+        mask_of=mask_of,
+        unknown_of=lambda at: clip.labels[at] == UNKNOWN,
+        frame_indices=indices,
+        view=view,
+        size=size,
+    )
     stack = _lucid_dream(spec, sampler) if clip.is_still else _crop_video(spec, sampler)
     stack[:, 3] = (stack[:, 3] > 0.5).float()
+    # A pixel is known if nothing unknown was blended into it.
+    stack[:, 4] = (stack[:, 4] < 0.01).float()
     return stack
 
 
 def _crop_video(spec: SceneSpec, sampler: Sampler) -> Tensor:
-    """The view of every frame of a video, with a little additional motion."""
+    """The view of every frame of a video, with a little additional motion.
+
+    The channels are RGB, the object's mask, and what is unknown.
+    """
     motions = sample_motions(spec.size, 1.0, len(spec.frame_indices) - 1, sampler)
-    return torch.stack(
-        [
-            warp(
-                (spec.clip.frames[index], spec.mask_of(index)[None]), spec.view @ motion, spec.size
-            )
-            for index, motion in zip(spec.frame_indices, motions, strict=True)
-        ]
-    )
+    frames = []
+    for index, motion in zip(spec.frame_indices, motions, strict=True):
+        layers = (spec.clip.frames[index], spec.mask_of(index)[None], spec.unknown_of(index)[None])
+        frames.append(warp(layers, spec.view @ motion, spec.size))
+    return torch.stack(frames)
 
 
 def _lucid_dream(spec: SceneSpec, sampler: Sampler) -> Tensor:
-    """A clip from a still: object and background move and deform independently."""
+    """A clip from a still: object and background move and deform independently.
+
+    What is unknown, such as the border of an object, moves with the object. The channels are those
+    of `_crop_video`.
+    """
     size, count = spec.size, len(spec.frame_indices) - 1
     picture, inside = spec.clip.frames[0].float(), spec.mask_of(0)[None].float()
-    background = inpaint_background(picture, inside)
+    unknown = spec.unknown_of(0)[None].float()
+    cut_out = torch.maximum(inside, unknown)
+    background = inpaint_background(picture, cut_out)
     motions = sample_motions(size, 5.0, count, sampler)
     background_motions = sample_motions(size, 2.0, count, sampler)
     deformations = sample_deformations(size, sampler.uniform(0, 0.02) * size[1], count, sampler)
@@ -88,15 +104,16 @@ def _lucid_dream(spec: SceneSpec, sampler: Sampler) -> Tensor:
     )
     frames = []
     for index in range(count + 1):
-        front = warp((picture, inside), spec.view @ motions[index], size, deformations[index])
+        layers = (picture, inside, unknown, cut_out)
+        front = warp(layers, spec.view @ motions[index], size, deformations[index])
         back = warp(
             (background,),
             spec.view @ background_motions[index],
             size,
             background_deformations[index],
         )
-        alpha = functional.avg_pool2d(front[None, 3:], 3, stride=1, padding=1)[0]
-        frames.append(torch.cat((front[:3] * alpha + back * (1 - alpha), front[3:])))
+        alpha = functional.avg_pool2d(front[None, 5:], 3, stride=1, padding=1)[0]
+        frames.append(torch.cat((front[:3] * alpha + back * (1 - alpha), front[3:5])))
     return torch.stack(frames)
 
 
@@ -155,11 +172,11 @@ def _sample_object(clip: Clip, index: int, sampler: Sampler) -> Callable[[int], 
 
     In a video, all labels are one object.
     """
-    labels = clip.labels[index]
+    labels = clip.known_labels(index)
     ids, counts = labels[labels > 0].unique(return_counts=True)
     large = ids[counts > MIN_OBJECT_AREA * labels.numel()].tolist()
     is_union = not clip.is_still or not large
-    if is_union or (clip.name.startswith(CLOTHING) and sampler.chance(UNION_PROBABILITY)):
-        return lambda at: clip.labels[at] > 0
+    if is_union or (clip.kind == "garments" and sampler.chance(UNION_PROBABILITY)):
+        return lambda at: clip.known_labels(at) > 0
     chosen = sampler.one_of(large)
     return lambda at: clip.labels[at] == chosen

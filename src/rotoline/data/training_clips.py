@@ -1,15 +1,17 @@
 """The training data, held in memory: annotated videos, and stills as clips of one frame.
 
     DATA/davis-2016-train/                       a data set in the layout of DAVIS; or DATA is one
-    DATA/davis-2017-first-frames/images/NAME.jpg, masks/NAME.png     stills with object ids
-    DATA/clothing-co-parsing/images/NAME.jpg, labels/NAME.png        stills with garment ids
+    DATA/SET/images/, DATA/SET/masks/            stills, see `rotoline.data.stills`
 
 The videos are needed, the stills are optional. See docs/how-to/train.md.
 """
 
-from collections.abc import Collection
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -19,22 +21,47 @@ from torch import Tensor
 from rotoline.data.davis import davis_sequence_names, find_davis_sequences, is_davis
 from rotoline.data.sampler import Sampler
 from rotoline.data.splits import SEQUENCES, SPLITS
-from rotoline.data.video_sequence import VideoSequence, without_void
+from rotoline.data.stills import UNKNOWN, Group, LabelKind, read_stills
+from rotoline.data.video_sequence import VideoSequence
 from rotoline.errors import InputError
-from rotoline.io.masks import read_labels
-from rotoline.io.pictures import opened_picture
 from rotoline.types import Frame, LabelMap
 
 SHORT_SIDE = 480
-"""Default size of the training data: larger pictures are reduced until their shorter side has this
-many pixels."""
+"""Default size of the videos: larger frames are reduced until their shorter side has this many
+pixels."""
+STILL_SHORT_SIDE = 320
+"""Largest size of the stills, in the same way, to save memory."""
 
 VIDEO_FOLDER = "davis-2016-train"
 """Folder of the videos, where the data folder is not itself in the layout of DAVIS."""
-CLOTHING = "clothing-co-parsing"
-"""Folder of stills whose labels are the garments of one person, not objects."""
-STILL_FOLDERS = {"davis-2017-first-frames": "masks", CLOTHING: "labels"}
-"""Folders of stills, each with the name of its folder of label maps."""
+
+SHARES: Mapping[Group, int] = {"video": 9, "things": 4, "animals": 3, "people": 2, "clothing": 2}
+"""How often clips of each group are sampled, of 20 times in all."""
+
+
+class PackedLabels(Sequence[Tensor]):
+    """Label maps that are compressed in memory, to about a hundredth of their size.
+
+    Args:
+        labels: uint8 `(H, W)` each.
+    """
+
+    def __init__(self, labels: Iterable[LabelMap]) -> None:
+        self._packed = [(zlib.compress(one.tobytes(), 1), one.shape) for one in labels]
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    @overload
+    def __getitem__(self, index: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
+    def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
+        """A label map, uint8 `(H, W)`; a new tensor each time."""
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        packed, shape = self._packed[index]
+        return torch.frombuffer(bytearray(zlib.decompress(packed)), dtype=torch.uint8).view(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +69,25 @@ class Clip:
     """Frames with label maps, all in memory; a still is a clip of one frame."""
 
     name: str
-    """Name of the sequence; FOLDER/NAME for a still."""
-    frames: list[Tensor]
+    """Name of the sequence; SET/NAME for a still."""
+    frames: Sequence[Tensor]
     """RGB, uint8 `(3, H, W)` each."""
-    labels: list[Tensor]
-    """Object ids, uint8 `(H, W)` each; 0 is background."""
+    labels: Sequence[Tensor]
+    """Object ids, uint8 `(H, W)` each; 0 is background, 255 unknown."""
+    group: Group = "video"
+    """What it shows."""
+    kind: LabelKind = "instances"
+    """What the labels are; `classes` are objects by now."""
 
     @property
     def is_still(self) -> bool:
         """Whether there is one frame only, so that motion has to be synthesised."""
         return len(self.frames) == 1
+
+    def known_labels(self, index: int) -> Tensor:
+        """Object ids of a frame, uint8 `(H, W)`; unknown pixels are background."""
+        labels = self.labels[index]
+        return labels.masked_fill(labels == UNKNOWN, 0)
 
 
 def load_clips(
@@ -60,48 +96,47 @@ def load_clips(
     """Read all videos and stills of a data folder.
 
     If the data set of the videos has a folder ImageSets, the videos are those of its split `train`,
-    else all of them.
-    Void pixels (label 255) are background; see `VideoSequence.read_labels`.
+    else all of them. Stills without an object that is large enough to be chosen are left out.
+    Void pixels (label 255) stay 255, except in black-and-white masks of videos, where white is the
+    object; see `VideoSequence.read_labels`.
 
     Args:
         folder: The data folder, laid out as the docstring of `rotoline.data.training_clips` shows.
         leave_out: Names of video sequences not to read.
-        short_side: Pictures whose shorter side has more pixels are reduced to it.
+        short_side: Frames whose shorter side has more pixels are reduced to it; stills to
+            `STILL_SHORT_SIDE` if that is less.
 
     Raises:
         InputError: There are no videos, or files are missing or cannot be used.
     """
     clips = [_load_video(sequence, short_side) for sequence in _find_videos(folder, leave_out)]
-    for name, labels in STILL_FOLDERS.items():
-        for picture in sorted((folder / name / "images").glob("*.jpg")):
-            truth = folder / name / labels / f"{picture.stem}.png"
-            clips.append(_load_still(f"{name}/{picture.stem}", picture, truth, short_side))
+    for still_set, still in read_stills(folder):
+        size = min(short_side, STILL_SHORT_SIDE)
+        frame, labels = _reduce(still.picture, still.labels, size)
+        kind, group = still_set.kind, still_set.group
+        clips.append(Clip(still.name, [frame], PackedLabels([labels]), group, kind))
     return clips
 
 
-def describe(clips: list[Clip]) -> str:
+def describe(clips: Sequence[Clip]) -> str:
     """Say how many videos and stills there are, for the record of weights."""
     videos = sum(not clip.is_still for clip in clips)
-    stills = {
-        folder: sum(clip.is_still and clip.name.startswith(f"{folder}/") for clip in clips)
-        for folder in STILL_FOLDERS
-    }
+    sets = Counter(clip.name.partition("/")[0] for clip in clips if clip.is_still)
     return f"{videos} sequences of DAVIS" + "".join(
-        f", {count} stills of {folder}" for folder, count in stills.items() if count
+        f", {count} stills of {name}" for name, count in sets.items()
     )
 
 
-def sample_clip(clips: list[Clip], sampler: Sampler) -> Clip:
-    """Sample a clip: a video (probability 2/3), a still of clothing or another still (1/6 each).
+def sample_clip(clips: Sequence[Clip], sampler: Sampler) -> Clip:
+    """Sample a clip: its group by `SHARES`, all clips of a group equally likely.
 
-    Where there are no clips of a kind, the probabilities of the others keep their ratio.
+    Where there are no clips of a group, the shares of the others keep their ratio.
     """
-    videos = [clip for clip in clips if not clip.is_still]
-    stills = [clip for clip in clips if clip.is_still]
-    people = [clip for clip in stills if clip.name.startswith(CLOTHING)]
-    others = [clip for clip in stills if not clip.name.startswith(CLOTHING)]
-    kinds = [kind for kind in (videos, videos, videos, videos, people, others) if kind]
-    return sampler.one_of(sampler.one_of(kinds))
+    groups: dict[Group, list[Clip]] = {}
+    for clip in clips:
+        groups.setdefault(clip.group, []).append(clip)
+    drawn = [group for group, share in SHARES.items() if group in groups for _ in range(share)]
+    return sampler.one_of(groups[sampler.one_of(drawn)])
 
 
 def _find_videos(folder: Path, leave_out: Collection[str]) -> list[VideoSequence]:
@@ -140,33 +175,22 @@ def _load_video(sequence: VideoSequence, short_side: int) -> Clip:
             f"{sequence.name} has masks for {len(sequence.annotated)} of {count} frames; training "
             "needs a mask for every frame, so take a split with all masks, such as train"
         )
-    pairs = [
-        _reduce(sequence.read_frame(index), sequence.read_labels(index), short_side)
+    pairs = (
+        _reduce(sequence.read_frame(index), sequence.read_labels(index, keep_void=True), short_side)
         for index in range(count)
-    ]
-    return Clip(sequence.name, [frame for frame, _ in pairs], [labels for _, labels in pairs])
+    )
+    frames, labels = [], []
+    for frame, label in pairs:
+        frames.append(frame)
+        labels.append(label)
+    return Clip(sequence.name, frames, PackedLabels(labels))
 
 
-def _load_still(name: str, picture: Path, truth: Path, short_side: int) -> Clip:
-    """Read a picture and its label map."""
-    # Label maps do not follow an orientation tag, so the picture is not rotated either.
-    with opened_picture(picture) as image:
-        frame = np.array(image.convert("RGB"))
-    labels = read_labels(truth)
-    if labels.shape != frame.shape[:2]:
-        raise InputError(
-            f"{truth} is {labels.shape[0]} x {labels.shape[1]}, but {picture} is "
-            f"{frame.shape[0]} x {frame.shape[1]} (height x width); replace one of them"
-        )
-    pair = _reduce(frame, without_void(labels), short_side)
-    return Clip(name, [pair[0]], [pair[1]])
-
-
-def _reduce(frame: Frame, labels: LabelMap, short_side: int) -> tuple[Tensor, Tensor]:
+def _reduce(frame: Frame, labels: LabelMap, short_side: int) -> tuple[Tensor, LabelMap]:
     """A frame `(3, H, W)` and labels `(H, W)`, uint8, reduced to `short_side` if it is smaller."""
     height, width = labels.shape
     scale = min(1.0, short_side / min(height, width))
     size = (round(width * scale), round(height * scale))
     pixels = np.array(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
     ids = np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), torch.from_numpy(ids)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), ids

@@ -61,7 +61,7 @@ class VideoSequence:
 
         Args:
             index: Index of the frame.
-            keep_void: Whether void pixels stay 255, read by `read_labels_with_void`.
+            keep_void: Whether void pixels stay 255.
 
         Raises:
             InputError: The frame has no label map, or the file cannot be used.
@@ -73,7 +73,7 @@ class VideoSequence:
                 f"{' ...' if len(self.annotated) > 8 else ''}; choose one of them"
             )
         path = self.label_files[index]
-        labels = read_labels_with_void(path) if keep_void else read_labels(path)
+        labels = read_labels(path)
         if labels.shape != self.frames.size:
             raise InputError(
                 f"{path} is {labels.shape[0]} x {labels.shape[1]}, but the frames of "

@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from rotoline.data.video_sequence import VOID, VideoSequence, find_sequence, without_void
+from rotoline.data.video_sequence import (
+    VOID,
+    VideoSequence,
+    find_sequence,
+    read_labels_with_void,
+    without_void,
+)
 from rotoline.errors import InputError
 from rotoline.types import Frame, LabelMap, ObjectId
 
@@ -147,7 +153,7 @@ def read_partly_masked_clip(
         raise InputError(
             f"the masks of {name} show no objects of at least {SMALLEST_MARK:.1%} of the frame, or "
             "only the last one does; give masks for the first frame that shows the objects and for "
-            "later ones"
+            "later ones, with ids from 1 (255 is unknown)"
         )
     part = _From(sequence, start)
     return marked_clip(
@@ -172,12 +178,12 @@ class _From:
         return self.sequence.read_frame(self.start + index)
 
     def read_truth(self, index: int) -> LabelMap:
-        return self.sequence.read_labels(self.start + index, keep_void=True)
+        return read_labels_with_void(self.sequence.label_files[self.start + index])
 
 
 def _shows_objects(sequence: VideoSequence, index: int) -> bool:
     """Whether the objects in a frame together cover at least `SMALLEST_MARK` of it."""
-    labels = without_void(sequence.read_labels(index, keep_void=True))
+    labels = without_void(read_labels_with_void(sequence.label_files[index]))
     return bool(np.mean(labels > 0) >= SMALLEST_MARK)
 
 

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def mask_loss(logit: Tensor, mask: Tensor) -> Tensor:
+def mask_loss(logit: Tensor, mask: Tensor, known: Tensor | None = None) -> Tensor:
     """Two times binary cross entropy plus one minus the soft intersection over union.
 
     Pixels near the object's border have weight four in the cross entropy, the others one: the
@@ -14,14 +14,24 @@ def mask_loss(logit: Tensor, mask: Tensor) -> Tensor:
     Args:
         logit: float `(B, H, W)`.
         mask: float `(B, H, W)` in [0, 1].
+        known: float `(B, H, W)` or `(H, W)`, 0 or 1: the pixels that count; None for all of them.
 
     Returns:
-        The mean over the batch, a scalar; about 0 if an absent object is predicted nowhere.
+        The mean over the batch, a scalar; about 0 if an absent object is predicted nowhere. With
+        `known`, the cross entropy is the mean over all known pixels of the batch.
     """
-    weight = 1 + 3 * near_border(mask)
-    entropy = functional.binary_cross_entropy_with_logits(logit, mask, weight=weight)
-    score = logit.sigmoid().flatten(1)
-    truth = mask.flatten(1)
+    weight = 1 + 3 * near_border(mask, known)
+    score, truth = logit.sigmoid(), mask
+    if known is None:
+        entropy = functional.binary_cross_entropy_with_logits(logit, mask, weight=weight)
+    else:
+        known = known.expand_as(mask)
+        entropies = functional.binary_cross_entropy_with_logits(
+            logit, mask, weight=weight * known, reduction="sum"
+        )
+        entropy = entropies / known.sum().clamp(min=1)
+        score, truth = score * known, truth * known
+    score, truth = score.flatten(1), truth.flatten(1)
     both = (score * truth).sum(1)
     either = (score + truth - score * truth).sum(1)
     # Sixteen pixels are added to both areas: if only a few pixels of the object are visible, a
@@ -57,18 +67,29 @@ def class_balanced_loss(logits: Tensor, mask: Tensor) -> Tensor:
     return -weighted.mean()
 
 
-def near_border(mask: Tensor) -> Tensor:
+def near_border(mask: Tensor, known: Tensor | None = None) -> Tensor:
     """Find blocks of 4x4 pixels with a neighbouring block that the mask covers more or less.
 
     Args:
         mask: float `(B, H, W)`; H and W are multiples of 4.
+        known: float `(B, H, W)` or `(H, W)`, 0 or 1: the pixels that count; None for all of them.
+            The share that the mask covers is that of a block's known pixels, and blocks without any
+            are no neighbours: where the known pixels end, there is no border.
 
     Returns:
         `(B, H, W)`: 1 in all pixels of these blocks, 0 in the others.
     """
-    share = functional.avg_pool2d(mask[:, None], 4)
-    high, low = (
-        sign * functional.max_pool2d(sign * share, 3, stride=1, padding=1) for sign in (1.0, -1.0)
-    )
+    if known is None:
+        share = functional.avg_pool2d(mask[:, None], 4)
+        highest = lowest = share
+    else:
+        covered, counted = (
+            functional.avg_pool2d(part[:, None], 4)
+            for part in (mask * known, known.expand_as(mask))
+        )
+        share = covered / counted.clamp(min=1 / 16)
+        highest, lowest = (torch.where(counted > 0, share, end) for end in (-1.0, 2.0))
+    high = functional.max_pool2d(highest, 3, stride=1, padding=1)
+    low = -functional.max_pool2d(-lowest, 3, stride=1, padding=1)
     band = (high > low).to(mask)
     return functional.interpolate(band, size=mask.shape[-2:], mode="nearest")[:, 0]

@@ -2,8 +2,8 @@
 
     rotoline train fast --data DATA --output runs/fast
 
-Time: 6,000 steps of 0.55 s, 55 minutes on two CPU cores, and 4 GB of memory for DAVIS-2016 train at
-480p. Several processes: `torchrun --nproc-per-node 2 -m rotoline -- train fast ...`.
+Time: 6,000 steps of 0.55 s, 55 minutes on two CPU cores. Memory: 5 GB for DAVIS-2016 train at 480p
+with 3,600 stills. Several processes: `torchrun --nproc-per-node 2 -m rotoline -- train fast ...`.
 
 Expected, over 3,000 steps from the weights of an earlier training: the loss of the propagated maps
 falls from .93 (mean of the first tenth of the steps) to .62 (last tenth). Weights that were trained
@@ -195,33 +195,47 @@ def episode_losses(net: FastNet, episode: Episode) -> dict[str, Tensor]:
 
     Returns:
         A scalar for the map of each stage (`StageMaps`), and `competing`: the cross entropy between
-        two objects and the background, 0 for one object.
+        two objects and the background, 0 for one object. Unknown pixels are in none of them, and
+        nothing is learned from them in the reference frame.
     """
     features = net.encoder(episode.frames)
     views = [Features(*(part[i : i + 1] for part in features)) for i in range(len(episode.frames))]
     reference, before, *targets = views
-    masks = functional.avg_pool2d(episode.masks[:, 0], 4)
+    masks, known = _known_shares(episode.masks[:, 0], episode.known[0], 4)
     others = masks.flip(0) if len(masks) == 2 else None
-    equations = accumulate(reference.embedding[0], masks, others, OTHER_OBJECT_WEIGHT)
+    equations = accumulate(reference.embedding[0], masks, others, OTHER_OBJECT_WEIGHT, known)
     classifiers = solve(equations, net.ridge)
-    values = functional.avg_pool2d(episode.masks[:, 0], 16).flatten(1)
     keys = reference.global_keys[0].flatten(1)
-    memory = MemoryFrames(keys, values, torch.ones_like(values))
+    pooled = _known_shares(episode.masks[:, 0], episode.known[0], 16)
+    memory = MemoryFrames(keys, *(maps.flatten(1) for maps in pooled))
     context = TemporalContext(
         functional.avg_pool2d(episode.previous_masks, 4), before.local_keys, memory
     )
     losses = dict.fromkeys((*LOSS_WEIGHTS, "competing"), torch.zeros(()))
     for index, view in enumerate(targets, start=2):
         maps = _predict(net, classifiers, view, context, episode)
-        truth = episode.masks[:, index]
+        truth, known = episode.masks[:, index], episode.known[index]
         for name, logits in maps._asdict().items():
             weight = LOSS_WEIGHTS[name] / len(targets)
-            losses[name] = losses[name] + weight * mask_loss(_upsample4x(logits), truth)
+            losses[name] = losses[name] + weight * mask_loss(_upsample4x(logits), truth, known)
         if len(truth) == 2:
-            losses["competing"] = losses["competing"] + _competition(maps, truth) / len(targets)
+            competing = _competition(maps, truth, known)
+            losses["competing"] = losses["competing"] + competing / len(targets)
         scores = maps.propagated[:, 0].detach().sigmoid()
         context = TemporalContext(scores, view.local_keys, memory)
     return losses
+
+
+def _known_shares(masks: Tensor, known: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+    """Reduce masks `(K, H, W)` and `known` `(H, W)`, all 0 or 1, to blocks of stride x stride.
+
+    Returns:
+        `(K, h, w)` each: the share of the known pixels of a block that the object covers, and the
+        share of the block's pixels that are known.
+    """
+    counted = functional.avg_pool2d(known.expand_as(masks), stride)
+    covered = functional.avg_pool2d(masks * known, stride)
+    return covered / counted.clamp(min=1 / stride**2), counted
 
 
 def _predict(
@@ -245,12 +259,16 @@ def _predict(
     return StageMaps(logits, refined, net.propagation(coarse, view))
 
 
-def _competition(maps: StageMaps, truth: Tensor) -> Tensor:
-    """Cross entropy between background, whose logit is 0, and two objects `(2, H, W)`."""
+def _competition(maps: StageMaps, truth: Tensor, known: Tensor) -> Tensor:
+    """Cross entropy between background, whose logit is 0, and two objects `(2, H, W)`.
+
+    The mean over the pixels where `known` `(H, W)` is 1.
+    """
     background_first = functional.pad(maps.propagated[:, 0], (0, 0, 0, 0, 1, 0))
     logits = _upsample4x(background_first[:, None])
     classes = (truth * torch.tensor([1, 2])[:, None, None]).amax(0).long()
-    return functional.cross_entropy(logits[None], classes[None])
+    entropies = functional.cross_entropy(logits[None], classes[None], reduction="none")[0]
+    return (entropies * known).sum() / known.sum().clamp(min=1)
 
 
 def _upsample4x(logits: Tensor) -> Tensor:

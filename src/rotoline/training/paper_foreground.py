@@ -192,7 +192,7 @@ class FrameSamples:
             view = sample_crop((height, width), size, sampler) @ sample_affine(
                 generator, size, self.settings.augmentation
             )
-            mask = (clip.labels[at] > 0).float()
+            mask = (clip.known_labels(at) > 0).float()
             frame, warped = warp_together(clip.frames[at][None].float(), mask[None], view, size)
             frames.append(frame[0])
             masks.append(warped[0])

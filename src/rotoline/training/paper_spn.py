@@ -263,7 +263,7 @@ class CropSamples:
         sampler, size = Sampler(generator), (self.settings.crop.height, self.settings.crop.width)
         clip = sample_clip(self.clips, sampler)
         at = sampler.integer(0, len(clip.frames) - 1)
-        frame, labels = clip.frames[at][None].float(), clip.labels[at][None].float()
+        frame, labels = clip.frames[at][None].float(), clip.known_labels(at)[None].float()
         place = sample_crop((frame.shape[-2], frame.shape[-1]), size, sampler)
         views = [
             warp_together(
