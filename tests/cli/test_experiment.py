@@ -211,7 +211,7 @@ def test_halves_measures_both_and_the_gap(make_data, tmp_path, halves):
     results = read_results(out)
     assert set(results.weights) == {"odd", "even"}
     page = (out / "table.md").read_text()
-    assert "does not say `--leave-out odd`" in page
+    assert "The command of the weights even has no `--leave-out odd`" in page
     means, losses, clips = map(rows_of, page.split("## "))
     unseen = results.in_group("unseen")
     assert [clip.label for clip in unseen] == ["bear (odd)", "bmx-bumps (even)"]

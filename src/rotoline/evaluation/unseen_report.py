@@ -160,11 +160,12 @@ def _circumstances(results: Results) -> str:
 
 
 def _doubts(name: str, record: dict[str, Any]) -> list[str]:
-    """What to know about weights whose record does not say what was left out of their training."""
+    """What to know about weights whose command does not say what was left out of their training."""
     other = {ODD: EVEN, EVEN: ODD}.get(name, "")
     if f"--leave-out {other}" in record["command"]:
         return []
     return [
-        f"**The record of the weights {name} does not say `--leave-out {other}`, so the figures of "
-        "unseen clips may be too high.**"
+        f"The command of the weights {name} has no `--leave-out {other}`; their record says that "
+        f"they were trained on: {record['data']}. **If that is not the {name} half alone, the "
+        "figures of unseen clips are too high.**"
     ]
