@@ -15,10 +15,11 @@ from safetensors.torch import load_file
 from rotoline.config import read_config
 from rotoline.data.episodes import EpisodeMaker
 from rotoline.errors import ConfigError, WeightsError
+from rotoline.systems.fast.episode_loss import episode_losses
 from rotoline.systems.fast.network import FastNet, network_from_state
 from rotoline.training import fast, session
 from rotoline.training.checkpoints import FILE_NAME
-from rotoline.training.fast import FastRecipe, FastTraining, episode_losses, one_cycle
+from rotoline.training.fast import FastRecipe, FastTraining, one_cycle
 from rotoline.training.loop import run
 from rotoline.weights import imagenet
 from rotoline.weights.files import read_weights, save_weights

@@ -8,7 +8,6 @@ from PIL import Image
 from torch import Tensor
 
 from rotoline.learning.camera import vary_light
-from rotoline.learning.mask_errors import corrupt_previous_mask as corrupt_previous_mask
 from rotoline.learning.sampler import Sampler
 
 

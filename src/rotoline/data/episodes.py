@@ -10,37 +10,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rotoline.data.corruptions import augment_photometric, corrupt_previous_mask
-from rotoline.data.sampler import Sampler
+from rotoline.data.corruptions import augment_photometric
 from rotoline.data.still_to_clip import sample_scene
 from rotoline.data.training_clips import Clip, sample_clip
 from rotoline.learning.augmentation import generator_for
+from rotoline.learning.episode import Episode
+from rotoline.learning.mask_errors import corrupt_previous_mask
+from rotoline.learning.sampler import Sampler
 
 PASTE_PROBABILITY = 0.6
 """Probability that an object of another clip, or of the same one, is pasted into an episode."""
 TARGETS = 3
 """Number of target frames, on which the loss is computed. The prediction for one target is an input
 for the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """N = 2 + `TARGETS` frames: the reference, the frame before the targets, and the targets."""
-
-    frames: Tensor
-    """float32 `(N, 3, H, W)`, RGB in [0, 255]."""
-    masks: Tensor
-    """float32 `(K, N, H, W)`, 0 or 1: the true masks of one object or two, which do not overlap."""
-    known: Tensor
-    """float32 `(N, H, W)`, 0 or 1: where the masks are known; other pixels count in no loss."""
-    previous_masks: Tensor
-    """float32 `(K, H, W)`, 0 or 1: corrupted masks of the frame before the targets."""
-    uses_memory: bool
-    """Whether the refinement network gets the readouts from the previous and from the reference
-    frame; without them, it learns to work with the other inputs alone."""
-    coarseness: int
-    """Factor by which score maps are reduced before they are propagated, so that the propagation
-    network learns to restore detail; 1 for not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +58,8 @@ class EpisodeMaker:
         return Episode(
             frames=augment_photometric(stack[:, :3], sampler),
             masks=masks,
+            # A distractor is not annotated.
+            others=masks[:, 0].flip(0) if len(masks) == 2 else torch.zeros_like(masks[:, 0]),
             known=known,
             previous_masks=torch.stack(
                 [

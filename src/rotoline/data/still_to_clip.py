@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rotoline.data.sampler import Sampler
 from rotoline.data.stills import MIN_OBJECT_AREA, UNKNOWN
 from rotoline.data.training_clips import Clip
-from rotoline.data.warp import sample_deformations, sample_motions, sample_view, warp
+from rotoline.learning.inpainting import inpaint_background
+from rotoline.learning.sampler import Sampler
+from rotoline.learning.warp import sample_deformations, sample_motions, sample_view, warp
 
 UNION_PROBABILITY = 0.6
 """Probability that all garments of a still are one object, the person."""
@@ -115,37 +116,6 @@ def _lucid_dream(spec: SceneSpec, sampler: Sampler) -> Tensor:
         alpha = functional.avg_pool2d(front[None, 5:], 3, stride=1, padding=1)[0]
         frames.append(torch.cat((front[:3] * alpha + back * (1 - alpha), front[3:5])))
     return torch.stack(frames)
-
-
-def inpaint_background(picture: Tensor, inside: Tensor) -> Tensor:
-    """Fill the pixels of an object coarsely from its surroundings.
-
-    Args:
-        picture: `(3, H, W)`.
-        inside: `(1, H, W)`, 1 where to fill.
-
-    Returns:
-        `(3, H, W)`: unchanged more than two pixels outside the object. The others are weighted
-        means of the pixels outside, over the smallest neighbourhood of an image pyramid that has
-        any; black if there are no pixels outside.
-    """
-    size = picture.shape[1:]
-    weight = 1 - functional.max_pool2d(inside[None], 5, stride=1, padding=2)
-    mean = picture[None]
-    filled, covered = mean * weight, weight
-    while bool((covered == 0).any()) and max(mean.shape[-2:]) > 1:
-        total, weight = (
-            functional.avg_pool2d(maps, 2, ceil_mode=True) for maps in (mean * weight, weight)
-        )
-        mean, weight = total / weight.clamp(min=1e-4), (weight > 0).float()
-        enlarged, enlarged_weight = (
-            functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
-            for maps in (mean * weight, weight)
-        )
-        new = (1 - covered) * (enlarged_weight > 0.5)
-        filled = filled + new * enlarged / enlarged_weight.clamp(min=0.5)
-        covered = covered + new
-    return filled[0]
 
 
 def _sample_indices(count: int, targets: int, max_gap: int, sampler: Sampler) -> list[int]:

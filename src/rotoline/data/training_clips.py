@@ -19,11 +19,11 @@ from PIL import Image
 from torch import Tensor
 
 from rotoline.data.davis import davis_sequence_names, find_davis_sequences, is_davis
-from rotoline.data.sampler import Sampler
 from rotoline.data.splits import SEQUENCES, SPLITS
 from rotoline.data.stills import UNKNOWN, Group, LabelKind, read_stills
 from rotoline.data.video_sequence import VideoSequence
 from rotoline.errors import InputError
+from rotoline.learning.sampler import Sampler
 from rotoline.types import Frame, LabelMap
 
 SHORT_SIDE = 480

@@ -30,6 +30,11 @@ class Sampler:
         """Return one of the items, all equally likely."""
         return items[self.integer(0, len(items) - 1)]
 
+    def shuffled(self, items: Sequence[Item]) -> list[Item]:
+        """Return the items in a random order, all orders equally likely."""
+        order = torch.randperm(len(items), generator=self._generator).tolist()
+        return [items[at] for at in order]
+
     def noise(self, *shape: int) -> torch.Tensor:
         """Return standard normal noise of the given shape, float32."""
         return torch.randn(shape, generator=self._generator)

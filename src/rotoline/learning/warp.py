@@ -107,6 +107,39 @@ def warp(
     Returns:
         The layers stacked along the first axis, float32 `(C, *size)`, bilinear.
     """
+    parts, grid = _source(layers, affine, size, deformation)
+    return sample(torch.cat([part.float() for part in parts]), grid)
+
+
+def warp_labelled(
+    pixels: Tensor,
+    labels: Tensor,
+    affine: Tensor,
+    size: tuple[int, int],
+    deformation: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Warp a picture and its label map together; both are mirrored beyond the border.
+
+    Args:
+        pixels: `(3, h, w)` of any dtype.
+        labels: `(h, w)` of any dtype.
+        affine: Output pixel to source pixel, `(3, 3)`.
+        size: Height and width of the output.
+        deformation: `(2, H, W)`, added to the output pixel before the affine map.
+
+    Returns:
+        The picture, float32 `(3, *size)`, bilinear; and the labels of the nearest pixels, int64
+        `size`.
+    """
+    parts, grid = _source((pixels, labels[None]), affine, size, deformation)
+    picture, map_ = (part.float() for part in parts)
+    return sample(picture, grid), sample(map_, grid, "nearest")[0].long()
+
+
+def _source(
+    layers: tuple[Tensor, ...], affine: Tensor, size: tuple[int, int], deformation: Tensor | None
+) -> tuple[list[Tensor], Tensor]:
+    """The part of the layers that a warp shows, and the grid to sample it at."""
     points = pixel_centres(size)
     if deformation is not None:
         points = points + deformation
@@ -115,9 +148,9 @@ def warp(
     low = (points.amin((1, 2)) - 2).long().clamp(min=0).tolist()
     high = (points.amax((1, 2)) + 3).long().clamp(min=1).tolist()
     left, top = min(low[0], layers[0].shape[2] - 2), min(low[1], layers[0].shape[1] - 2)
-    pixels = torch.cat([layer[:, top : high[1], left : high[0]].float() for layer in layers])
+    parts = [layer[:, top : high[1], left : high[0]] for layer in layers]
     points = points - torch.tensor([left, top])[:, None, None]
-    return sample(pixels, sampling_grid(points, (pixels.shape[1], pixels.shape[2])))
+    return parts, sampling_grid(points, (parts[0].shape[1], parts[0].shape[2]))
 
 
 def _cubic_weights(count: int, length: int) -> Tensor:

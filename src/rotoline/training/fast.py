@@ -9,33 +9,24 @@ Expected, over 3,000 steps from the weights of an earlier training: the loss of 
 falls from .93 (mean of the first tenth of the steps) to .62 (last tenth). Weights that were trained
 with `--leave-out development` reach J&F .823 on that split (docs/results.md).
 
-The encoder is trained through the closed-form solver. In every step, a ridge classifier is solved
-on a reference frame and applied to consecutive target frames, so the encoder learns an embedding
-in which a linear classifier of one frame is right in the others. Each target starts from the
-prediction of the previous one, so the refinement network learns to correct its own errors.
+The losses of an episode are those of `rotoline.systems.fast.episode_loss`.
 """
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from rotoline.data.episodes import Episode, EpisodeMaker
+from rotoline.data.episodes import EpisodeMaker
 from rotoline.data.training_clips import SHORT_SIDE, Clip
 from rotoline.errors import WeightsError
-from rotoline.learning.losses import mask_loss
-from rotoline.learning.ridge import accumulate, predict, solve
-from rotoline.systems.fast.encoder import Features
-from rotoline.systems.fast.memory_readout import MemoryFrames
+from rotoline.learning.episode import Episode
+from rotoline.systems.fast.episode_loss import episode_losses
 from rotoline.systems.fast.network import FastNet
-from rotoline.systems.fast.online_ridge import OTHER_OBJECT_WEIGHT
-from rotoline.systems.fast.scoring import TemporalContext, best_other_object, readout_maps
 from rotoline.training.checkpoints import TrainingState
 from rotoline.training.loop import TrainingRun
 from rotoline.training.session import Exported
@@ -52,8 +43,6 @@ WARM_UP = 0.05
 """Share of the training in which the learning rate rises to its peak."""
 CHECKPOINT_EVERY = 200
 """Number of steps between two checkpoints: two minutes on two CPU cores."""
-LOSS_WEIGHTS = {"classifier": 0.5, "refined": 0.3, "propagated": 1.0}
-"""Weight of the loss of each stage's map. The first two keep each stage useful by itself."""
 
 
 class FastOptimiser(Optimiser):
@@ -173,105 +162,3 @@ def one_cycle(progress: float) -> float:
     if progress < WARM_UP:
         return (progress + 0.02 * WARM_UP) / WARM_UP
     return 0.5 + 0.5 * math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))
-
-
-class StageMaps(NamedTuple):
-    """Logits of K objects in one frame after each stage, float `(K, 1, h, w)` at stride 4."""
-
-    classifier: Tensor
-    """After the ridge classifiers."""
-    refined: Tensor
-    """After the refinement network."""
-    propagated: Tensor
-    """After the propagation network."""
-
-
-def episode_losses(net: FastNet, episode: Episode) -> dict[str, Tensor]:
-    """The weighted losses of one episode.
-
-    Args:
-        net: In training.
-        episode: One object or two.
-
-    Returns:
-        A scalar for the map of each stage (`StageMaps`), and `competing`: the cross entropy between
-        two objects and the background, 0 for one object. Unknown pixels are in none of them, and
-        nothing is learned from them in the reference frame.
-    """
-    features = net.encoder(episode.frames)
-    views = [Features(*(part[i : i + 1] for part in features)) for i in range(len(episode.frames))]
-    reference, before, *targets = views
-    masks, known = _known_shares(episode.masks[:, 0], episode.known[0], 4)
-    others = masks.flip(0) if len(masks) == 2 else None
-    equations = accumulate(reference.embedding[0], masks, others, OTHER_OBJECT_WEIGHT, known)
-    classifiers = solve(equations, net.ridge)
-    keys = reference.global_keys[0].flatten(1)
-    pooled = _known_shares(episode.masks[:, 0], episode.known[0], 16)
-    memory = MemoryFrames(keys, *(maps.flatten(1) for maps in pooled))
-    context = TemporalContext(
-        functional.avg_pool2d(episode.previous_masks, 4), before.local_keys, memory
-    )
-    losses = dict.fromkeys((*LOSS_WEIGHTS, "competing"), torch.zeros(()))
-    for index, view in enumerate(targets, start=2):
-        maps = _predict(net, classifiers, view, context, episode)
-        truth, known = episode.masks[:, index], episode.known[index]
-        for name, logits in maps._asdict().items():
-            weight = LOSS_WEIGHTS[name] / len(targets)
-            losses[name] = losses[name] + weight * mask_loss(_upsample4x(logits), truth, known)
-        if len(truth) == 2:
-            competing = _competition(maps, truth, known)
-            losses["competing"] = losses["competing"] + competing / len(targets)
-        scores = maps.propagated[:, 0].detach().sigmoid()
-        context = TemporalContext(scores, view.local_keys, memory)
-    return losses
-
-
-def _known_shares(masks: Tensor, known: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Reduce masks `(K, H, W)` and `known` `(H, W)`, all 0 or 1, to blocks of stride x stride.
-
-    Returns:
-        `(K, h, w)` each: the share of the known pixels of a block that the object covers, and the
-        share of the block's pixels that are known.
-    """
-    counted = functional.avg_pool2d(known.expand_as(masks), stride)
-    covered = functional.avg_pool2d(masks * known, stride)
-    return covered / counted.clamp(min=1 / stride**2), counted
-
-
-def _predict(
-    net: FastNet, classifiers: Tensor, view: Features, context: TemporalContext, episode: Episode
-) -> StageMaps:
-    """Score and propagate all objects in one frame, as the system does."""
-    outputs = predict(classifiers, view.embedding[0])
-    logits = (net.logit_scale * outputs + net.logit_shift)[:, None]
-    readout = others = None
-    if episode.uses_memory:
-        readout = torch.stack(readout_maps(net, view, context), dim=1)
-    if len(logits) > 1:
-        others = best_other_object(logits[:, 0], context.scores)
-    refined = net.refinement(logits, context.scores[:, None], readout, others, view)
-    coarse = refined
-    if episode.coarseness > 1:
-        coarse = functional.avg_pool2d(refined, episode.coarseness, ceil_mode=True)
-        coarse = functional.interpolate(
-            coarse, size=refined.shape[-2:], mode="bilinear", align_corners=False
-        )
-    return StageMaps(logits, refined, net.propagation(coarse, view))
-
-
-def _competition(maps: StageMaps, truth: Tensor, known: Tensor) -> Tensor:
-    """Cross entropy between background, whose logit is 0, and two objects `(2, H, W)`.
-
-    The mean over the pixels where `known` `(H, W)` is 1.
-    """
-    background_first = functional.pad(maps.propagated[:, 0], (0, 0, 0, 0, 1, 0))
-    logits = _upsample4x(background_first[:, None])
-    classes = (truth * torch.tensor([1, 2])[:, None, None]).amax(0).long()
-    entropies = functional.cross_entropy(logits[None], classes[None], reduction="none")[0]
-    return (entropies * known).sum() / known.sum().clamp(min=1)
-
-
-def _upsample4x(logits: Tensor) -> Tensor:
-    """Maps `(K, 1, h, w)` at stride 4 as `(K, H, W)`."""
-    enlarged = functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
-    return enlarged[:, 0]

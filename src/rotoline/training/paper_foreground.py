@@ -21,7 +21,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from rotoline.data.sampler import Sampler
 from rotoline.data.training_clips import Clip, sample_clip
 from rotoline.errors import WeightsError
 from rotoline.learning import schedule
@@ -32,6 +31,7 @@ from rotoline.learning.augmentation import (
     warp_together,
 )
 from rotoline.learning.losses import class_balanced_loss
+from rotoline.learning.sampler import Sampler
 from rotoline.nets.resnet import Bottleneck
 from rotoline.runtime.device import Precision, autocast
 from rotoline.systems.paper.segmentation import SegmentationNet

@@ -32,7 +32,6 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from rotoline.data.sampler import Sampler
 from rotoline.data.training_clips import Clip, sample_clip
 from rotoline.errors import WeightsError
 from rotoline.learning.augmentation import (
@@ -42,6 +41,7 @@ from rotoline.learning.augmentation import (
     warp_together,
 )
 from rotoline.learning.ridge import accumulate, predict, solve
+from rotoline.learning.sampler import Sampler
 from rotoline.runtime.device import Precision, autocast
 from rotoline.systems.paper.network import PaperNet, network_from_state
 from rotoline.systems.paper.segmentation import SegmentationNet, project, upsample_logits

@@ -5,6 +5,7 @@
 The encoder runs once per frame, however many objects there are. See docs/method/fast.md#encode.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -51,6 +52,17 @@ class Features(NamedTuple):
     """`(B, 64, h / 4, w / 4)`: unit vectors, similar where any two frames show the same object."""
 
 
+class TopDown(NamedTuple):
+    """The top-down path of B frames, 64 channels each."""
+
+    far: Tensor
+    """`(B, 64, h / 4, w / 4)`, stride 16."""
+    coarse: Tensor
+    """`(B, 64, h / 2, w / 2)`, stride 8."""
+    fine: Tensor
+    """`(B, 64, h, w)`, stride 4."""
+
+
 class _Smooth(nn.Sequential):
     """Depthwise 3x3, 1x1, ReLU."""
 
@@ -85,7 +97,19 @@ class Encoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Features:
         """Encode frames `(B, 3, H, W)` in [0, 255], once for all objects."""
-        maps = self.backbone((frames - 127.0).mul_(1 / 128))
+        return self.from_backbone(self.backbone_maps(frames))
+
+    def backbone_maps(self, frames: Tensor) -> list[Tensor]:
+        """Maps of frames `(B, 3, H, W)` in [0, 255] at strides 4, 8, 16 and 32."""
+        maps: list[Tensor] = self.backbone((frames - 127.0).mul_(1 / 128))
+        return maps
+
+    def from_backbone(self, maps: Sequence[Tensor]) -> Features:
+        """The features of frames whose `backbone_maps` are known."""
+        return self.features(self.top_down(maps))
+
+    def top_down(self, maps: Sequence[Tensor]) -> TopDown:
+        """Sum up the backbone maps from the coarsest to the finest."""
         levels: list[Tensor] = []
         for index in (3, 2, 1, 0):
             level = self.lateral[index](maps[index])
@@ -94,16 +118,31 @@ class Encoder(nn.Module):
                     levels[-1], size=level.shape[-2:], mode="bilinear", align_corners=False
                 )
             levels.append(self.smooth[index](level))
-        far, coarse, fine = levels[1:]
-        embedding = self.embed(fine)
-        embedding = embedding * (embedding.square().mean(1, keepdim=True) + 1e-6).rsqrt()
+        return TopDown(*levels[1:])
+
+    def features(self, path: TopDown) -> Features:
+        """Everything that is read from the top-down path."""
+        far, coarse, fine = path
         gates = softmax_gates(self.gate(fine).unflatten(1, (4, 4)).contiguous())
         return Features(
-            embedding,
+            self.embedding(fine),
             self.guide(fine),
             self.guide_coarse(coarse),
             gates,
             self.edges(fine),
-            functional.normalize(self.local_key(coarse), dim=1),
-            functional.normalize(self.global_key(far), dim=1),
+            self.local_keys(coarse),
+            self.global_keys(far),
         )
+
+    def embedding(self, fine: Tensor) -> Tensor:
+        """`Features.embedding` from the top-down path at stride 4."""
+        embedding: Tensor = self.embed(fine)
+        return embedding * (embedding.square().mean(1, keepdim=True) + 1e-6).rsqrt()
+
+    def local_keys(self, coarse: Tensor) -> Tensor:
+        """`Features.local_keys` from the top-down path at stride 8."""
+        return functional.normalize(self.local_key(coarse), dim=1)
+
+    def global_keys(self, far: Tensor) -> Tensor:
+        """`Features.global_keys` from the top-down path at stride 16."""
+        return functional.normalize(self.global_key(far), dim=1)

@@ -1,3 +1,0 @@
-"""Moved to `rotoline.learning.sampler`."""
-
-from rotoline.learning.sampler import Sampler as Sampler

@@ -1,0 +1,153 @@
+"""The losses of an episode: what training and fine-tuning on the marked frames have in common.
+
+Classifiers are solved on the reference frame and applied to consecutive target frames, as the
+system does, so gradients reach the encoder through the closed-form solver. Each target starts from
+the prediction of the previous one, so the refinement network learns to correct its own errors.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rotoline.learning.episode import Episode
+from rotoline.learning.losses import mask_loss
+from rotoline.learning.ridge import accumulate, predict, solve
+from rotoline.systems.fast.encoder import Features, TopDown
+from rotoline.systems.fast.memory_readout import MemoryFrames
+from rotoline.systems.fast.network import FastNet
+from rotoline.systems.fast.online_ridge import OTHER_OBJECT_WEIGHT
+from rotoline.systems.fast.scoring import TemporalContext, best_other_object, readout_maps
+
+LOSS_WEIGHTS = {"classifier": 0.5, "refined": 0.3, "propagated": 1.0}
+"""Weight of the loss of each stage's map. The first two keep each stage useful by itself."""
+
+
+class StageMaps(NamedTuple):
+    """Logits of K objects in one frame after each stage, float `(K, 1, h, w)` at stride 4."""
+
+    classifier: Tensor
+    """After the ridge classifiers."""
+    refined: Tensor
+    """After the refinement network."""
+    propagated: Tensor
+    """After the propagation network."""
+
+
+def episode_losses(
+    net: FastNet, episode: Episode, backbone_maps: Sequence[Tensor] | None = None
+) -> dict[str, Tensor]:
+    """The weighted losses of one episode.
+
+    Args:
+        net: The network; gradients reach all parameters that require them.
+        episode: K objects.
+        backbone_maps: What `Encoder.backbone_maps` gives for the frames, if it is known.
+
+    Returns:
+        A scalar for the map of each stage (`StageMaps`), the mean over objects and targets, and
+        `competing`: the cross entropy between the objects and the background, 0 for one object.
+        Unknown pixels are in none of them, and nothing is learned from them in the reference frame.
+    """
+    losses = dict.fromkeys((*LOSS_WEIGHTS, "competing"), torch.zeros(()))
+    count = episode.frames.shape[0] - 2
+    for index, maps in enumerate(predict_targets(net, episode, backbone_maps), start=2):
+        truth = episode.masks[:, index]
+        known = None if episode.known is None else episode.known[index]
+        for name, logits in maps._asdict().items():
+            weight = LOSS_WEIGHTS[name] / count
+            losses[name] = losses[name] + weight * mask_loss(upsample4x(logits), truth, known)
+        if len(truth) > 1:
+            losses["competing"] = losses["competing"] + _competition(maps, truth, known) / count
+    return losses
+
+
+def predict_targets(
+    net: FastNet, episode: Episode, backbone_maps: Sequence[Tensor] | None = None
+) -> Iterator[StageMaps]:
+    """Predict the objects in one target frame after the other; see `episode_losses`."""
+    encoder, count = net.encoder, len(episode.frames) - 2
+    if backbone_maps is None:
+        backbone_maps = encoder.backbone_maps(episode.frames)
+    # The reference, the frame before the targets, the targets. Only what is used is computed.
+    levels = [level.split((1, 1, count)) for level in encoder.top_down(backbone_maps)]
+    reference, before, targets = (TopDown(*parts) for parts in zip(*levels, strict=True))
+    known = None if episode.known is None else episode.known[0]
+    masks, counted = _known_shares(episode.masks[:, 0], known, 4)
+    others, _ = _known_shares(episode.others, known, 4)
+    embedding = encoder.embedding(reference.fine)[0]
+    equations = accumulate(embedding, masks, others, OTHER_OBJECT_WEIGHT, counted)
+    classifiers = solve(equations, net.ridge)
+    values, counted = _known_shares(episode.masks[:, 0], known, 16)
+    memory = MemoryFrames(
+        encoder.global_keys(reference.far)[0].flatten(1),
+        values.flatten(1),
+        torch.ones_like(values).flatten(1) if counted is None else counted.flatten(1),
+    )
+    scores = functional.avg_pool2d(episode.previous_masks, 4)
+    keys = encoder.local_keys(before.coarse)
+    features = encoder.features(targets)
+    for parts in zip(*(part.split(1) for part in features), strict=True):
+        view = Features(*parts)
+        context = TemporalContext(scores, keys, memory)
+        maps = _predict(net, classifiers, view, context, episode)
+        yield maps
+        scores, keys = maps.propagated[:, 0].detach().sigmoid(), view.local_keys
+
+
+def _known_shares(masks: Tensor, known: Tensor | None, stride: int) -> tuple[Tensor, Tensor | None]:
+    """Reduce masks `(K, H, W)` and `known` `(H, W)`, all 0 or 1, to blocks of stride x stride.
+
+    Returns:
+        `(K, h, w)` each: the share of the known pixels of a block that the object covers, and the
+        share of the block's pixels that are known; None if all are known.
+    """
+    if known is None:
+        return functional.avg_pool2d(masks, stride), None
+    counted = functional.avg_pool2d(known.expand_as(masks), stride)
+    covered = functional.avg_pool2d(masks * known, stride)
+    return covered / counted.clamp(min=1 / stride**2), counted
+
+
+def _predict(
+    net: FastNet, classifiers: Tensor, view: Features, context: TemporalContext, episode: Episode
+) -> StageMaps:
+    """Score and propagate all objects in one frame, as the system does."""
+    outputs = predict(classifiers, view.embedding[0])
+    logits = (net.logit_scale * outputs + net.logit_shift)[:, None]
+    readout = others = None
+    if episode.uses_memory:
+        readout = torch.stack(readout_maps(net, view, context), dim=1)
+    if len(logits) > 1:
+        others = best_other_object(logits[:, 0], context.scores)
+    refined = net.refinement(logits, context.scores[:, None], readout, others, view)
+    coarse = refined
+    if episode.coarseness > 1:
+        coarse = functional.avg_pool2d(refined, episode.coarseness, ceil_mode=True)
+        coarse = functional.interpolate(
+            coarse, size=refined.shape[-2:], mode="bilinear", align_corners=False
+        )
+    return StageMaps(logits, refined, net.propagation(coarse, view))
+
+
+def _competition(maps: StageMaps, truth: Tensor, known: Tensor | None) -> Tensor:
+    """Cross entropy between background, whose logit is 0, and K objects `(K, H, W)`.
+
+    The mean over the pixels where `known` `(H, W)` is 1.
+    """
+    background_first = functional.pad(maps.propagated[:, 0], (0, 0, 0, 0, 1, 0))
+    logits = upsample4x(background_first[:, None])
+    numbers = torch.arange(1, len(truth) + 1)[:, None, None]
+    classes = (truth * numbers).amax(0).long()
+    if known is None:
+        return functional.cross_entropy(logits[None], classes[None])
+    entropies = functional.cross_entropy(logits[None], classes[None], reduction="none")[0]
+    return (entropies * known).sum() / known.sum().clamp(min=1)
+
+
+def upsample4x(logits: Tensor) -> Tensor:
+    """Maps `(K, 1, h, w)` at stride 4 as `(K, H, W)`."""
+    enlarged = functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
+    return enlarged[:, 0]
