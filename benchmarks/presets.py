@@ -68,9 +68,9 @@ def measure(model, objects, settings, frames):
     """Segment once: what it took, as a JSON line."""
     timer, ticks = StageTimer(), [time.perf_counter()]
 
-    def count_step(done, total):
-        del done, total
-        ticks.append(time.perf_counter())
+    def count_step(progress):
+        if progress.stage == "learning":
+            ticks.append(time.perf_counter())
 
     config = read_config(model.config, None, settings)
     tracker = model.tracker(config=config, timer=timer, report=count_step)

@@ -23,7 +23,7 @@ from rotoline.io.frames import open_frames
 from rotoline.io.masks import read_annotations
 from rotoline.io.overlay import draw_overlay, find_picture_format, write_picture
 from rotoline.model import load_model
-from rotoline.runtime.progress import Progress, Report, ignore
+from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.systems.protocol import SystemConfig
 from rotoline.trace import STAGES, StageTrace
 from rotoline.types import Frame, FrameResult, ObjectId, upsample
@@ -81,7 +81,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     *,
     weights: Path | None,
     config: SystemConfig,
-    report: Report = ignore,
+    report: Listener = ignore_progress,
 ) -> Iterator[Progress]:
     """Segment a clip up to one frame, and write that frame's sheet and numbers.
 
@@ -95,7 +95,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         sheet: A picture, `.png`, `.jpg` or `.webp`.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
-        report: Called with the steps of learning done and in all, where that takes long.
+        report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
         Progress, at least once per frame.

@@ -9,7 +9,7 @@ from rotoline import pipeline
 from rotoline.errors import ConfigError, WeightsError
 from rotoline.presets import FAST, find_preset
 from rotoline.runtime.allocator import keep_freed_memory
-from rotoline.runtime.progress import Report, ignore
+from rotoline.runtime.progress import Listener, ignore_progress
 from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import System, SystemConfig
 from rotoline.trace import StageTrace
@@ -37,7 +37,7 @@ class Model:
         config: SystemConfig | None = None,
         timer: StageTimer | None = None,
         trace: StageTrace | None = None,
-        report: Report = ignore,
+        report: Listener = ignore_progress,
     ) -> Iterator[FrameResult]:
         """Return the mask of every annotated object in every frame; see `rotoline.segment`.
 
@@ -47,7 +47,7 @@ class Model:
             config: Settings; the preset's defaults if None.
             timer: Adds up the seconds of each stage.
             trace: Records the maps of each stage in some frames; see `rotoline.StageTrace`.
-            report: Called with the steps of learning done and in all, where that takes long.
+            report: Called with the progress of learning and tuning, where they take long.
 
         Raises:
             ConfigError: The settings belong to another preset.
@@ -62,7 +62,7 @@ class Model:
         config: SystemConfig | None = None,
         timer: StageTimer | None = None,
         trace: StageTrace | None = None,
-        report: Report = ignore,
+        report: Listener = ignore_progress,
     ) -> Tracker:
         """Return a tracker, for callers that own the loop over the frames; see `rotoline.Tracker`.
 
@@ -70,7 +70,7 @@ class Model:
             config: Settings; the preset's defaults if None.
             timer: Adds up the seconds of each stage.
             trace: Records the maps of each stage in some frames.
-            report: Called with the steps of learning done and in all, where that takes long.
+            report: Called with the progress of learning and tuning, where they take long.
 
         Raises:
             ConfigError: The settings belong to another preset.

@@ -19,7 +19,8 @@ def segment(
 ) -> Iterator[FrameResult]:
     """Segment every annotated object in every frame; `rotoline.segment` documents it for users.
 
-    Each object is tracked forwards from the frame in which it is first annotated, and backwards
+    The networks are fine-tuned on the annotated frames first, if the settings say so. Then each
+    object is tracked forwards from the frame in which it is first annotated, and backwards
     from there to frame 0. The backward pass comes first. In frames in which other objects are
     tracked forwards, its maps are kept in compressed form until the forward pass fuses them.
     """
@@ -27,6 +28,7 @@ def segment(
     annotated = stream.read(by_index(masks))
     annotations = check_annotations(masks, annotated)
     tracker.fit(annotated, annotations)
+    tracker.use(tracker.tune())
     starts = annotations.first_annotated
     first, last = int(starts.min()), int(starts.max())
 

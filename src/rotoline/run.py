@@ -17,8 +17,9 @@ from rotoline.io.masks import read_annotations
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
 from rotoline.model import Model, load_model
+from rotoline.pipeline import segment
 from rotoline.runtime.prefetch import write_behind
-from rotoline.runtime.progress import Progress, Report, ignore
+from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
 from rotoline.types import FrameResult, ObjectId
@@ -33,7 +34,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     config: SystemConfig,
     command: Sequence[str],
     formats: Sequence[str] = DEFAULT_FORMATS,
-    report: Report = ignore,
+    report: Listener = ignore_progress,
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the new folder `output`.
 
@@ -49,7 +50,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         config: Settings; they also decide which preset runs.
         command: The command line, for the record.
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
-        report: Called with the steps of learning done and in all, where that takes long.
+        report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
         Progress, at least once a frame.
@@ -78,7 +79,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     }
     results = _Results(output, source, writers, timer)
     try:
-        segmented = model.segment(source, annotations, config=config, timer=timer, report=report)
+        tracker = model.tracker(config=config, timer=timer, report=report)
+        segmented = segment(source, annotations, tracker)
         for _ in write_behind(segmented, results.keep):
             yield Progress("segmenting", len(results.finished), source.count)
         if source.problem:
@@ -95,7 +97,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     finally:
         results.close()
         if results.finished:
-            record |= results.summary(began)
+            record |= results.summary(began) | {"tuned_objects": tracker.tuned}
             # The disk may be full, which has been reported: the finished masks matter more.
             with suppress(OutputError):
                 write_run_record(output, record)

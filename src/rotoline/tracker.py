@@ -9,7 +9,9 @@ in this module depends on which system it is. What depends on the frame alone is
 however many objects there are.
 """
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -19,7 +21,7 @@ from torch import Tensor
 from rotoline.annotations import Annotations, check_annotations
 from rotoline.errors import InputError
 from rotoline.frames import check_frame
-from rotoline.runtime.progress import Report, ignore
+from rotoline.runtime.progress import Listener, ignore_progress, reports_to
 from rotoline.runtime.timing import StageTimer
 from rotoline.stages.foreground import foreground_mask, limit_again, limit_to_foreground
 from rotoline.stages.fuse import expected_iou, fuse, visible_masks
@@ -27,10 +29,23 @@ from rotoline.stages.regions import filter_regions
 from rotoline.state import ObjectState
 from rotoline.systems.protocol import FittedSystem, System, SystemConfig
 from rotoline.trace import StageTrace
-from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap
+from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap, ObjectId
 
 Inputs = ParamSpec("Inputs")
 Output = TypeVar("Output")
+
+
+@dataclass(frozen=True, eq=False)
+class TunedObjects:
+    """The result of `Tracker.tune`, for `Tracker.use`."""
+
+    fitted: FittedSystem[Any] | None
+    """The tuned system; None if nothing changes: tuning is off or was cancelled, or no object got
+    better."""
+    kept: dict[ObjectId, bool]
+    """For each object whether it is segmented by tuned networks; empty if nothing was tuned."""
+    annotations: Annotations
+    """The annotations that it was tuned on."""
 
 
 class Tracker:
@@ -50,7 +65,7 @@ class Tracker:
         config: Settings of the system's preset.
         timer: Adds up the seconds of each stage.
         trace: Records the maps of each stage; see `rotoline.trace`.
-        report: Called with the steps of learning done and in all, where that takes long.
+        report: Called with the progress of learning and tuning, where they take long.
     """
 
     annotations: Annotations
@@ -59,6 +74,8 @@ class Tracker:
     """The system, once it has learned the objects."""
     state: ObjectState
     """Where the objects are and were."""
+    tuned: dict[ObjectId, bool]
+    """Which objects are segmented by fine-tuned networks; empty before `use`."""
 
     def __init__(
         self,
@@ -67,12 +84,14 @@ class Tracker:
         *,
         timer: StageTimer | None = None,
         trace: StageTrace | None = None,
-        report: Report = ignore,
+        report: Listener = ignore_progress,
     ) -> None:
         self.system, self.config, self.report = system, config, report
         self.timer, self.trace = timer or StageTimer(), trace
         self._frames: dict[int, Frame] = {}
+        self._last_frame: Frame | None = None
         self._next_index = 0
+        self.tuned = {}
 
     def step(self, frame: Frame, annotation: LabelMap | None = None) -> FrameResult:
         """Segment the next frame.
@@ -113,19 +132,81 @@ class Tracker:
             logits = self._annotate(frame, annotation, index, logits)
         assert logits is not None
         self._next_index = index + 1
+        self._last_frame = frame.copy()
         return self.result(index, logits)
 
     def fit(self, frames: Mapping[int, Frame], annotations: Annotations) -> None:
         """Learn all objects from the annotated frames, by index, and start a new pass."""
-        self.annotations, self._frames = annotations, dict(frames)
-        self.fitted = self._run(
-            "fit", self.system.fit, frames, annotations, self.config, self.report
-        )
-        self._clear_state()
+        self.tuned, self._last_frame = {}, None
+        self._fit(self.system, frames, annotations)
+
+    def tune(
+        self,
+        *,
+        report: Listener | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> TunedObjects:
+        """Fine-tune the networks on the annotated frames so far, without changing the tracker.
+
+        Takes seconds, so a caller with a live loop runs it in a thread beside `step`, and takes the
+        result over between two frames:
+
+            tuned = executor.submit(tracker.tune)
+            ...
+            tracker.use(tuned.result())
+
+        Args:
+            report: Called with the progress, a step at a time; the tracker's own if None.
+            is_cancelled: Asked before every step; once it returns True, nothing changes.
+
+        Returns:
+            What `use` needs.
+
+        Raises:
+            InputError: There is no annotation yet.
+        """
+        if not self._frames:
+            raise InputError(
+                "no object has been annotated yet, so there is nothing to tune on; give the masks "
+                "of the objects with the first frame: step(frame, annotation)"
+            )
+        fitted, annotations, began = self.fitted, self.annotations, time.perf_counter()
+        reporting = reports_to(report or self.report, "tuning")
+        found = fitted.tune(self._frames, annotations, reporting, is_cancelled)
+        if found is None:
+            return TunedObjects(None, {}, annotations)
+        self.timer.add("tune", time.perf_counter() - began)
+        kept = dict(zip(annotations.object_ids, found.kept, strict=True))
+        return TunedObjects(None if found.fitted is fitted else found.fitted, kept, annotations)
+
+    def use(self, tuned: TunedObjects) -> None:
+        """Segment with tuned networks from the next frame on.
+
+        Where the objects are and were is kept; what was learned online is dropped. Later
+        annotations are learned with the tuned networks, and `tune` goes on from them.
+
+        Args:
+            tuned: What `tune` has returned.
+
+        Raises:
+            InputError: Objects were annotated after `tune` was called.
+        """
+        if tuned.annotations is not self.annotations:
+            raise InputError(
+                "objects were annotated after tune() was called, so its result is out of date; "
+                "call tune() again"
+            )
+        self.tuned = dict(tuned.kept) or self.tuned
+        if tuned.fitted is None:
+            return
+        self.fitted = tuned.fitted.new_pass()
+        if self._last_frame is not None:
+            with torch.inference_mode():
+                self.fitted.continue_after(self._last_frame)
 
     def new_pass(self) -> None:
         """Clear the objects' state and what was learned online, for a pass in another direction."""
-        self.fitted = self.fitted.new_pass()
+        self.fitted, self._last_frame = self.fitted.new_pass(), None
         self._clear_state()
 
     @torch.inference_mode()
@@ -201,8 +282,11 @@ class Tracker:
         frames = {**self._frames, index: frame.copy()}
         labels = {**(self.annotations.labels if self._frames else {}), index: annotation}
         annotations = check_annotations(labels, frames)
-        state, ids = (self.state, self.annotations.object_ids) if self._frames else (None, [])
-        self.fit(frames, annotations)
+        state, ids, system = None, list[ObjectId](), self.system
+        if self._frames:
+            state, ids = self.state, self.annotations.object_ids
+            system = system.with_tuning(self.fitted, ids)
+        self._fit(system, frames, annotations)
         if state is not None and logits is not None:
             rows = [ids.index(i) if i in ids else None for i in annotations.object_ids]
             self.state = state.with_objects(rows)
@@ -212,6 +296,15 @@ class Tracker:
                     known[target] = logits[row]
             logits = known
         return self.apply_annotation(index, logits)
+
+    def _fit(
+        self, system: System[Any], frames: Mapping[int, Frame], annotations: Annotations
+    ) -> None:
+        """Learn all objects with a system, and start a new pass."""
+        report = reports_to(self.report, "learning")
+        fitted = self._run("fit", system.fit, frames, annotations, self.config, report)
+        self.fitted, self.annotations, self._frames = fitted, annotations, dict(frames)
+        self._clear_state()
 
     def _clear_state(self) -> None:
         count, fitted = len(self.annotations.object_ids), self.fitted

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from rotoline.runtime.progress import Progress, Report
+from rotoline.runtime.progress import Listener, Progress
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -53,18 +53,20 @@ def print_warning(message: str) -> None:
     )
 
 
-def report_learning() -> Report:
-    """Return a callback that prints the progress of learning, one line every few seconds."""
-    out, began = Console(stderr=True, highlight=False), time.perf_counter()
-    last = began
+def report_learning() -> Listener:
+    """Return a listener that prints the progress of learning and tuning every few seconds."""
+    out = Console(stderr=True, highlight=False)
+    stage, began, last = "", 0.0, 0.0
 
-    def report(done: int, total: int) -> None:
-        nonlocal last
-        now = time.perf_counter()
+    def report(progress: Progress) -> None:
+        nonlocal stage, began, last
+        now, total = time.perf_counter(), progress.total or 0
+        if progress.stage != stage:
+            stage, began, last = progress.stage, now, now
         if now - last > SECONDS_BETWEEN_LINES:
             last = now
-            left = (now - began) * (total - done) / done
-            out.print(f"learning: {done}/{total} steps, at most {left:.0f} s left")
+            left = (now - began) * (total - progress.done) / max(1, progress.done - 1)
+            out.print(f"{stage}: {progress.done}/{total} steps, at most {left:.0f} s left")
 
     return report
 

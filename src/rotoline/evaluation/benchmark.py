@@ -35,7 +35,7 @@ from rotoline.io.atomic import make_folder, write_text
 from rotoline.io.masks import write_mask
 from rotoline.model import Model, load_model
 from rotoline.run import check_output
-from rotoline.runtime.progress import Progress, Report, ignore
+from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
 from rotoline.types import LabelMap, ObjectId
@@ -86,7 +86,7 @@ def run_benchmark(
     weights: Path | None,
     config: SystemConfig,
     command: Sequence[str],
-    report: Report = ignore,
+    report: Listener = ignore_progress,
 ) -> Iterator[Progress]:
     """Segment and score every sequence, into the new folder `output`.
 
@@ -99,7 +99,7 @@ def run_benchmark(
         weights: A weights file, or None for the one that ships.
         config: The settings; they also decide which preset runs.
         command: The command line, for the record.
-        report: Called with the steps of learning done and in all, where that takes long.
+        report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
         Progress, once a frame.
@@ -139,7 +139,7 @@ class SequenceRun:
         config: SystemConfig,
         layout: Layout,
         sequence: VideoSequence,
-        report: Report = ignore,
+        report: Listener = ignore_progress,
     ) -> None:
         self.sequence = sequence
         self._given = given_annotations(sequence, layout)
@@ -172,6 +172,8 @@ class SequenceRun:
                 with self._timer.stage("segment"):
                     frame = sequence.read_frame(index)
                     result = self._tracker.step(frame, self._given.get(index))
+                    if index in self._given:
+                        self._tracker.use(self._tracker.tune())
                 labels = result.labels
                 if self._scorer is not None and index in self._scored:
                     truth = sequence.read_labels(index)

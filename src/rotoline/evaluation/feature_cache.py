@@ -6,10 +6,12 @@
         list(model.segment(frames, masks, config=config))
     cache.clear()                       # before the next clip
 
-Two configurations share the results of `fit` and `encode` if their `System.fit_settings` are equal.
+Two configurations share the results of `fit`, `tune` and `encode` if their `System.fit_settings`
+are equal.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
@@ -18,19 +20,19 @@ from torch import Tensor
 
 from rotoline.annotations import Annotations
 from rotoline.runtime.progress import Report
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig
-from rotoline.types import Frame
+from rotoline.systems.protocol import FittedSystem, System, SystemConfig, Tuning
+from rotoline.types import Frame, ObjectId
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
 
 class CachedSystem(System[Any]):
-    """Wraps a system: `fit` and `encode` are computed once and then taken from the cache.
+    """Wraps a system: `fit`, `tune` and `encode` are computed once, then taken from the cache.
 
-    `fit` is computed once for the same annotated frames and the same `fit_settings`, and `encode`
-    once for the same frame after that `fit`. All results equal those of the wrapped system to the
-    bit. Cached features are returned without a copy and must not be changed in place. In the
-    preset `fast` the features of a frame of 854x480 pixels take 10 to 15 MB.
+    `fit` and `tune` are computed once for the same annotated frames and the same `fit_settings`,
+    and `encode` once for the same frame after each of them. All results equal those of the wrapped
+    system to the bit. Cached features are returned without a copy and must not be changed in place.
+    In the preset `fast` the features of a frame of 854x480 pixels take 10 to 15 MB.
 
     Args:
         system: The system to wrap.
@@ -38,13 +40,15 @@ class CachedSystem(System[Any]):
 
     fit_count: int
     """Number of times that `fit` was computed."""
+    tune_count: int
+    """Number of times that `tune` was computed."""
     encode_count: int
     """Number of times that `encode` was computed."""
 
     def __init__(self, system: System[Any]) -> None:
         self.system, self.device = system, system.device
-        self.fit_count = self.encode_count = 0
-        self._fitted: dict[Hashable, tuple[FittedSystem[Any], dict[bytes, Any]]] = {}
+        self.fit_count = self.tune_count = self.encode_count = 0
+        self._learned: dict[Hashable, _Learned] = {}
 
     def fit(
         self,
@@ -59,44 +63,60 @@ class CachedSystem(System[Any]):
             for index, frame in sorted(frames.items())
         ]
         key = self.system.fit_settings(config), tuple(annotated)
-        if key not in self._fitted:
+        if key not in self._learned:
             self.fit_count += 1
-            self._fitted[key] = self.system.fit(frames, annotations, config, report), {}
-        fitted, features = self._fitted[key]
-        # Always a copy: a system that learns online changes itself while it tracks.
-        return CachedFittedSystem(self, fitted.with_config(config), features)
+            self._learned[key] = _Learned(self.system.fit(frames, annotations, config, report))
+        return CachedFittedSystem(self, self._learned[key], config)
 
     def fit_settings(self, config: SystemConfig) -> Hashable:
-        """The settings that `fit` and `encode` of the wrapped system depend on."""
+        """The settings that `fit`, `tune` and `encode` of the wrapped system depend on."""
         return self.system.fit_settings(config)
+
+    def with_tuning(
+        self, fitted: FittedSystem[Any], object_ids: Sequence[ObjectId]
+    ) -> "CachedSystem":
+        """The wrapped system with what was tuned, and an empty cache."""
+        assert isinstance(fitted, CachedFittedSystem)
+        return CachedSystem(self.system.with_tuning(fitted.fitted, object_ids))
 
     def clear(self) -> None:
         """Empty the cache; call it before the next clip, to free memory."""
-        self._fitted.clear()
+        self._learned.clear()
+
+
+@dataclass
+class _Learned:
+    """A fitted system, and everything that was computed with it."""
+
+    fitted: FittedSystem[Any]
+    features: dict[bytes, Any] = field(default_factory=dict)
+    """Results of `encode`, by the digest of the frame."""
+    tuned: "tuple[_Learned, list[bool]] | None" = None
+    """What `tune` made of it, possibly itself, and `Tuning.kept`."""
 
 
 class CachedFittedSystem(FittedSystem[Any]):
-    """Wraps a fitted system: `encode` takes features from the cache, other calls are passed on.
+    """Wraps a fitted system: `encode` and `tune` use the cache, other calls are passed on.
 
     Args:
-        cache: The cached system, which counts the computed features.
-        fitted: The system to wrap.
-        features: Cached results of `encode`, by the digest of the frame; extended in place.
+        cache: The cached system, which counts what is computed.
+        learned: The system to wrap, and its cache.
+        config: The settings.
     """
 
-    def __init__(
-        self, cache: CachedSystem, fitted: FittedSystem[Any], features: dict[bytes, Any]
-    ) -> None:
-        self.cache, self.fitted, self.features = cache, fitted, features
-        self.map_size, self.device = fitted.map_size, fitted.device
+    def __init__(self, cache: CachedSystem, learned: _Learned, config: SystemConfig) -> None:
+        self.cache, self.learned, self.config = cache, learned, config
+        # Always a copy: a system that learns online changes itself while it tracks.
+        self.fitted = learned.fitted.with_config(config)
+        self.map_size, self.device = self.fitted.map_size, self.fitted.device
 
     def encode(self, frame: Frame) -> Any:
         """The features of a frame, computed if it is new."""
-        key = digest(frame)
-        if key not in self.features:
+        key, features = digest(frame), self.learned.features
+        if key not in features:
             self.cache.encode_count += 1
-            self.features[key] = self.fitted.encode(frame)
-        return self.features[key]
+            features[key] = self.fitted.encode(frame)
+        return features[key]
 
     def score(self, features: Any, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the objects and of the foreground, from the wrapped system."""
@@ -114,13 +134,37 @@ class CachedFittedSystem(FittedSystem[Any]):
         """Make the wrapped system continue from an annotated frame."""
         self.fitted.reset_to_annotation(index)
 
+    def continue_after(self, frame: Frame) -> None:
+        """Make the wrapped system continue from a frame."""
+        self.fitted.continue_after(frame)
+
+    def tune(
+        self,
+        frames: Mapping[int, Frame],
+        annotations: Annotations,
+        report: Report,
+        is_cancelled: Callable[[], bool],
+    ) -> Tuning | None:
+        """Tune the wrapped system, or return what was tuned before."""
+        if self.learned.tuned is None:
+            found = self.fitted.tune(frames, annotations, report, is_cancelled)
+            if found is None:
+                return None
+            self.cache.tune_count += 1
+            is_same = found.fitted is self.fitted
+            self.learned.tuned = self.learned if is_same else _Learned(found.fitted), found.kept
+        learned, kept = self.learned.tuned
+        if learned is self.learned:
+            return Tuning(self, kept)
+        return Tuning(CachedFittedSystem(self.cache, learned, self.config), kept)
+
     def new_pass(self) -> "CachedFittedSystem":
         """The same objects and the same cache without anything learned since `fit`."""
-        return CachedFittedSystem(self.cache, self.fitted.new_pass(), self.features)
+        return self.with_config(self.config)
 
     def with_config(self, config: SystemConfig) -> "CachedFittedSystem":
         """The same objects and the same cache under other settings of the stages."""
-        return CachedFittedSystem(self.cache, self.fitted.with_config(config), self.features)
+        return CachedFittedSystem(self.cache, self.learned, config)
 
     def intermediate_maps(self, features: Any, scores: Tensor) -> dict[str, Tensor]:
         """Maps inside `score`, from the wrapped system."""

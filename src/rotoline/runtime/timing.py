@@ -18,4 +18,8 @@ class StageTimer:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+            self.add(name, time.perf_counter() - began)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add seconds to the stage `name`."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds

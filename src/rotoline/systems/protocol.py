@@ -4,8 +4,8 @@ A system provides the network and the learner of the objects. Everything else is
 calls the methods below in the same order for every system (`rotoline.tracker`).
 """
 
-from collections.abc import Hashable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import ForegroundConfig, MarginLimit
 from rotoline.stages.fuse import FuseConfig
 from rotoline.stages.regions import LastVisible, RegionsConfig
-from rotoline.types import Frame
+from rotoline.types import Frame, ObjectId
 
 
 class PropagationConfig(BaseModel):
@@ -46,6 +46,15 @@ class SystemConfig(BaseModel):
     """Which connected regions of a map are removed."""
     fuse: FuseConfig = FuseConfig()
     """How the objects' maps become one label map."""
+
+
+class Tuning(NamedTuple):
+    """The result of fine-tuning a fitted system."""
+
+    fitted: "FittedSystem[Any]"
+    """The system from now on; the one that was to be tuned if nothing got better."""
+    kept: list[bool]
+    """For each of the K objects whether it is segmented by tuned networks."""
 
 
 Features = TypeVar("Features")
@@ -99,6 +108,34 @@ class FittedSystem(Protocol[Features]):
         """Continue from annotated frame `index`, as if it were the previous frame."""
         return
 
+    def tune(
+        self,
+        frames: Mapping[int, Frame],
+        annotations: Annotations,
+        report: Report,
+        is_cancelled: Callable[[], bool],
+    ) -> Tuning | None:
+        """Fine-tune the networks on the frames that the objects were learned from.
+
+        This system stays as it is, and may be used in another thread meanwhile. The result
+        depends on the settings in `System.fit_settings` alone.
+
+        Args:
+            frames: The annotated frames by index, as for `System.fit`.
+            annotations: Their label maps.
+            report: Called with the steps done and the steps in all.
+            is_cancelled: Asked before every step; True ends the tuning.
+
+        Returns:
+            None if the settings say not to tune, if tuning was cancelled, and for a system that
+            does not tune.
+        """
+        return None
+
+    def continue_after(self, frame: Frame) -> None:
+        """Continue as if `frame` were the previous frame, if anything of that is kept."""
+        return
+
     def new_pass(self) -> "FittedSystem[Features]":
         """Return the same objects without anything that was learned or stored since `fit`."""
         return self
@@ -136,5 +173,16 @@ class System(Protocol[Config]):
         ...
 
     def fit_settings(self, config: Config) -> Hashable:
-        """The settings that `fit` and `encode` depend on: equal values give equal results."""
+        """The settings that `fit`, `tune` and `encode` depend on; equal ones, equal results."""
         ...
+
+    def with_tuning(
+        self, fitted: FittedSystem[Any], object_ids: Sequence[ObjectId]
+    ) -> "System[Config]":
+        """Return the same system for later annotations of a clip: what `fitted` was tuned to stays.
+
+        Args:
+            fitted: The objects as they are segmented now.
+            object_ids: Their ids.
+        """
+        return self

@@ -8,6 +8,7 @@ which object similar pixels of the annotated frames belong to, and where the oth
 docs/method/fast.md#score.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -48,6 +49,7 @@ def score_objects(
     features: Features,
     context: TemporalContext,
     config: ScoringConfig,
+    rows: Sequence[int] | None = None,
 ) -> Tensor:
     """Score every classifier on one frame.
 
@@ -57,14 +59,17 @@ def score_objects(
         features: Features of the frame.
         context: What is known from earlier frames.
         config: What the scores are computed from.
+        rows: The classifiers whose logits are wanted; None for all of them. The others only count
+            as other objects.
 
     Returns:
-        float `(R, h, w)`: logits.
+        float `(R, h, w)`: logits; of the wanted rows alone if `rows` is given.
     """
     outputs = predict(classifiers, features.embedding[0])
     logits = net.logit_scale * outputs + net.logit_shift
+    wanted = list(range(len(logits))) if rows is None else rows
     if config.context == "off":
-        return logits
+        return logits[wanted]
     readouts: list[Tensor | None] = [None] * len(logits)
     others: list[Tensor | None] = [None] * len(logits)
     if config.context == "previous+memory":
@@ -74,10 +79,14 @@ def score_objects(
     # One object at a time keeps the maps small enough for the cache, and memory independent of
     # the number of objects.
     refined = [
-        net.refinement(logit[None, None], previous[None, None], readout, other, features)
-        for logit, previous, readout, other in zip(
-            logits, context.scores, readouts, others, strict=True
+        net.refinement(
+            logits[row][None, None],
+            context.scores[row][None, None],
+            readouts[row],
+            others[row],
+            features,
         )
+        for row in wanted
     ]
     return torch.cat(refined)[:, 0]
 

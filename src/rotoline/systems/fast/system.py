@@ -1,7 +1,7 @@
 """The `fast` preset: ridge classifiers on a shared encoder, refined by small networks, on a CPU."""
 
-from collections.abc import Hashable, Mapping
-from typing import Literal
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from rotoline.learning.ridge import predict
 from rotoline.learning.targets import with_union
 from rotoline.runtime.progress import Report
 from rotoline.stages.preprocess import to_tensor, working_size
+from rotoline.systems.fast.choice import ChosenNetworks, tune_objects
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.network import FastNet, network_from_state
 from rotoline.systems.fast.online_ridge import (
@@ -25,8 +26,9 @@ from rotoline.systems.fast.scoring import (
     readout_maps,
     score_objects,
 )
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig
-from rotoline.types import Frame
+from rotoline.systems.fast.tuning import TuningConfig
+from rotoline.systems.protocol import FittedSystem, System, SystemConfig, Tuning
+from rotoline.types import Frame, ObjectId
 
 STRIDE = 4
 """Pixels of the working frame per pixel of the maps, in each direction."""
@@ -41,13 +43,28 @@ class FastConfig(SystemConfig):
     """What the objects' scores are computed from."""
     online: OnlineConfig = PeriodicUpdates()
     """Updating the classifiers from results while the video runs."""
+    tuning: TuningConfig = TuningConfig()
+    """Fine-tuning the network on the annotated frames."""
+
+
+class TunedNet(NamedTuple):
+    """A fine-tuned network, and the objects that it segments."""
+
+    net: FastNet
+    object_ids: frozenset[ObjectId]
 
 
 class FastSystem(System[FastConfig]):
-    """The network of the `fast` preset. It runs on the CPU."""
+    """The network of the `fast` preset. It runs on the CPU.
 
-    def __init__(self, net: FastNet) -> None:
-        self.net = net
+    Args:
+        net: The network.
+        tuned: Fine-tuned copies of it, and which objects of the clip they segment; the network
+            itself segments all others.
+    """
+
+    def __init__(self, net: FastNet, tuned: Sequence[TunedNet] = ()) -> None:
+        self.net, self.tuned = net, tuple(tuned)
         self.device = torch.device("cpu")
 
     @classmethod
@@ -63,24 +80,72 @@ class FastSystem(System[FastConfig]):
         annotations: Annotations,
         config: FastConfig,
         report: Report,
-    ) -> "FittedFastSystem":
+    ) -> "FittedFastSystem | ChosenNetworks":
         """Learn all objects in closed form; takes about a second, so nothing is reported."""
         del report
-        size = working_size(annotations.size, config.working_pixels)
-        annotated = {
-            index: (to_tensor(frame, size), annotations.masks_at(index, size))
-            for index, frame in frames.items()
-        }
-        classifiers = fit_ridge_classifiers(self.net, annotated, config.online)
-        return FittedFastSystem(self.net, classifiers, config, size)
+        nets = {self.net: [one for one in annotations.object_ids if not self._tuned_for(one)]}
+        nets |= {net: [i for i in annotations.object_ids if i in ids] for net, ids in self.tuned}
+        used = [net for net, ids in nets.items() if ids]
+        parts = [
+            _fit(net, frames, annotations, config, is_tuned=net is not self.net) for net in used
+        ]
+        owner = [
+            next(at for at, net in enumerate(used) if one in nets[net])
+            for one in annotations.object_ids
+        ]
+        return parts[0] if len(parts) == 1 else ChosenNetworks(parts, torch.tensor(owner))
 
     def fit_settings(self, config: FastConfig) -> Hashable:
-        """`fit` and `encode` depend on the working size alone."""
-        return config.working_pixels
+        """`fit`, `tune` and `encode` depend on the working size and on the settings of tuning."""
+        return config.working_pixels, config.tuning
+
+    def with_tuning(
+        self, fitted: FittedSystem[Any], object_ids: Sequence[ObjectId]
+    ) -> "FastSystem":
+        """The same network, with the tuned ones of `fitted` for the objects that they segment."""
+        parts, owner = [fitted], [0] * len(object_ids)
+        if isinstance(fitted, ChosenNetworks):
+            parts, owner = list(fitted.parts), fitted.owner.tolist()
+        tuned = []
+        for index, part in enumerate(parts):
+            assert isinstance(part, FittedFastSystem)
+            own = (one for one, at in zip(object_ids, owner, strict=True) if at == index)
+            if part.is_tuned:
+                tuned.append(TunedNet(part.net, frozenset(own)))
+        return FastSystem(self.net, tuned)
+
+    def _tuned_for(self, object_id: ObjectId) -> bool:
+        return any(object_id in ids for _, ids in self.tuned)
+
+
+def _fit(
+    net: FastNet,
+    frames: Mapping[int, Frame],
+    annotations: Annotations,
+    config: FastConfig,
+    *,
+    is_tuned: bool,
+) -> "FittedFastSystem":
+    """Learn all objects with one network."""
+    size = working_size(annotations.size, config.working_pixels)
+    annotated = {
+        index: (to_tensor(frame, size), annotations.masks_at(index, size))
+        for index, frame in frames.items()
+    }
+    classifiers = fit_ridge_classifiers(net, annotated, config.online)
+    return FittedFastSystem(net, classifiers, config, size, is_tuned=is_tuned)
 
 
 class FittedFastSystem(FittedSystem[Features]):
-    """The classifiers of all objects, and the keys of the previous frame."""
+    """The classifiers of all objects, and the keys of the previous frame.
+
+    Args:
+        net: The network, which segments all objects.
+        classifiers: What it has learned of them.
+        config: The settings.
+        size: The working size.
+        is_tuned: Whether the network was fine-tuned on this clip.
+    """
 
     def __init__(
         self,
@@ -88,8 +153,11 @@ class FittedFastSystem(FittedSystem[Features]):
         classifiers: RidgeClassifiers,
         config: FastConfig,
         size: tuple[int, int],
+        *,
+        is_tuned: bool = False,
     ) -> None:
         self.net, self.classifiers, self.config, self.size = net, classifiers, config, size
+        self.is_tuned = is_tuned
         self.map_size = size[0] // STRIDE, size[1] // STRIDE
         self.device = torch.device("cpu")
         self.previous_keys = next(iter(classifiers.local_keys.values()))
@@ -101,13 +169,20 @@ class FittedFastSystem(FittedSystem[Features]):
         features: Features = self.net.encoder(to_tensor(frame, self.size))
         return features
 
-    def score(self, features: Features, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the objects `(K, h, w)` and of their union `(1, h, w)`."""
+    def score(
+        self, features: Features, scores: Tensor, rows: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Logits of the objects `(K, h, w)` and of their union `(1, h, w)`.
+
+        With `rows`, the logits of these objects alone, in their order.
+        """
         context = self._context(scores)
-        weights = self.classifiers.weights
-        logits = score_objects(self.net, weights, features, context, self.config.scoring)
+        weights, count = self.classifiers.weights, len(scores) if rows is None else len(rows)
+        if rows is not None and len(weights) > 1:
+            rows = [*rows, len(weights) - 1]
+        logits = score_objects(self.net, weights, features, context, self.config.scoring, rows)
         self.previous_keys = features.local_keys
-        return logits[: len(scores)], logits[-1:]
+        return logits[:count], logits[-1:]
 
     def propagate(self, logits: Tensor, features: Features) -> Tensor:
         """Logits `(K, h, w)` refined by the spatial propagation network."""
@@ -128,14 +203,36 @@ class FittedFastSystem(FittedSystem[Features]):
         """Use the keys of annotated frame `index` as those of the previous frame."""
         self.previous_keys = self.classifiers.local_keys[index]
 
+    def continue_after(self, frame: Frame) -> None:
+        """Use the keys of `frame` as those of the previous frame."""
+        self.previous_keys = self.encode(frame).local_keys
+
+    def tune(
+        self,
+        frames: Mapping[int, Frame],
+        annotations: Annotations,
+        report: Report,
+        is_cancelled: Callable[[], bool],
+    ) -> Tuning | None:
+        """Tune the network; each object stays with this one unless the tuned one is as good."""
+        own = ChosenNetworks([self], torch.zeros(len(annotations.object_ids), dtype=torch.int64))
+        choice = tune_objects(own, frames, annotations, report, is_cancelled)
+        return choice and choice.tuning(self)
+
+    def with_network(
+        self, net: FastNet, frames: Mapping[int, Frame], annotations: Annotations
+    ) -> "FittedFastSystem":
+        """The same objects, learned with a tuned network."""
+        return _fit(net, frames, annotations, self.config, is_tuned=True)
+
     def new_pass(self) -> "FittedFastSystem":
         """The classifiers as learned from the annotations alone."""
-        return FittedFastSystem(self.net, self.classifiers.reset(), self.config, self.size)
+        return self.with_config(self.config)
 
     def with_config(self, config: FastConfig) -> "FittedFastSystem":
         """The same classifiers under other settings of the same working size."""
         classifiers = self.classifiers.reset(config.online)
-        return FittedFastSystem(self.net, classifiers, config, self.size)
+        return FittedFastSystem(self.net, classifiers, config, self.size, is_tuned=self.is_tuned)
 
     def intermediate_maps(self, features: Features, scores: Tensor) -> dict[str, Tensor]:
         """Scores `(K, ...)` inside `score`: of the classifiers, and of both readouts."""

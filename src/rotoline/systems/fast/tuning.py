@@ -1,0 +1,192 @@
+"""Fine-tuning the network of the preset `fast` on the marked frames.
+
+All objects of a clip share one tuned network. It learns short clips that are recomposed from the
+marked frames (`rotoline.learning.recomposition`), with the losses of training
+(`rotoline.systems.fast.episode_loss`). The backbone stays as it is, so its maps of a clip are
+computed once. See docs/method/fast.md#tune.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from rotoline.learning.episode import Episode
+from rotoline.learning.recomposition import AnnotatedPicture, Recomposed, recompose
+from rotoline.learning.sgd import gradient_step
+from rotoline.runtime.prefetch import prefetch
+from rotoline.runtime.progress import Report
+from rotoline.systems.fast.episode_loss import episode_losses, predict_targets, upsample4x
+from rotoline.systems.fast.network import FastNet
+
+CLIP_SIZE = (240, 432)
+"""Height and width of the recomposed clips, as in training."""
+STEPS_PER_CLIP, MIN_CLIPS = 2, 10
+"""How often a clip is learned, and the number of clips below which each is learned more seldom."""
+HELD_OUT_CLIPS = (4, 8)
+"""Fewest and most clips that are not learned but measure what tuning has brought; one for each
+object in between."""
+SEED, HELD_OUT_SEED = 0, 1
+WEIGHT_DECAY, MAX_GRADIENT_NORM, BETAS = 1e-2, 1.0, (0.9, 0.99)
+EMA_DECAY = 0.9
+"""The result is a running mean of the weights; this fraction of the mean stays in each step."""
+
+
+class TuningConfig(BaseModel):
+    """Fine-tuning of the network on the marked frames."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(default=0, ge=0)
+    """Number of optimiser steps; 0 for no fine-tuning."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Learning rate of AdamW."""
+
+
+class _Encoded(NamedTuple):
+    """A clip, and what the backbone makes of its frames."""
+
+    episode: Episode
+    objects: list[int]
+    maps: list[Tensor]
+
+
+def tune(
+    net: FastNet,
+    annotated: Sequence[AnnotatedPicture],
+    config: TuningConfig,
+    *,
+    report: Report,
+    is_cancelled: Callable[[], bool],
+) -> FastNet | None:
+    """Tune all layers but the backbone.
+
+    Args:
+        net: The network to start from; not changed.
+        annotated: The annotated frames.
+        config: Number of steps and learning rate.
+        report: Called after every step with the steps done and in all.
+        is_cancelled: Asked before every step; True ends the tuning.
+
+    Returns:
+        The running mean of the tuned networks, with the backbone of `net` itself; None if tuning
+        was cancelled, or if there is nothing to learn, because every object is too small.
+
+    Source:
+        The paper's second step fine-tunes a network per object, for 30,000 steps of SGD on affine
+        views of the first frame. Deviations: one network for all objects, 40 steps of AdamW, clips
+        whose objects move by themselves, a frozen backbone.
+    """
+    # Tensors that were made in inference mode have no gradients.
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        tuned = _copy_with_gradients(net)
+        clips = recompose(annotated, CLIP_SIZE, count=_clip_count(config.steps), seed=SEED)
+        is_done = _optimise(tuned, clips, config, report, is_cancelled)
+    return tuned.requires_grad_(requires_grad=False) if is_done else None
+
+
+def held_out_iou(
+    nets: Sequence[FastNet], annotated: Sequence[AnnotatedPicture], count: int
+) -> Tensor:
+    """Measure networks with one backbone on clips that were not learned.
+
+    Args:
+        nets: N networks.
+        annotated: The annotated frames.
+        count: Number of objects, K.
+
+    Returns:
+        float `(N, K)`: mean IoU of each object over the clips; nan if no clip has it.
+    """
+    fewest, most = HELD_OUT_CLIPS
+    clips = recompose(annotated, CLIP_SIZE, count=min(max(fewest, count), most), seed=HELD_OUT_SEED)
+    total, seen = torch.zeros(len(nets), count), torch.zeros(count)
+    with torch.inference_mode():
+        for clip in _encoded(nets[0], prefetch(clips)):
+            seen[clip.objects] += 1
+            for row, net in enumerate(nets):
+                total[row, clip.objects] += _mean_iou(net, clip)
+    return total / seen
+
+
+def _clip_count(steps: int) -> int:
+    return min(steps, max(MIN_CLIPS, steps // STEPS_PER_CLIP))
+
+
+def _copy_with_gradients(net: FastNet) -> FastNet:
+    """A copy of everything but the backbone, which both share."""
+    backbone = net.encoder.backbone
+    copied = copy.deepcopy(net, {id(backbone): backbone})
+    for parameter in _tuned_parameters(copied):
+        parameter.requires_grad = True
+    return copied
+
+
+def _tuned_parameters(net: FastNet) -> list[nn.Parameter]:
+    return [p for name, p in net.named_parameters() if not name.startswith("encoder.backbone.")]
+
+
+def _optimise(
+    net: FastNet,
+    clips: Iterable[Recomposed],
+    config: TuningConfig,
+    report: Report,
+    is_cancelled: Callable[[], bool],
+) -> bool:
+    """Tune a network in place; False if it was cancelled, or if there are no clips."""
+    parameters = _tuned_parameters(net)
+    optimizer = torch.optim.AdamW(
+        parameters, lr=config.learning_rate, betas=BETAS, weight_decay=WEIGHT_DECAY
+    )
+    mean = [parameter.detach().clone() for parameter in parameters]
+
+    def clip_gradients() -> None:
+        nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
+
+    done = 0
+    for clip in _repeated(_encoded(net, prefetch(clips)), config.steps):
+        if is_cancelled():
+            return False
+        losses = episode_losses(net, clip.episode, clip.maps)
+        loss = torch.stack(list(losses.values())).sum()
+        gradient_step(optimizer, loss, before_update=clip_gradients)
+        share = 1 - min(EMA_DECAY, (1 + done) / (10 + done))
+        for average, parameter in zip(mean, parameters, strict=True):
+            average.lerp_(parameter.detach(), share)
+        done += 1
+        report(done, config.steps)
+    for parameter, average in zip(parameters, mean, strict=True):
+        parameter.detach().copy_(average)
+    return done > 0
+
+
+def _encoded(net: FastNet, clips: Iterable[Recomposed]) -> Iterator[_Encoded]:
+    """Run the backbone on clips, when each is asked for."""
+    for clip in clips:
+        with torch.no_grad():
+            maps = net.encoder.backbone_maps(clip.episode.frames)
+        yield _Encoded(clip.episode, clip.objects, maps)
+
+
+def _repeated(clips: Iterable[_Encoded], count: int) -> Iterator[_Encoded]:
+    """Yield `count` clips: all of them in turn, then from the first one again."""
+    pool = []
+    for clip in clips:
+        pool.append(clip)
+        yield clip
+    for index in range(len(pool), count if pool else 0):
+        yield pool[index % len(pool)]
+
+
+def _mean_iou(net: FastNet, clip: _Encoded) -> Tensor:
+    """IoU of each object of a clip, in the mean over the targets."""
+    iou = []
+    for index, maps in enumerate(predict_targets(net, clip.episode, clip.maps), start=2):
+        logits, truth = upsample4x(maps.propagated), clip.episode.masks[:, index] > 0.5
+        found = (logits > 0) & (logits == logits.amax(0, keepdim=True))
+        both, either = ((one.flatten(1).sum(1) + 1) for one in (found & truth, found | truth))
+        iou.append(both / either)
+    return torch.stack(iou).mean(0)
