@@ -14,10 +14,18 @@ from rotoline.io.masks import write_mask
 from rotoline.learning.sampler import Sampler
 from rotoline.model import load_model
 from rotoline.presets import FAST
+from rotoline.systems.fast import choice
 from rotoline.systems.paper.network import PaperNet
 from rotoline.weights.files import save_weights
 
 COLOURS = ((235, 80, 40), (40, 90, 235), (240, 220, 60))
+
+
+@pytest.fixture(autouse=True)
+def _without_tuning(request, monkeypatch):
+    """Tuning takes seconds, so only the tests that are about it tune."""
+    if "tuning" not in request.keywords:
+        monkeypatch.setattr(choice, "tune", lambda *_, **__: None)
 
 
 @pytest.fixture

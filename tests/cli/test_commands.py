@@ -19,6 +19,7 @@ from rotoline.errors import OutputError
 from rotoline.io.masks import read_labels, write_mask
 from rotoline.presets import PRESETS
 from rotoline.runtime.progress import Progress
+from rotoline.systems.fast import steps_of, tuning
 from rotoline.weights.files import shipped_weights
 
 SMALL = ["--set", "working_pixels=24576"]
@@ -97,6 +98,42 @@ def test_run_can_be_repeated_from_its_record(clip_folder, tmp_path, call, segmen
     assert again.exit_code == 0
     for path in (tmp_path / "a" / "masks").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / "masks" / path.name).read_bytes()
+
+
+@pytest.mark.tuning
+@pytest.mark.slow
+def test_tuning_can_be_repeated_from_its_record(clip_folder, tmp_path, call, segment, monkeypatch):
+    monkeypatch.setattr(tuning, "CLIP_SIZE", (64, 96))
+    frames, mask, _ = clip_folder
+    result = segment(frames, mask, tmp_path / "a", "--tune", "0.5")
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "a" / "run.json").read_text())
+    assert record["config"]["tuning"]["steps"] == steps_of(0.5)
+    assert record["tuned_objects"] == {"1": True}
+    assert record["seconds_per_stage"]["tune"] > 0
+    arguments = ["segment", frames, "--masks", mask, "--config", tmp_path / "a" / "run.json"]
+    again = call(*arguments, "--output", tmp_path / "b")
+    assert again.exit_code == 0
+    for path in (tmp_path / "a" / "masks").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / "masks" / path.name).read_bytes()
+    off = call(*arguments, "--output", tmp_path / "c", "--tune", "0")
+    assert off.exit_code == 0
+    record = json.loads((tmp_path / "c" / "run.json").read_text())
+    assert record["tuned_objects"] == {}
+    assert "tune" not in record["seconds_per_stage"]
+
+
+def test_seconds_of_tuning_must_make_sense(clip_folder, tmp_path, call, words_of):
+    frames, mask, _ = clip_folder
+    arguments = ["segment", frames, "--masks", mask, "--output", tmp_path / "out", "--tune"]
+    result = call(*arguments, "-1")
+    assert result.exit_code == 2
+    assert "-1.0 seconds of tuning are impossible" in words_of(result)
+    result = call(*arguments, "5", "--preset", "paper")
+    assert result.exit_code == 2
+    assert "--tune is for the preset fast" in words_of(result)
+    assert "--steps or --budget" in words_of(result)
+    assert not (tmp_path / "out").exists()
 
 
 def test_evaluate_prints_the_scores(clip_folder, tmp_path, call, segment):

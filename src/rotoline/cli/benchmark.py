@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rotoline.cli.options import Budget, Preset, Settings, Steps, Weights, configure
+from rotoline.cli.options import Budget, Preset, Settings, Steps, Tune, Weights, configure
 
 Dataset = Annotated[
     Path,
@@ -33,6 +33,7 @@ def benchmark(  # noqa: PLR0913 (each is an option)
     weights: Weights = None,
     steps: Steps = None,
     budget: Budget = None,
+    tune: Tune = None,
     config: Config = None,
     settings: Settings = None,
     only: Only = None,
@@ -49,7 +50,7 @@ def benchmark(  # noqa: PLR0913 (each is an option)
         find_benchmark(dataset, split, only or ()),
         output,
         weights=weights,
-        config=configure(preset, config, settings, steps, budget),
+        config=configure(preset, config, settings, steps, budget, tune),
         command=["rotoline", *sys.argv[1:]],
         report=report_learning(),
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from rotoline.cli.options import Budget, Config, Preset, Settings, Steps, Weights, configure
+from rotoline.cli.options import Budget, Config, Preset, Settings, Steps, Tune, Weights, configure
 from rotoline.cli.segment import Masks, Video
 
 FrameName = Annotated[
@@ -26,6 +26,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
     weights: Weights = None,
     steps: Steps = None,
     budget: Budget = None,
+    tune: Tune = None,
     config: Config = None,
     settings: Settings = None,
 ) -> None:
@@ -51,7 +52,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 frame,
                 output,
                 weights=weights,
-                config=configure(preset, config, settings, steps, budget),
+                config=configure(preset, config, settings, steps, budget, tune),
                 report=report_learning(),
             )
         )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rotoline.errors import ConfigError
 from rotoline.io.writers import DEFAULT_FORMATS, WRITERS
 
 if TYPE_CHECKING:
@@ -27,6 +28,16 @@ Steps = Annotated[
 Budget = Annotated[
     float | None,
     typer.Option(help="Seconds of fine-tuning in all; short for learner.budget."),
+]
+Tune = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="About how long the network is fine-tuned on the marked frames, on two CPU cores; 0 "
+        "for not at all. Short for tuning.steps, with 8 steps for a second on every machine, so "
+        "that the same number gives the same result.",
+        show_default=False,
+    ),
 ]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or the run.json of a run to repeat.")
@@ -52,6 +63,7 @@ def configure(
     settings: list[str] | None,
     steps: int | None = None,
     budget: float | None = None,
+    tune: float | None = None,
 ) -> "SystemConfig":
     """The settings of a preset, changed by a file and by options.
 
@@ -61,7 +73,17 @@ def configure(
     """
     from rotoline.config import read_config
     from rotoline.presets import find_preset
+    from rotoline.systems.fast import steps_of
 
-    short = {"learner.steps": steps, "learner.budget": budget}
+    if tune is not None and preset == "paper":
+        raise ConfigError(
+            "--tune is for the preset fast; the preset paper always fine-tunes its networks: give "
+            "--steps or --budget instead"
+        )
+    short = {
+        "learner.steps": steps,
+        "learner.budget": budget,
+        "tuning.steps": None if tune is None else steps_of(tune),
+    }
     given = [f"{name}={value}" for name, value in short.items() if value is not None]
     return read_config(find_preset(preset).config, file, [*(settings or []), *given])

@@ -14,7 +14,8 @@ from rotoline.io.run_record import read_run_record
 from rotoline.metrics import SequenceScores
 from rotoline.presets import FAST
 from rotoline.run import segment_to_folder
-from rotoline.runtime.progress import Progress
+from rotoline.runtime.progress import Listener, Progress, ignore_progress
+from rotoline.systems.protocol import SystemConfig
 
 CLIP = Path(__file__).parent / "clip"
 VIDEO = CLIP / "bigbuckbunny.mp4"
@@ -27,17 +28,26 @@ SHEET = "contact-sheet.png"
 REPORT = "report.md"
 
 
-def run_demo(output: Path, command: Sequence[str]) -> Iterator[Progress]:
+def run_demo(
+    output: Path,
+    command: Sequence[str],
+    config: SystemConfig = FAST,
+    report: Listener = ignore_progress,
+) -> Iterator[Progress]:
     """Segment the bundled clip into a new folder, with a contact sheet and a report.
 
     Args:
         output: Must not exist, or be empty.
         command: The command line, for the record.
+        config: Settings.
+        report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
         Progress, at least once a frame.
     """
-    yield from segment_to_folder(VIDEO, MASKS, output, weights=None, config=FAST, command=command)
+    yield from segment_to_folder(
+        VIDEO, MASKS, output, weights=None, config=config, command=command, report=report
+    )
     frames, labels = open_frames(VIDEO), read_label_maps(output)
     pictures = [
         draw_overlay(frame, labels[frames.name(index)])

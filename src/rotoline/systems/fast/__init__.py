@@ -16,6 +16,7 @@
 """
 
 from rotoline.systems.fast.system import FastConfig, FastSystem
+from rotoline.systems.fast.tuning import steps_of
 
 _NO_FILTER = "regions.method=off"
 _NO_SPN = "propagation.enabled=false"
@@ -36,4 +37,4 @@ ABLATIONS = {
 }
 """Settings that leave a stage out, by name; the first three are the rows of the paper's Table 2."""
 
-__all__ = ["ABLATIONS", "FastConfig", "FastSystem"]
+__all__ = ["ABLATIONS", "FastConfig", "FastSystem", "steps_of"]

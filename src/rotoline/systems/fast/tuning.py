@@ -7,6 +7,7 @@ computed once. See docs/method/fast.md#tune.
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from rotoline.errors import ConfigError
 from rotoline.learning.episode import Episode
 from rotoline.learning.recomposition import AnnotatedPicture, Recomposed, recompose
 from rotoline.learning.sgd import gradient_step
@@ -35,6 +37,11 @@ EMA_DECAY = 0.9
 """The result is a running mean of the weights; this fraction of the mean stays in each step."""
 
 
+STEPS_PER_SECOND = 8
+"""Optimiser steps that a second of tuning stands for, on every machine: about what two cores take
+with one object at 480p."""
+
+
 class TuningConfig(BaseModel):
     """Fine-tuning of the network on the marked frames."""
 
@@ -44,6 +51,19 @@ class TuningConfig(BaseModel):
     """Number of optimiser steps; 0 for no fine-tuning."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """Learning rate of AdamW."""
+
+
+def steps_of(seconds: float) -> int:
+    """Number of steps that stands for so many seconds of tuning; 0 for 0, else at least 1.
+
+    Raises:
+        ConfigError: The seconds are negative or infinite.
+    """
+    if not 0 <= seconds < math.inf:
+        raise ConfigError(
+            f"{seconds} seconds of tuning are impossible; give a number of seconds, or 0 for none"
+        )
+    return math.ceil(seconds * STEPS_PER_SECOND)
 
 
 class _Encoded(NamedTuple):

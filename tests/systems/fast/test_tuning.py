@@ -1,0 +1,258 @@
+"""Fine-tuning on the marked frames, and the choice of a network for each object."""
+
+import numpy as np
+import pytest
+import torch
+
+from rotoline.annotations import check_annotations
+from rotoline.config import read_config
+from rotoline.learning.recomposition import AnnotatedPicture
+from rotoline.presets import FAST
+from rotoline.runtime.progress import ignore
+from rotoline.systems.fast import choice, tuning
+from rotoline.systems.fast.choice import ChosenNetworks
+from rotoline.systems.fast.system import FastSystem
+from rotoline.systems.fast.tuning import TuningConfig, held_out_iou, steps_of, tune
+from rotoline.systems.protocol import Tuning
+
+pytestmark = pytest.mark.tuning
+
+QUICK = TuningConfig(steps=3)
+
+
+@pytest.fixture(autouse=True)
+def _small_clips(monkeypatch):
+    monkeypatch.setattr(tuning, "CLIP_SIZE", (64, 96))
+    monkeypatch.setattr(tuning, "HELD_OUT_CLIPS", (2, 4))
+
+
+@pytest.fixture
+def quick(small):
+    """Three steps at a small working size."""
+    return small.model_copy(update={"tuning": QUICK, "working_pixels": 96 * 128})
+
+
+@pytest.fixture
+def picture(make_clip):
+    """An annotated frame with two objects."""
+    pictures, labels = make_clip(frames=1, ids=(1, 2))
+    pixels = torch.from_numpy(pictures[0]).permute(2, 0, 1).contiguous()
+    return AnnotatedPicture(pixels, torch.from_numpy(labels[0]))
+
+
+def never():
+    return False
+
+
+def tune_quickly(net, picture, config=QUICK, *, report=ignore, is_cancelled=never):
+    return tune(net, [picture], config, report=report, is_cancelled=is_cancelled)
+
+
+def parameters(net):
+    return {name: value.clone() for name, value in net.state_dict().items()}
+
+
+def is_equal(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+# ------------------------------------------------------------------------------ the optimisation
+
+
+def test_tuning_changes_a_copy_and_shares_the_backbone(model, picture):
+    net = model.system.net
+    before, reported = parameters(net), []
+    tuned = tune_quickly(net, picture, report=lambda *numbers: reported.append(numbers))
+    assert is_equal(before, parameters(net))
+    assert tuned.encoder.backbone is net.encoder.backbone
+    assert not torch.equal(tuned.encoder.embed.weight, net.encoder.embed.weight)
+    assert not torch.equal(tuned.propagation.lift.weight, net.propagation.lift.weight)
+    assert not any(p.requires_grad for p in (*net.parameters(), *tuned.parameters()))
+    assert reported == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_same_steps_give_the_same_network(model, picture):
+    with torch.inference_mode():  # as a caller may have it
+        first = tune_quickly(model.system.net, picture)
+    torch.rand(1)
+    again = tune_quickly(model.system.net, picture)
+    assert is_equal(parameters(first), parameters(again))
+    longer = tune_quickly(model.system.net, picture, TuningConfig(steps=4))
+    assert not is_equal(parameters(first), parameters(longer))
+
+
+@pytest.mark.slow
+def test_tuning_makes_held_out_clips_better(model, picture):
+    tuned = tune_quickly(model.system.net, picture, TuningConfig(steps=30))
+    before, after = held_out_iou([model.system.net, tuned], [picture], 2)
+    assert after.mean() > before.mean() + 0.005
+
+
+def test_cancelled_tuning_gives_nothing(model, picture):
+    asked = iter([False, True])
+    reported = []
+    found = tune_quickly(
+        model.system.net,
+        picture,
+        report=lambda *numbers: reported.append(numbers),
+        is_cancelled=lambda: next(asked),
+    )
+    assert found is None
+    assert reported == [(1, 3)]
+
+
+def test_nothing_is_tuned_where_every_object_is_too_small(model):
+    labels = torch.zeros(64, 64, dtype=torch.uint8)
+    labels[3, 3] = 1
+    picture = AnnotatedPicture(torch.full((3, 64, 64), 90, dtype=torch.uint8), labels)
+    assert tune_quickly(model.system.net, picture) is None
+
+
+def test_an_object_that_no_clip_shows_has_no_number(model, picture):
+    iou = held_out_iou([model.system.net], [picture], 3)
+    assert iou.isnan().tolist() == [[False, False, True]]
+
+
+def test_seconds_become_steps_by_a_fixed_table():
+    assert steps_of(0) == 0
+    assert steps_of(1e-6) == 1
+    assert steps_of(10) == 2 * steps_of(5) > 10
+
+
+# ------------------------------------------------------------------------- the choice per object
+
+
+@pytest.fixture
+def marked(make_clip):
+    """A frame with two objects, by index, and its annotations."""
+    pictures, labels = make_clip(frames=2, ids=(4, 9))
+    frames = {0: pictures[0]}
+    return frames, check_annotations({0: labels[0]}, frames), pictures[1]
+
+
+def learn(model, quick, marked):
+    frames, annotations, _ = marked
+    return model.system.fit(frames, annotations, quick, ignore)
+
+
+def damaged(net):
+    """A copy that has forgotten how to propagate."""
+    copied = tuning._copy_with_gradients(net).requires_grad_(requires_grad=False)
+    copied.propagation.out_conv.bias -= 6
+    return copied
+
+
+def choose(monkeypatch, fitted, marked, net, better):
+    """Tune to a given network, which is better or worse on held-out clips as `better` says."""
+    frames, annotations, _ = marked
+    iou = torch.tensor([[0.5] * len(better), [0.6 if one else 0.4 for one in better]])
+    monkeypatch.setattr(choice, "tune", lambda *_, **__: net)
+    monkeypatch.setattr(choice, "held_out_iou", lambda nets, *_: iou[[0] * (len(nets) - 1) + [1]])
+    return fitted.tune(frames, annotations, ignore, never)
+
+
+def test_no_steps_is_no_tuning(model, small, marked):
+    off = small.model_copy(update={"tuning": TuningConfig(steps=0)})
+    assert learn(model, off, marked).tune(*marked[:2], ignore, never) is None
+
+
+def test_tuned_network_is_kept_only_where_it_is_better(model, quick, marked, monkeypatch):
+    fitted, net = learn(model, quick, marked), model.system.net
+    same = tuning._copy_with_gradients(net).requires_grad_(requires_grad=False)
+    found = {
+        better: choose(monkeypatch, fitted, marked, same, better)
+        for better in ((True, True), (True, False), (False, False))
+    }
+    assert [one.kept for one in found.values()] == [list(better) for better in found]
+    assert found[True, True].fitted.net is same
+    assert found[False, False].fitted is fitted
+    mixed = found[True, False].fitted
+    assert [part.net for part in mixed.parts] == [net, same]
+    assert mixed.owner.tolist() == [1, 0]
+
+
+def test_marked_frame_is_never_segmented_worse(model, quick, marked, monkeypatch):
+    """Whatever the held-out clips say."""
+    fitted = learn(model, quick, marked)
+    found = choose(monkeypatch, fitted, marked, damaged(model.system.net), (True, True))
+    assert found == Tuning(fitted, [False, False])
+
+
+def test_cancelled_while_choosing_is_cancelled(model, quick, marked, monkeypatch):
+    fitted, (frames, annotations, _) = learn(model, quick, marked), marked
+    monkeypatch.setattr(choice, "tune", lambda *_, **__: damaged(model.system.net))
+    assert fitted.tune(frames, annotations, ignore, lambda: True) is None
+
+
+@torch.inference_mode()
+def test_each_object_is_segmented_by_its_own_network(model, quick, marked):
+    frames, annotations, later = marked
+    fitted = learn(model, quick, marked)
+    other = fitted.with_network(damaged(model.system.net), frames, annotations)
+    mixed = ChosenNetworks([fitted, other], torch.tensor([1, 0]))
+    scores = annotations.masks_at(0, fitted.map_size)
+    for system in (fitted, other, mixed):
+        system.reset_to_annotation(0)
+    own = [fitted.encode(later), other.encode(later)]
+    features = mixed.encode(later)
+    alone = [part.score(one, scores) for part, one in zip((fitted, other), own, strict=True)]
+    for part in (fitted, other):
+        part.reset_to_annotation(0)
+    logits, foreground = mixed.score(features, scores)
+    expected = torch.stack((alone[1][0][0], alone[0][0][1]))
+    torch.testing.assert_close(logits, expected)
+    torch.testing.assert_close(foreground, alone[1][1])
+    propagated = mixed.propagate(logits, features)
+    torch.testing.assert_close(propagated[0], other.propagate(logits, own[1])[0])
+    torch.testing.assert_close(propagated[1], fitted.propagate(logits, own[0])[1])
+    assert (propagated[0] < fitted.propagate(logits, own[0])[0] - 4).all()
+
+    # Both networks learn online, start again, and take other settings.
+    visible, active = propagated > 0, torch.tensor([True, True])
+    for _ in range(5):
+        mixed.update(features, propagated, visible, active)
+    assert all(len(part.classifiers.updates) == 1 for part in mixed.parts)
+    again = mixed.new_pass()
+    assert not any(part.classifiers.updates for part in again.parts)
+    assert again.owner.tolist() == [1, 0]
+    off = read_config(quick, None, ["propagation.enabled=false"])
+    assert torch.equal(mixed.with_config(off).propagate(logits, features), logits)
+    mixed.continue_after(later)
+    for part, one in zip(mixed.parts, own, strict=True):
+        torch.testing.assert_close(part.previous_keys, one.local_keys)
+    maps = mixed.intermediate_maps(features, scores)
+    expected = other.intermediate_maps(own[1], scores)
+    torch.testing.assert_close(maps["appearance"][0], expected["appearance"][0])
+
+
+def test_later_annotations_are_learned_with_what_was_tuned(model, quick, marked, monkeypatch):
+    """Object 4 has a tuned network, object 9 not, and object 12 is new."""
+    fitted, net = learn(model, quick, marked), model.system.net
+    same = tuning._copy_with_gradients(net).requires_grad_(requires_grad=False)
+    mixed = choose(monkeypatch, fitted, marked, same, (True, False)).fitted
+    system = model.system.with_tuning(mixed, [4, 9])
+    frames, annotations, later = marked
+    labels = np.where(annotations.labels[0] == 9, 12, 0).astype(np.uint8)
+    frames = {**frames, 1: later}
+    annotations = check_annotations({0: annotations.labels[0], 1: labels}, frames)
+    again = system.fit(frames, annotations, quick, ignore)
+    assert [part.net for part in again.parts] == [net, same]
+    assert again.owner.tolist() == [1, 0, 0]
+    # Tuning goes on from the tuned network; an object that does not get better keeps its own.
+    started_from = []
+    newest = damaged(net)
+
+    def start(net, *_, **__):
+        started_from.append(net)
+        return newest
+
+    monkeypatch.setattr(choice, "tune", start)
+    monkeypatch.setattr(choice, "held_out_iou", lambda nets, *_: torch.zeros(len(nets), 3))
+    monkeypatch.setattr(
+        choice, "_keep_what_reads_back", lambda parts, owner, *_: torch.tensor([1, 0, 2])
+    )
+    last = again.tune(frames, annotations, ignore, never)
+    assert started_from == [same]
+    assert last.kept == [True, False, True]
+    assert [part.net for part in last.fitted.parts] == [net, same, newest]
+    assert isinstance(FastSystem(net).with_tuning(fitted, [4, 9]).fit_settings(FAST), tuple)
