@@ -24,6 +24,9 @@ class ObjectState:
     """int64 `(K,)`: pixels of the largest mask that each object has had so far."""
     hidden_frames: Tensor
     """int64 `(K,)`: number of frames since each object was last visible."""
+    motion: Tensor
+    """float32 `(K,)`: how much the picture has changed in these frames; the sum of what the system
+    measured in each (`rotoline.stages.regions.evidence`), 0 if it measures nothing."""
 
     @classmethod
     def empty(cls, objects: int, size: tuple[int, int], device: torch.device) -> "ObjectState":
@@ -35,15 +38,17 @@ class ObjectState:
             last_visible=torch.zeros(maps, dtype=torch.bool, device=device),
             largest_area=torch.zeros(objects, dtype=torch.int64, device=device),
             hidden_frames=torch.zeros(objects, dtype=torch.int64, device=device),
+            motion=torch.zeros(objects, device=device),
         )
 
-    def update(self, logits: Tensor, visible: Tensor, which: Tensor) -> None:
+    def update(self, logits: Tensor, visible: Tensor, which: Tensor, motion: float = 0.0) -> None:
         """Store the result of one frame for some of the objects.
 
         Args:
             logits: float32 `(K, h, w)`, filtered.
             visible: bool `(K, h, w)`: the mask of each object in this frame.
             which: bool `(K,)`: the objects to update; the others keep their state.
+            motion: How much the picture has changed since the previous frame.
         """
         self.scores[which] = logits[which].sigmoid()
         self.previous[which] = visible[which]
@@ -53,6 +58,8 @@ class ObjectState:
         self.largest_area[seen] = torch.maximum(self.largest_area, areas)[seen]
         self.hidden_frames[which] += 1
         self.hidden_frames[seen] = 0
+        self.motion[which] += motion
+        self.motion[seen] = 0
 
     def with_objects(self, rows: Sequence[int | None]) -> "ObjectState":
         """The state of another list of objects, some of them new.

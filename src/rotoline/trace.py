@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rotoline.stages.regions import Judgement
 from rotoline.state import ObjectState
 from rotoline.systems.protocol import FittedSystem
 
@@ -33,19 +34,27 @@ class StageTrace:
     previous frame, in [0, 1]; names that start with `score: ` are maps inside the stage score, in
     [0, 1], which may be smaller; `foreground` `(1, h, w)` and the names in `STAGES` are logits."""
 
+    regions: dict[int, list[list[Judgement]]]
+    """By frame index and object: the decision of the region filter `evidence` about each region."""
+
     def __init__(self, frames: Collection[int]) -> None:
-        self._wanted = frozenset(frames)
+        self._wanted, self._index = frozenset(frames), -1
         self._current: dict[str, Tensor] | None = None
-        self.maps = {}
+        self.maps, self.regions = {}, {}
         self._inside: tuple[FittedSystem[Any], Tensor] | None = None
 
     def begin(self, index: int, system: FittedSystem[Any], state: ObjectState) -> None:
         """Start a frame; its stages are recorded if it is one of the chosen frames."""
-        self._current, self._inside = None, None
+        self._current, self._inside, self._index = None, None, index
         if index in self._wanted:
             # A clip with objects annotated late visits some frames twice; the later pass stays.
             self._current = self.maps[index] = {"previous": state.scores.clone().cpu()}
             self._inside = system, state.scores.clone()
+
+    def judge(self, judgements: list[list[Judgement]]) -> None:
+        """Keep the decisions of the region filter."""
+        if self._current is not None:
+            self.regions[self._index] = judgements
 
     def record(self, stage: str, output: Any) -> None:
         """Keep the result of a stage, if it has maps."""

@@ -25,7 +25,7 @@ from rotoline.runtime.progress import Listener, ignore_progress, reports_to
 from rotoline.runtime.timing import StageTimer
 from rotoline.stages.foreground import foreground_mask, limit_again, limit_to_foreground
 from rotoline.stages.fuse import expected_iou, fuse, visible_masks
-from rotoline.stages.regions import filter_regions
+from rotoline.stages.regions import Evidence, RegionEvidence, filter_regions, judgements
 from rotoline.state import ObjectState
 from rotoline.systems.protocol import FittedSystem, System, SystemConfig
 from rotoline.trace import StageTrace
@@ -234,10 +234,12 @@ class Tracker:
         logits = run("propagate", system.propagate, logits, features)
         logits = torch.where(active[:, None, None], logits, -SATURATED_LOGIT)
         allowed = foreground_mask(foreground, config.foreground)
-        logits = run("filter", filter_regions, logits, state, allowed, config.regions)
+        evidence = system.evidence() if isinstance(config.regions, Evidence) else None
+        logits = run("filter", self._filter, logits, allowed, evidence)
         logits = limit_again(logits, foreground, config.foreground)
         visible = visible_masks(logits, config.fuse.background_threshold)
-        run("update", state.update, logits, visible, active)
+        motion = evidence.motion if evidence else 0.0
+        run("update", state.update, logits, visible, active, motion)
         run("update", system.update, features, logits, visible, active)
         return logits
 
@@ -274,6 +276,12 @@ class Tracker:
             self.state.update(logits, visible, shown)
             self.fitted.reset_to_annotation(index)
         return logits
+
+    def _filter(self, logits: Tensor, allowed: Tensor, evidence: RegionEvidence | None) -> Tensor:
+        """The stage `filter`: `rotoline.training.regions` decides otherwise while it learns."""
+        if self.trace and evidence:
+            self.trace.judge(judgements(logits, self.state, self.config.regions, evidence))
+        return filter_regions(logits, self.state, allowed, self.config.regions, evidence)
 
     def _annotate(
         self, frame: Frame, annotation: LabelMap, index: int, logits: Tensor | None

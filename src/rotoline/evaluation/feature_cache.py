@@ -20,6 +20,7 @@ from torch import Tensor
 
 from rotoline.annotations import Annotations
 from rotoline.runtime.progress import Report
+from rotoline.stages.regions import RegionEvidence
 from rotoline.systems.protocol import FittedSystem, System, SystemConfig, Tuning
 from rotoline.types import Frame, ObjectId
 
@@ -121,6 +122,10 @@ class CachedFittedSystem(FittedSystem[Any]):
     def score(self, features: Any, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the objects and of the foreground, from the wrapped system."""
         return self.fitted.score(features, scores)
+
+    def evidence(self) -> RegionEvidence | None:
+        """What the wrapped system knows about the frame scored last."""
+        return self.fitted.evidence()
 
     def propagate(self, logits: Tensor, features: Any) -> Tensor:
         """Logits refined by the wrapped system."""

@@ -15,7 +15,7 @@ from rotoline.annotations import Annotations
 from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import ForegroundConfig, MarginLimit
 from rotoline.stages.fuse import FuseConfig
-from rotoline.stages.regions import LastVisible, RegionsConfig
+from rotoline.stages.regions import LastVisible, RegionEvidence, RegionsWithEvidence
 from rotoline.types import Frame, ObjectId
 
 
@@ -42,7 +42,7 @@ class SystemConfig(BaseModel):
     """How the foreground limits the objects' maps."""
     propagation: PropagationConfig = PropagationConfig()
     """Spatial propagation of the objects' maps."""
-    regions: RegionsConfig = LastVisible()
+    regions: RegionsWithEvidence = LastVisible()
     """Which connected regions of a map are removed."""
     fuse: FuseConfig = FuseConfig()
     """How the objects' maps become one label map."""
@@ -88,6 +88,13 @@ class FittedSystem(Protocol[Features]):
             Logits `(K, h, w)` of the objects and `(1, h, w)` of the foreground, their union.
         """
         ...
+
+    def evidence(self) -> RegionEvidence | None:
+        """What is known about the objects in the frame scored last; None if nothing is measured.
+
+        A system that returns None does not have the region filter `evidence` among its settings.
+        """
+        return None
 
     def propagate(self, logits: Tensor, features: Features) -> Tensor:
         """Return logits `(K, h, w)` refined by the spatial propagation network."""

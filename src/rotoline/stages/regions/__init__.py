@@ -3,9 +3,11 @@
     frame ─► encode ─► score ─► limit ─► propagate ─► [filter] ─► fuse ─► labels
 
 A model learned from one frame also responds to look-alikes. An object moves little from one frame
-to the next, so a region that shares nothing with the object's last position is a look-alike. Three
-methods, one module each; all take and return arrays and know nothing of systems:
+to the next, so a region that shares nothing with the object's last position is mostly a look-alike.
+Four methods, one module each; all take and return arrays and know nothing of systems:
 
+- `evidence`: a small learned model decides from everything that is known about a region; needs what
+  the preset `fast` measures.
 - `last_visible`: compares with the object's last visible mask; hidden objects may reappear.
 - `craf`: the connected-region-aware filter as the paper describes it.
 - `craf_script`: the filter as the authors' demo script does it, which differs from the paper.
@@ -21,11 +23,31 @@ from torch import Tensor
 
 from rotoline.stages.regions.craf import Craf, keep_selected_regions
 from rotoline.stages.regions.craf_script import filter_as_script
+from rotoline.stages.regions.evidence import (
+    Evidence,
+    Judgement,
+    ObjectHistory,
+    RegionEvidence,
+    judge_regions,
+    pixels_to_remove_by_evidence,
+)
 from rotoline.stages.regions.last_visible import LastVisible, pixels_to_remove
 from rotoline.state import ObjectState
 from rotoline.types import SATURATED_LOGIT
 
-__all__ = ["Craf", "CrafScript", "LastVisible", "NoFilter", "RegionsConfig", "filter_regions"]
+__all__ = [
+    "Craf",
+    "CrafScript",
+    "Evidence",
+    "Judgement",
+    "LastVisible",
+    "NoFilter",
+    "RegionEvidence",
+    "RegionsConfig",
+    "RegionsWithEvidence",
+    "filter_regions",
+    "judgements",
+]
 
 
 class CrafScript(BaseModel):
@@ -47,10 +69,19 @@ class NoFilter(BaseModel):
 
 
 RegionsConfig = Annotated[LastVisible | Craf | CrafScript | NoFilter, Field(discriminator="method")]
+"""The methods that need nothing but the maps: those of every preset."""
+RegionsWithEvidence = Annotated[
+    Evidence | LastVisible | Craf | CrafScript | NoFilter, Field(discriminator="method")
+]
+"""All methods, for a system that gives evidence."""
 
 
 def filter_regions(
-    logits: Tensor, state: ObjectState, foreground: Tensor, config: RegionsConfig
+    logits: Tensor,
+    state: ObjectState,
+    foreground: Tensor,
+    config: RegionsWithEvidence,
+    evidence: RegionEvidence | None = None,
 ) -> Tensor:
     """Hide every region that its object cannot have moved to.
 
@@ -59,6 +90,7 @@ def filter_regions(
         state: Where the objects were.
         foreground: bool `(h, w)`: where objects may be. Read by the method `craf_script`.
         config: The method and its thresholds.
+        evidence: What the system knows about the frame. Read by the method `evidence`.
 
     Returns:
         float `(K, h, w)`. Kept pixels keep their logit, removed pixels have at most -8. Pixels
@@ -70,6 +102,12 @@ def filter_regions(
     if isinstance(config, NoFilter):
         return logits
     scores = logits.sigmoid().cpu().numpy()
+    if isinstance(config, Evidence):
+        assert evidence is not None, "only systems that give evidence have this method"
+        removed = pixels_to_remove_by_evidence(
+            scores, evidence, _histories(state, evidence), config
+        )
+        return logits.masked_fill(torch.from_numpy(removed).to(logits.device), -SATURATED_LOGIT)
     if isinstance(config, LastVisible):
         removed = pixels_to_remove(
             scores,
@@ -85,6 +123,32 @@ def filter_regions(
     else:
         filtered = filter_as_script(scores, previous, foreground.cpu().numpy())
     return _with_scores(logits, torch.from_numpy(scores), torch.from_numpy(filtered))
+
+
+def judgements(
+    logits: Tensor, state: ObjectState, config: RegionsWithEvidence, evidence: RegionEvidence
+) -> list[list[Judgement]]:
+    """The decision about every region of every object, with reasons, before the filter.
+
+    The arguments are those of `filter_regions`. Empty if the method is another than `evidence`.
+    """
+    if not isinstance(config, Evidence):
+        return []
+    scores = logits.sigmoid().cpu().numpy()
+    return judge_regions(scores, evidence, _histories(state, evidence), config)
+
+
+def _histories(state: ObjectState, evidence: RegionEvidence) -> list[ObjectHistory]:
+    return [
+        ObjectHistory(last, int(largest), int(hidden), float(motion) + evidence.motion)
+        for last, largest, hidden, motion in zip(
+            state.last_visible.cpu().numpy(),
+            state.largest_area,
+            state.hidden_frames,
+            state.motion,
+            strict=True,
+        )
+    ]
 
 
 def _with_scores(logits: Tensor, scores: Tensor, filtered: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import limit_again, limit_to_foreground
 from rotoline.stages.fuse import fuse
 from rotoline.stages.preprocess import to_tensor
+from rotoline.stages.regions import RegionEvidence
+from rotoline.stages.regions.evidence import Maps
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.online_ridge import MEMORY_FRAMES, choose_memory_frames
 from rotoline.systems.fast.tuning import held_out_iou, tune
@@ -61,6 +63,20 @@ class ChosenNetworks(FittedSystem[list[Features]]):
             if rows:
                 refined[rows] = part.propagate(logits[rows], own)
         return refined
+
+    def evidence(self) -> RegionEvidence:
+        """What each object's own network knows; the numbers are those of the last network."""
+        found = [part.evidence() for part in self.parts]
+        owner = self.owner.tolist()
+
+        def own(maps: Sequence[Maps]) -> Maps:
+            return np.stack([maps[part][row] for row, part in enumerate(owner)])
+
+        return found[-1]._replace(
+            appearance=own([one.appearance for one in found]),
+            memory=own([one.memory for one in found]),
+            carried=own([one.carried for one in found]),
+        )
 
     def update(
         self, features: list[Features], logits: Tensor, visible: Tensor, active: Tensor

@@ -7,14 +7,40 @@ import torch
 from torch import Tensor, nn
 
 from rotoline.nets.layers import assign_state, channels_last
+from rotoline.stages.regions.evidence import FEATURES, RegionModel
 from rotoline.systems.fast.encoder import Encoder
 from rotoline.systems.fast.memory_readout import MemoryReadout
 from rotoline.systems.fast.propagation import PropagationNet
 from rotoline.systems.fast.refinement import RefinementNet
 
 
+REGION_UNITS = 8
+"""Hidden units of the region filter's network."""
+
+
+class RegionNumbers(nn.Module):
+    """The numbers of the region filter, which `rotoline train regions` learns.
+
+    See `rotoline.stages.regions.evidence.RegionModel`. They have no gradients, and are 0 in a new
+    network.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("means", torch.zeros(len(FEATURES)))
+        self.register_buffer("hidden_weights", torch.zeros(len(FEATURES), REGION_UNITS))
+        self.register_buffer("hidden_biases", torch.zeros(REGION_UNITS))
+        self.register_buffer("weights", torch.zeros(REGION_UNITS))
+        self.register_buffer("bias", torch.zeros(()))
+
+    def as_model(self) -> RegionModel:
+        """The numbers as arrays."""
+        *arrays, bias = self.buffers()
+        return RegionModel(*(array.numpy() for array in arrays), bias=float(bias))
+
+
 class FastNet(nn.Module):
-    """The shared encoder, the small networks that run once per object, and three scalars."""
+    """The shared encoder, small networks that run once per object, the region filter's numbers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,6 +48,7 @@ class FastNet(nn.Module):
         self.memory_readout = MemoryReadout()
         self.refinement = RefinementNet()
         self.propagation = PropagationNet()
+        self.region_model = RegionNumbers()
         self.logit_scale = nn.Parameter(torch.tensor(4.0))
         """Maps the output of a ridge classifier to a logit, with `logit_shift`."""
         self.logit_shift = nn.Parameter(torch.tensor(0.0))

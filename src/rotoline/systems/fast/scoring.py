@@ -43,11 +43,12 @@ class TemporalContext(NamedTuple):
     """The annotated frames."""
 
 
-def score_objects(
+def score_objects(  # noqa: PLR0913
     net: FastNet,
     classifiers: Tensor,
     features: Features,
     context: TemporalContext,
+    readouts: tuple[Tensor, Tensor],
     config: ScoringConfig,
     rows: Sequence[int] | None = None,
 ) -> Tensor:
@@ -58,6 +59,7 @@ def score_objects(
         classifiers: float `(R, D1)`: K objects and, where K > 1, their union as the last row.
         features: Features of the frame.
         context: What is known from earlier frames.
+        readouts: As `readout_maps` returns them for this frame.
         config: What the scores are computed from.
         rows: The classifiers whose logits are wanted; None for all of them. The others only count
             as other objects.
@@ -70,10 +72,10 @@ def score_objects(
     wanted = list(range(len(logits))) if rows is None else rows
     if config.context == "off":
         return logits[wanted]
-    readouts: list[Tensor | None] = [None] * len(logits)
+    read: list[Tensor | None] = [None] * len(logits)
     others: list[Tensor | None] = [None] * len(logits)
     if config.context == "previous+memory":
-        readouts = list(torch.stack(readout_maps(net, features, context), dim=1)[:, None])
+        read = list(torch.stack(readouts, dim=1)[:, None])
     if len(logits) > 1:
         others[:-1] = best_other_object(logits[:-1], context.scores[:-1])[:, None]
     # One object at a time keeps the maps small enough for the cache, and memory independent of
@@ -82,7 +84,7 @@ def score_objects(
         net.refinement(
             logits[row][None, None],
             context.scores[row][None, None],
-            readouts[row],
+            read[row],
             others[row],
             features,
         )

@@ -5,12 +5,14 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from rotoline.annotations import Annotations
 from rotoline.learning.ridge import predict
 from rotoline.learning.targets import with_union
 from rotoline.runtime.progress import Report
 from rotoline.stages.preprocess import to_tensor, working_size
+from rotoline.stages.regions import Evidence, RegionEvidence, RegionsWithEvidence
 from rotoline.systems.fast.choice import ChosenNetworks, tune_objects
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.network import FastNet, network_from_state
@@ -39,12 +41,22 @@ class FastConfig(SystemConfig):
 
     preset: Literal["fast"] = "fast"
     """Name of the preset that these settings belong to."""
+    regions: RegionsWithEvidence = Evidence()
+    """Which connected regions of a map are removed."""
     scoring: ScoringConfig = ScoringConfig()
     """What the objects' scores are computed from."""
     online: OnlineConfig = PeriodicUpdates()
     """Updating the classifiers from results while the video runs."""
     tuning: TuningConfig = TuningConfig()
     """Fine-tuning the network on the annotated frames."""
+
+
+class _Scored(NamedTuple):
+    """What is kept of the frame that was scored last, for the region filter."""
+
+    features: Features
+    readouts: tuple[Tensor, Tensor]
+    motion: float
 
 
 class TunedNet(NamedTuple):
@@ -163,6 +175,7 @@ class FittedFastSystem(FittedSystem[Features]):
         self.previous_keys = next(iter(classifiers.local_keys.values()))
         """`Features.local_keys` of the previous frame."""
         self.tracked_frames = 0
+        self._scored: _Scored | None = None
 
     def encode(self, frame: Frame) -> Features:
         """Run the shared encoder."""
@@ -180,9 +193,35 @@ class FittedFastSystem(FittedSystem[Features]):
         weights, count = self.classifiers.weights, len(scores) if rows is None else len(rows)
         if rows is not None and len(weights) > 1:
             rows = [*rows, len(weights) - 1]
-        logits = score_objects(self.net, weights, features, context, self.config.scoring, rows)
+        readouts = readout_maps(self.net, features, context)
+        logits = score_objects(
+            self.net, weights, features, context, readouts, self.config.scoring, rows
+        )
+        motion = 1 - float((features.local_keys * self.previous_keys).sum(1).mean())
+        self._scored = _Scored(features, readouts, motion)
         self.previous_keys = features.local_keys
         return logits[:count], logits[-1:]
+
+    def evidence(self) -> RegionEvidence:
+        """What is known about the objects in the frame that was scored last."""
+        assert self._scored is not None, "score a frame first"
+        features, readouts, motion = self._scored
+        carried, looked_up = (
+            functional.interpolate(
+                maps[None], size=self.map_size, mode="bilinear", align_corners=False
+            )[0]
+            for maps in readouts
+        )
+        outputs = predict(self.classifiers.weights, features.embedding[0])
+        appearance = (self.net.logit_scale * outputs + self.net.logit_shift).sigmoid()
+        count = max(1, len(outputs) - 1)
+        return RegionEvidence(
+            appearance=appearance[:count].numpy(),
+            memory=looked_up[:count].numpy(),
+            carried=carried[:count].numpy(),
+            motion=motion,
+            model=self.net.region_model.as_model(),
+        )
 
     def propagate(self, logits: Tensor, features: Features) -> Tensor:
         """Logits `(K, h, w)` refined by the spatial propagation network."""
