@@ -88,6 +88,11 @@ def test_command_writes_the_sheet_and_its_numbers(clip_folder, tmp_path, call):
     assert [row["stage"] for row in rows] == stages
     assert {row["object_id"] for row in rows} == {"1"}
     assert float(rows[-1]["kept"]) > 0.8
+    with (tmp_path / "sheet-regions.csv").open(newline="") as file:
+        largest = max(csv.DictReader(file), key=lambda row: int(row["area"]))
+    assert largest["stays"] == "True"
+    assert float(largest["probability"]) > 0.5
+    assert float(largest["own score"]) != 0
     with Image.open(sheet) as picture:
         width, height = picture.size
     assert width > 8 * 300

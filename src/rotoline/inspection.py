@@ -7,7 +7,7 @@ A row per object, a column per stage. The same from Python: `rotoline.StageTrace
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from rotoline.io.masks import read_annotations
 from rotoline.io.overlay import draw_overlay, find_picture_format, write_picture
 from rotoline.model import load_model
 from rotoline.runtime.progress import Listener, Progress, ignore_progress
+from rotoline.stages.regions.evidence import FEATURES, Judgement
 from rotoline.systems.protocol import SystemConfig
 from rotoline.trace import STAGES, StageTrace
 from rotoline.types import Frame, FrameResult, ObjectId, upsample
@@ -71,6 +72,9 @@ class Inspection:
     foreground: Tensor
     """float `(1, h, w)`: scores of the foreground."""
     numbers: list[MapNumbers]
+    regions: dict[ObjectId, list[Judgement]]
+    """By object: the decision of the region filter about each region, with reasons; empty with a
+    filter that gives none."""
 
 
 def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
@@ -85,8 +89,9 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
 ) -> Iterator[Progress]:
     """Segment a clip up to one frame, and write that frame's sheet and numbers.
 
-    Writes `sheet`, as `draw_sheet` describes it, and a CSV file of the same name with the fields of
-    `MapNumbers`. Existing files are replaced.
+    Writes `sheet`, as `draw_sheet` describes it, a CSV file of the same name with the fields of
+    `MapNumbers`, and NAME-regions.csv with the decisions of the region filter where it gives
+    reasons. Existing files are replaced.
 
     Args:
         video: A video file or a folder of pictures.
@@ -124,6 +129,8 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
             inspection = make_inspection(pixels, result, trace, threshold)
             write_picture(sheet, draw_sheet(inspection))
             write_text(sheet.with_suffix(".csv"), numbers_as_csv(inspection.numbers))
+            if inspection.regions:
+                write_text(regions_file(sheet), regions_as_csv(inspection.regions))
             return
     raise InputError(f"{video} ends before frame {frame}; choose an earlier frame")
 
@@ -158,7 +165,9 @@ def make_inspection(
         for name, values in maps.items()
         for row, object_id in enumerate(result.object_ids)
     ]
-    return Inspection(frame, result, maps, foreground, numbers)
+    judged = trace.regions.get(result.index, [])
+    regions = dict(zip(result.object_ids, judged, strict=True)) if judged else {}
+    return Inspection(frame, result, maps, foreground, numbers, regions)
 
 
 def _at(maps: Tensor, like: Tensor) -> Tensor:
@@ -188,6 +197,8 @@ def draw_sheet(inspection: Inspection) -> Picture:
     The first row has the frame, the result and the foreground's scores. Below it is a row per
     object, with the map of each stage over the frame in grey. Bright is a high score; the white
     line is the mask of that stage, at the background threshold. Numbers are those of `MapNumbers`.
+    On the map that the region filter gets, every region has the probability that it is the object:
+    green where it stays, red where it is removed.
 
     Returns:
         uint8 RGB `(height, width, 3)`.
@@ -207,7 +218,11 @@ def draw_sheet(inspection: Inspection) -> Picture:
         rows.append(
             [
                 _tile(
-                    _heat(frame, inspection.maps[one.stage][row]),
+                    _with_judgements(
+                        _heat(frame, inspection.maps[one.stage][row]),
+                        inspection.regions.get(object_id, []) if one.stage == "propagate" else [],
+                        frame.shape[0] / inspection.maps[one.stage].shape[-2],
+                    ),
                     f"object {object_id}: {one.stage}",
                     f"area {one.area}, mean {one.mean:.2f}, max {one.highest:.2f}, "
                     f"kept {one.kept:.0%}, new {one.outside}",
@@ -235,6 +250,18 @@ def _heat(frame: Frame, scores: Tensor) -> Picture:
     return picture
 
 
+def _with_judgements(picture: Picture, judgements: Sequence[Judgement], scale: float) -> Picture:
+    """Write the probability of each region into a picture that is `scale` times its map."""
+    image = Image.fromarray(picture)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(max(12, picture.shape[1] // 26))
+    for one in judgements:
+        place = (one.centre[1] * scale, one.centre[0] * scale)
+        colour = (80, 255, 80) if one.stays else (255, 80, 80)
+        text = f"{one.probability:.0%}"
+        draw.text(place, text, colour, font, "mm", stroke_width=2, stroke_fill="black")
+    return np.asarray(image)
+
+
 def _tile(picture: Picture, title: str, numbers: str = "") -> Picture:
     """A picture at the width of a tile, with its title and numbers above it."""
     height = max(1, round(picture.shape[0] * _TILE / picture.shape[1]))
@@ -257,6 +284,25 @@ def _grid(rows: Sequence[Sequence[Picture]]) -> Picture:
         for right, tile in enumerate(row):
             sheet[down * height :, right * width :][:height, :width] = tile
     return sheet
+
+
+def regions_file(sheet: Path) -> Path:
+    """Where the decisions of the region filter are written."""
+    return sheet.with_name(f"{sheet.stem}-regions.csv")
+
+
+def regions_as_csv(regions: Mapping[ObjectId, Sequence[Judgement]]) -> str:
+    """A line for every region: the decision, and by feature what it adds to the logit."""
+    with io.StringIO(newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("object_id", "area", "row", "column", "stays", "probability", *FEATURES))
+        for object_id, judgements in regions.items():
+            for one in judgements:
+                reasons = (round(one.reasons[name], 3) for name in FEATURES)
+                row, column = (round(at, 1) for at in one.centre)
+                chance = round(one.probability, 4)
+                writer.writerow((object_id, one.area, row, column, one.stays, chance, *reasons))
+        return text.getvalue()
 
 
 def numbers_as_csv(numbers: Sequence[MapNumbers]) -> str:

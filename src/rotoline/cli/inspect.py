@@ -1,12 +1,15 @@
 """`rotoline inspect`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rotoline.cli.options import Budget, Config, Preset, Settings, Steps, Tune, Weights, configure
 from rotoline.cli.segment import Masks, Video
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 FrameName = Annotated[
     str,
@@ -35,14 +38,15 @@ def inspect(  # noqa: PLR0913 (each is an option)
     Segments the clip up to that frame. Writes one sheet, OUTPUT, and a CSV file with its numbers:
     the area of each map above the background threshold, the mean score there, the highest score,
     the fraction of the previous frame's mask that is kept, and the number of pixels outside that
-    mask.
+    mask. With the region filter `evidence`, a second CSV file has its decision about every region,
+    and what each piece of evidence adds to it.
     """
     import csv
 
     from rich.table import Table
 
     from rotoline.cli.terminal import console, print_warning, report_learning, show_progress
-    from rotoline.inspection import inspect_to_sheet
+    from rotoline.inspection import inspect_to_sheet, regions_file
 
     try:
         show_progress(
@@ -66,4 +70,23 @@ def inspect(  # noqa: PLR0913 (each is an option)
     for row in rows:
         table.add_row(*row)
     console().print(table)
-    console().print(f"{output} and {numbers} were written", soft_wrap=True, markup=False)
+    written = [str(output), str(numbers)]
+    if (regions := regions_file(output)).is_file():
+        console().print(_main_reasons(regions))
+        written.append(str(regions))
+    console().print(f"written: {', '.join(written)}", soft_wrap=True, markup=False)
+
+
+def _main_reasons(regions: Path) -> "Table":
+    """The decisions of the region filter, with the three strongest reasons of each."""
+    import csv
+
+    from rich.table import Table
+
+    table = Table("object_id", "area", "row", "column", "stays", "probability", "main reasons")
+    with regions.open(newline="") as file:
+        for line in csv.DictReader(file):
+            known = [line.pop(name) for name in list(line)[:6]]
+            strongest = sorted(line.items(), key=lambda pair: -abs(float(pair[1])))[:3]
+            table.add_row(*known, ", ".join(f"{k} {float(v):+.1f}" for k, v in strongest))
+    return table

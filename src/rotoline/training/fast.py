@@ -33,6 +33,7 @@ from rotoline.training.session import Exported
 from rotoline.training.settings import Crop, Optimiser, TrainingSettings
 from rotoline.weights.files import read_weights
 from rotoline.weights.imagenet import load_imagenet_weights
+from rotoline.weights.regions import shipped_region_numbers
 
 FROZEN_BLOCKS = 3
 """First blocks of the backbone that keep their initial weights, together with the stem; 0 trains
@@ -86,6 +87,8 @@ class FastRecipe:
         with torch.random.fork_rng():
             torch.manual_seed(self.settings.seed)
             net = FastNet()
+        # `rotoline train regions` learns numbers for these weights once they are trained.
+        net.load_state_dict(shipped_region_numbers(), strict=False)
         if self.start is not None:
             return net, warm_start(net, self.start)
         load_imagenet_weights(net.encoder.backbone)

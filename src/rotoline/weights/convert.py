@@ -7,12 +7,14 @@ import safetensors.torch
 from rotoline.errors import WeightsError
 from rotoline.weights.files import WeightsRecord, read_verified, write_weights
 from rotoline.weights.names import is_of_version_0_1, renamed_state
+from rotoline.weights.regions import shipped_region_numbers
 
 
 def convert_weights(old: Path, new: Path) -> WeightsRecord:
     """Write the weights of `old` to `new` with the names of this version, and their record.
 
-    No number changes. The new record says which file it was converted from.
+    No number changes. Weights of the preset `fast` get the region filter's numbers of the weights
+    that ship, since version 0.1 had none. The new record says which file it was converted from.
 
     Args:
         old: A file of version 0.1, with its record.
@@ -34,6 +36,8 @@ def convert_weights(old: Path, new: Path) -> WeightsRecord:
             "weights of this version"
         )
     tensors, options = renamed_state(state)
+    if any(name.startswith("refinement.") for name in tensors):  # the preset fast
+        tensors |= shipped_region_numbers()
     about = record.model_dump(exclude={"sha256", "bytes"})
     about |= {"name": new.stem, "network_options": options, "converted_from": record.sha256}
     return write_weights(new, tensors, about)

@@ -9,6 +9,7 @@ look-alike of it lacks such evidence. The 197 numbers of the network are learned
 (`rotoline train regions`) and are part of the weights. See docs/method/fast.md#filter.
 """
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -121,6 +122,11 @@ class Judgement(NamedTuple):
     reasons: dict[str, float]
     """By feature, what the logit would lose if the feature had its mean in training."""
 
+    @property
+    def probability(self) -> float:
+        """Probability in [0, 1] that the region is the object."""
+        return 1 / (1 + math.exp(-self.logit))
+
 
 def pixels_to_remove_by_evidence(
     scores: Maps, evidence: RegionEvidence, histories: list[ObjectHistory], config: Evidence
@@ -154,7 +160,7 @@ def pixels_to_remove_by_evidence(
 
 
 def region_logits(features: Maps, model: RegionModel) -> Maps:
-    """Logits `(..., n)` of the probabilities that regions are the object, of features `(..., F)`."""
+    """Logits `(..., n)` that n regions are the object, from their features `(..., n, F)`."""
     hidden = np.tanh(model.hidden_biases + features @ model.hidden_weights)
     logits: Maps = np.float32(model.bias) + hidden @ model.weights
     return logits
