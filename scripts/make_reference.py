@@ -28,11 +28,13 @@ from rotoline.settings import Setting, list_settings, methods_of
 from rotoline.training.fast import FastTraining
 from rotoline.training.paper_foreground import ForegroundTraining
 from rotoline.training.paper_spn import SpnTraining
+from rotoline.training.regions import RegionTraining
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 SOURCE = Path(rotoline.__file__).parent
 TRAININGS: Mapping[str, BaseModel] = {
     "fast": FastTraining(),
+    "regions": RegionTraining(),
     "paper-foreground": ForegroundTraining(),
     "paper-spn": SpnTraining(),
 }

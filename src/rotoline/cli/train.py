@@ -1,4 +1,4 @@
-"""`rotoline train fast`, `paper-foreground` and `paper-spn`."""
+"""`rotoline train fast`, `regions`, `paper-foreground` and `paper-spn`."""
 
 import sys
 from collections.abc import Collection
@@ -42,6 +42,27 @@ FastStart = Annotated[
     Path | None,
     typer.Option(help="Weights to start from; by default, the backbone has ImageNet weights."),
 ]
+RegionOutput = Annotated[
+    Path, typer.Option(help="Folder for the weights and the report.", show_default=False)
+]
+RegionWeights = Annotated[
+    Path,
+    typer.Option(
+        help="Weights of the preset fast, which are written again with new numbers.",
+        show_default=False,
+    ),
+]
+MapsWeights = Annotated[
+    Path | None,
+    typer.Option(
+        help="Weights whose network makes the maps; by default those of --weights. Better are "
+        "weights that were not trained on the same videos."
+    ),
+]
+RegionSettings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, such as sequences=90; may be repeated."),
+]
 ForegroundStart = Annotated[
     str,
     typer.Option(
@@ -80,6 +101,38 @@ def fast(
     chosen = read_config(FastTraining(), None, settings or [])
     losses = ("classifier", "refined", "propagated")
     _train(FastRecipe(chosen, start), data, output, leave_out, losses)
+
+
+def regions(
+    data: Data,
+    weights: RegionWeights,
+    output: RegionOutput,
+    maps_weights: MapsWeights = None,
+    leave_out: LeaveOut = "",
+    settings: RegionSettings = None,
+) -> None:
+    """Learn the numbers of the region filter of the preset fast.
+
+    Writes, at the end, OUTPUT/NAME.safetensors, named like the file of --weights: its network with
+    the new numbers and its record; and OUTPUT/regions.md, a report on the numbers.
+    """
+    from rotoline.cli.terminal import Unit, console, show_progress
+    from rotoline.config import read_config
+    from rotoline.data.splits import sequences_of
+    from rotoline.training.regions import (
+        REPORT_NAME,
+        RegionInputs,
+        RegionTraining,
+        train_regions,
+    )
+
+    chosen = read_config(RegionTraining(), None, settings or [])
+    inputs = RegionInputs(data, weights, maps_weights, sequences_of(leave_out))
+    steps = train_regions(inputs, output, chosen, command=_command())
+    show_progress(steps, Unit("sequences", 1, 0))
+    out = console()
+    out.print((output / REPORT_NAME).read_text(encoding="utf-8"), soft_wrap=True, markup=False)
+    out.print(f"{output / weights.name} is ready", soft_wrap=True, markup=False)
 
 
 def paper_foreground(
@@ -130,6 +183,11 @@ def _find(start: str) -> Path | None:
     return None if start == "nothing" else find_weights(start)
 
 
+def _command() -> str:
+    """The command that the user typed, for the record."""
+    return " ".join(["rotoline", *sys.argv[1:]])
+
+
 def _train(
     recipe: "Recipe[Any]",
     data: Path,
@@ -144,9 +202,8 @@ def _train(
     from rotoline.training.session import train
 
     names = sequences_of(leave_out)
-    command = " ".join(["rotoline", *sys.argv[1:]])
     out, rank = console(), 0
-    for record in train(recipe, data, output, leave_out=names, command=command):
+    for record in train(recipe, data, output, leave_out=names, command=_command()):
         rank = process_rank()
         if record["step"] % STEPS_BETWEEN_LINES == 0 and rank == 0:
             terms = ", ".join(f"{name} {record[name]:.3f}" for name in losses)

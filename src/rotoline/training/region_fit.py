@@ -1,0 +1,139 @@
+"""Fit the network of the region filter to samples, and describe how well it decides."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from rotoline.learning.sgd import gradient_step
+from rotoline.stages.regions.evidence import FEATURES, Maps, RegionModel, region_logits
+from rotoline.systems.fast.network import REGION_UNITS
+from rotoline.training.region_samples import RegionSamples
+
+STEPS, BATCH = 4000, 4096
+"""Optimiser steps, and samples in each."""
+LEARNING_RATE = 1e-2
+"""Learning rate of Adam at first; it falls linearly to 0."""
+L2 = 1e-3
+"""Strength of the L2 regularisation of all numbers, those for standardised features."""
+MIN_WEIGHT = 0.002
+"""Samples of less weight are left out: three in ten, regions of a few pixels."""
+SMALLEST_SPREAD = 1e-3
+"""Added to the standard deviation of every feature, so that a constant one has no large weight."""
+
+
+def fit_region_model(samples: RegionSamples, seed: int) -> RegionModel:
+    """Fit the network: least weighted cross entropy, regularised.
+
+    Args:
+        samples: Regions, at least one of them with weight above `MIN_WEIGHT`.
+        seed: Decides the initial numbers and the batches; equal seeds give equal results.
+    """
+    used = samples.weights > MIN_WEIGHT
+    features, counts = samples.features[used].astype(np.float64), samples.weights[used]
+    means, scale = features.mean(0), features.std(0) + SMALLEST_SPREAD
+    inputs = torch.from_numpy(((features - means) / scale).astype(np.float32))
+    targets = torch.from_numpy(samples.is_object[used].astype(np.float32))
+    weights = torch.from_numpy(counts / counts.mean())
+
+    generator = torch.Generator().manual_seed(seed)
+    shapes = ((len(FEATURES), REGION_UNITS), (REGION_UNITS,))
+    hidden, out = (torch.randn(one, generator=generator) / one[0] ** 0.5 for one in shapes)
+    numbers = (hidden, torch.zeros(REGION_UNITS), out, torch.zeros(()))
+    for one in numbers:
+        one.requires_grad_()
+    optimizer = torch.optim.Adam(numbers)
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / STEPS)
+        at = torch.randint(len(inputs), (BATCH,), generator=generator)
+        logits = (inputs[at] @ numbers[0] + numbers[1]).tanh() @ numbers[2] + numbers[3]
+        entropy = functional.binary_cross_entropy_with_logits(logits, targets[at], weights[at])
+        penalty = torch.stack([one.square().sum() for one in numbers]).sum()
+        gradient_step(optimizer, entropy + L2 * penalty)
+    first, biases, last, bias = (one.detach().double().numpy() for one in numbers)
+    # For features as they are, not standardised.
+    first = first / scale[:, None]
+    return RegionModel(
+        means.astype(np.float32),
+        first.astype(np.float32),
+        (biases - means @ first).astype(np.float32),
+        last.astype(np.float32),
+        float(bias),
+    )
+
+
+def wrong_decisions(
+    model: RegionModel, samples: RegionSamples, features: Maps | None = None
+) -> NDArray[np.bool_]:
+    """Where a model is wrong, bool `(N,)`.
+
+    Args:
+        model: Decides.
+        samples: The regions and the truth.
+        features: What the model is shown; the features of the samples if None.
+    """
+    shown = samples.features if features is None else features
+    wrong: NDArray[np.bool_] = (region_logits(shown, model) > 0) != samples.is_object
+    return wrong
+
+
+def weighted_share(
+    samples: RegionSamples, which: NDArray[np.bool_], among: NDArray[np.bool_] | None = None
+) -> float:
+    """Share of some samples, bool `(N,)`, among all or some of them; 0 if these have no weight."""
+    weights = samples.weights if among is None else samples.weights * among
+    total = float(weights.sum())
+    return float(weights @ which) / total if total else 0.0
+
+
+def feature_importance(model: RegionModel, samples: RegionSamples) -> NDArray[np.float64]:
+    """How much the share of errors grows if a feature is that of another region, `(F,)`."""
+    generator = np.random.default_rng(0)
+    base = weighted_share(samples, wrong_decisions(model, samples))
+    grown = np.zeros(len(FEATURES))
+    for at in range(len(FEATURES)):
+        features = samples.features.copy()
+        features[:, at] = generator.permutation(features[:, at])
+        wrong = wrong_decisions(model, samples, features)
+        grown[at] = weighted_share(samples, wrong) - base
+    return grown
+
+
+def make_report(
+    model: RegionModel, fitted: RegionSamples, partial: RegionModel, held_out: RegionSamples
+) -> str:
+    """Describe how well the numbers decide, in Markdown.
+
+    Args:
+        model: The numbers, fitted to all samples.
+        fitted: All samples.
+        partial: Numbers that were fitted to the samples without `held_out`.
+        held_out: The samples of some of the sequences.
+    """
+    rows = (
+        ("every region stays", ~fitted.is_object, fitted),
+        ("on all sequences, fitted to them", wrong_decisions(model, fitted), fitted),
+        ("on sequences that were held out", wrong_decisions(partial, held_out), held_out),
+    )
+    grown = feature_importance(model, fitted)
+    order = np.argsort(-grown, kind="stable")
+    lines = [
+        f"{len(fitted.weights)} regions. Shares are weighted: a region counts by how much the "
+        "decision about it changes the IoU of the object in the frame.",
+        "",
+        "| wrong decisions | all | object hidden | missed while hidden |",
+        "|---|---|---|---|",
+        *(f"| {name} | {_three_shares(samples, wrong)} |" for name, wrong, samples in rows),
+        "",
+        "| feature | mean | more wrong decisions without it |",
+        "|---|---|---|",
+        *(f"| {FEATURES[at]} | {model.means[at]:.3f} | {grown[at]:+.2%} |" for at in order),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _three_shares(samples: RegionSamples, wrong: NDArray[np.bool_]) -> str:
+    """Cells: share of wrong decisions among all, while hidden, and missed of what is the object."""
+    hidden = samples.features[:, FEATURES.index("hidden")] > 0
+    chosen = (np.ones_like(hidden), hidden, hidden & samples.is_object)
+    return " | ".join(f"{weighted_share(samples, wrong, among):.2%}" for among in chosen)

@@ -1,0 +1,200 @@
+"""Learn the numbers of the region filter of the preset `fast`.
+
+    rotoline train regions --data DATA --weights WEIGHTS --output runs/regions
+
+The network stays as it is. It tracks objects through long sequences with known answers
+(`rotoline.data.long_sequences`), and a small network learns which regions of the maps are the
+object (`rotoline.training.region_samples`, `rotoline.training.region_fit`). In the first round the
+truth decides, with mistakes, which regions stay; in the next ones the numbers of the round before
+decide, so that they learn from what follows from their own decisions. All rounds count in the end.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from rotoline.data.long_sequences import LongSequenceMaker
+from rotoline.data.training_clips import describe, load_clips
+from rotoline.errors import InputError, WeightsError
+from rotoline.io.atomic import make_folder, write_text
+from rotoline.io.run_record import current_commit
+from rotoline.learning.augmentation import generator_for
+from rotoline.learning.sampler import Sampler
+from rotoline.runtime.allocator import keep_freed_memory
+from rotoline.runtime.prefetch import prefetch
+from rotoline.runtime.progress import Progress
+from rotoline.stages.regions.evidence import RegionModel
+from rotoline.systems.fast import FastSystem
+from rotoline.systems.fast.network import RegionNumbers, network_from_state
+from rotoline.training.region_fit import MIN_WEIGHT, fit_region_model, make_report
+from rotoline.training.region_samples import (
+    RegionSamples,
+    collect_samples,
+    follow_model,
+    follow_truth,
+    join_samples,
+)
+from rotoline.weights.files import WeightsRecord, read_verified, read_weights, write_weights
+
+REPORT_NAME = "regions.md"
+"""Name of the report in the output folder."""
+HELD_OUT = 4
+"""One of so many sequences is held out to measure the numbers; the final ones learn from it too."""
+POLICY_SEED = 1
+"""Added to the seed for the random decisions, which must not follow the random scenes."""
+PREFIX = "region_model."
+"""What the names of the numbers begin with in a weights file."""
+ORIGIN = "; region filter: "
+"""What comes before the origin of the numbers in the record's `data`."""
+
+
+class RegionTraining(BaseModel):
+    """Learn the numbers of the region filter of the preset `fast`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sequences: int = Field(default=180, ge=HELD_OUT)
+    """Number of sequences of 28 frames in each round."""
+    rounds: int = Field(default=2, ge=1)
+    """Number of rounds: the first follows the truth, each further one the result of the one
+    before."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of every sequence and of every random decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionInputs:
+    """The files that the numbers are learned from."""
+
+    data: Path
+    """The folder of training data, laid out as in docs/how-to/train.md."""
+    weights: Path
+    """The weights file that gets new numbers."""
+    maps_weights: Path | None = None
+    """The weights file whose network makes the maps; `weights` if None."""
+    leave_out: Collection[str] = ()
+    """Names of video sequences that are not used."""
+
+
+def train_regions(
+    inputs: RegionInputs, folder: Path, settings: RegionTraining, *, command: str = ""
+) -> Iterator[Progress]:
+    """Learn the numbers, and write the weights with them, their record, and a report.
+
+    Nothing is written before the end, so a run that is stopped leaves the folder as it was.
+
+    Args:
+        inputs: What the numbers are learned from.
+        folder: Folder for `regions.md` and for the weights, under the name of `inputs.weights`.
+        settings: How much they are learned from.
+        command: The command that the user typed, for the record.
+
+    Yields:
+        How many sequences of a round have been tracked; at the end `done`.
+
+    Raises:
+        InputError: There is no training data, or the output would replace the weights.
+        WeightsError: A weights file is missing, damaged, or of another preset.
+        OutputError: A file cannot be written.
+    """
+    keep_freed_memory()
+    target = folder / inputs.weights.name
+    sources = {inputs.weights, inputs.maps_weights or inputs.weights}
+    if target.resolve() in {path.resolve() for path in sources}:
+        raise InputError(
+            f"{target} would be replaced while it is read; choose another folder for the output"
+        )
+    record, tensors = _read_network(inputs.weights)
+    maps_record, maps_tensors = _read_network(inputs.maps_weights or inputs.weights)
+    system = FastSystem(network_from_state({k: v.float() for k, v in maps_tensors.items()}))
+    make_folder(folder)
+    yield Progress("reading")
+    clips = load_clips(inputs.data, inputs.leave_out)
+    maker = LongSequenceMaker(clips, settings.seed)
+
+    samples: list[RegionSamples] = []
+    model = None
+    for round_ in range(settings.rounds):
+        for one in _collect_round(maker, system, model, settings, round_):
+            samples.append(one)
+            done = len(samples) - round_ * settings.sequences
+            yield Progress(f"round {round_ + 1}/{settings.rounds}", done, settings.sequences)
+        yield Progress("fitting")
+        model = _fit(samples, settings.seed)
+    assert model is not None
+    others = [one for at, one in enumerate(samples) if at % HELD_OUT]
+    partial, held_out = _fit(others, settings.seed), join_samples(samples[::HELD_OUT])
+    report = make_report(model, join_samples(samples), partial, held_out)
+    origin = (
+        f"{sum(len(one.weights) for one in samples)} regions in {len(samples)} sequences of "
+        f"{maker.count} frames composed of {describe(clips)}, seed {settings.seed}, "
+        f"maps of {maps_record.name} {maps_record.sha256[:16]}, commit {current_commit()}: "
+        f"{command}"
+    )
+    about = record.model_dump(exclude={"sha256", "bytes"})
+    about["data"] = record.data.partition(ORIGIN)[0] + ORIGIN + origin
+    write_text(folder / REPORT_NAME, f"# Region filter of {inputs.weights.stem}\n\n{report}")
+    write_weights(target, tensors | _as_tensors(model), about)
+    yield Progress("done")
+
+
+def _collect_round(
+    maker: LongSequenceMaker,
+    system: FastSystem,
+    model: RegionModel | None,
+    settings: RegionTraining,
+    round_: int,
+) -> Iterator[RegionSamples]:
+    """The samples of each sequence of a round; the next sequence is made meanwhile."""
+    numbers = range(round_ * settings.sequences, (round_ + 1) * settings.sequences)
+    for number, sequence in zip(numbers, prefetch(map(maker.make, numbers)), strict=True):
+        sampler = Sampler(generator_for(settings.seed + POLICY_SEED, number))
+        policy = follow_truth(sampler) if model is None else follow_model(model, sampler)
+        yield collect_samples(sequence, system, policy)
+
+
+def _fit(samples: Sequence[RegionSamples], seed: int) -> RegionModel:
+    """Fit the numbers to the samples of all sequences.
+
+    Raises:
+        InputError: There is nothing to learn from.
+    """
+    joined = join_samples(samples)
+    if not (joined.weights > MIN_WEIGHT).any():
+        raise InputError(
+            f"no region was found in {len(samples)} sequences, so there is nothing to learn; "
+            "check that the weights fit the training data, or use more sequences"
+        )
+    return fit_region_model(joined, seed)
+
+
+def _read_network(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:
+    """Read a weights file of the preset `fast`, tensors in their own dtypes.
+
+    The numbers of the region filter are 0: a file may have none, or others.
+    """
+    read_weights(path)  # refuses what is damaged or of version 0.1
+    record, data = read_verified(path)
+    tensors = {
+        name: value
+        for name, value in safetensors.torch.load(data).items()
+        if not name.startswith(PREFIX)
+    } | _as_tensors(RegionNumbers().as_model())
+    try:
+        network_from_state(tensors)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    return record, tensors
+
+
+def _as_tensors(model: RegionModel) -> dict[str, Tensor]:
+    """The numbers under the names that they have in a weights file, float32."""
+    return {
+        f"{PREFIX}{name}": torch.tensor(value, dtype=torch.float32)
+        for name, value in model._asdict().items()
+    }
