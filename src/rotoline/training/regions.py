@@ -8,8 +8,8 @@ object (`rotoline.training.region_samples`, `rotoline.training.region_fit`). In 
 truth decides, with mistakes, which regions stay; in the next ones the numbers of the round before
 decide, so that they learn from what follows from their own decisions. All rounds count in the end.
 
-Time: about 6 s of one CPU core for a sequence, 40 minutes for the default two rounds of 180. Memory:
-that of the training data, see `rotoline.training.fast`.
+Time: about 6 s of one CPU core for a sequence, 40 minutes for the default two rounds of 180.
+Memory: that of the training data, see `rotoline.training.fast`.
 """
 
 from collections.abc import Collection, Iterator, Sequence
