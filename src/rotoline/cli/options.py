@@ -75,10 +75,11 @@ def configure(
     from rotoline.presets import find_preset
     from rotoline.systems.fast import steps_of
 
-    if tune is not None and preset == "paper":
+    config = find_preset(preset).config
+    if tune is not None and "tuning" not in type(config).model_fields:
         raise ConfigError(
-            "--tune is for the preset fast; the preset paper always fine-tunes its networks: give "
-            "--steps or --budget instead"
+            f"--tune is for the preset fast; the preset {preset} always fine-tunes its networks: "
+            "give --steps or --budget instead"
         )
     short = {
         "learner.steps": steps,
@@ -86,4 +87,4 @@ def configure(
         "tuning.steps": None if tune is None else steps_of(tune),
     }
     given = [f"{name}={value}" for name, value in short.items() if value is not None]
-    return read_config(find_preset(preset).config, file, [*(settings or []), *given])
+    return read_config(config, file, [*(settings or []), *given])

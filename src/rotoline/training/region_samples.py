@@ -19,7 +19,7 @@ from rotoline.data.stills import UNKNOWN
 from rotoline.data.video_sequence import without_void
 from rotoline.learning.sampler import Sampler
 from rotoline.presets import FAST
-from rotoline.stages.regions import _histories as object_histories
+from rotoline.stages.regions import histories as objecthistories
 from rotoline.stages.regions.components import Regions, count_inside, find_regions
 from rotoline.stages.regions.evidence import (
     FEATURES,
@@ -179,7 +179,7 @@ class _DecidedTracker(Tracker):
         assert isinstance(self.config.regions, Evidence)
         scores = logits.sigmoid().numpy()
         removed = np.zeros(scores.shape, dtype=bool)
-        for k, history in enumerate(object_histories(self.state, evidence)):
+        for k, history in enumerate(objecthistories(self.state, evidence)):
             regions = find_regions(scores[k] > self.config.regions.threshold)
             if len(regions.areas) == 1:
                 continue

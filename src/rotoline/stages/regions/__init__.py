@@ -46,6 +46,7 @@ __all__ = [
     "RegionsConfig",
     "RegionsWithEvidence",
     "filter_regions",
+    "histories",
     "judgements",
 ]
 
@@ -104,9 +105,7 @@ def filter_regions(
     scores = logits.sigmoid().cpu().numpy()
     if isinstance(config, Evidence):
         assert evidence is not None, "only systems that give evidence have this method"
-        removed = pixels_to_remove_by_evidence(
-            scores, evidence, _histories(state, evidence), config
-        )
+        removed = pixels_to_remove_by_evidence(scores, evidence, histories(state, evidence), config)
         return logits.masked_fill(torch.from_numpy(removed).to(logits.device), -SATURATED_LOGIT)
     if isinstance(config, LastVisible):
         removed = pixels_to_remove(
@@ -135,10 +134,11 @@ def judgements(
     if not isinstance(config, Evidence):
         return []
     scores = logits.sigmoid().cpu().numpy()
-    return judge_regions(scores, evidence, _histories(state, evidence), config)
+    return judge_regions(scores, evidence, histories(state, evidence), config)
 
 
-def _histories(state: ObjectState, evidence: RegionEvidence) -> list[ObjectHistory]:
+def histories(state: ObjectState, evidence: RegionEvidence) -> list[ObjectHistory]:
+    """What the state says about each object, this frame's motion included."""
     return [
         ObjectHistory(last, int(largest), int(hidden), float(motion) + evidence.motion)
         for last, largest, hidden, motion in zip(

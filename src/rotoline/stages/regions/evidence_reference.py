@@ -8,78 +8,81 @@ from rotoline.stages.regions.components import Regions
 from rotoline.stages.regions.evidence import (
     NEARBY_RADIUS,
     Maps,
+    Masks,
     ObjectHistory,
     RegionEvidence,
 )
+
+Pixel = tuple[int, int]
 
 
 def region_features(
     k: int, regions: Regions, scores: Maps, evidence: RegionEvidence, history: ObjectHistory
 ) -> Maps:
     """Equal to `evidence.region_features` to float32 precision."""
-    height, width = scores.shape[1:]
-    others = [j for j in range(len(scores)) if j != k]
-    last = [(r, c) for r in range(height) for c in range(width) if history.last_visible[r, c]]
-    last_area = max(len(last), 1)
-    centre = (
-        (sum(r for r, _ in last) / last_area, sum(c for _, c in last) / last_area)
-        if last
-        else (height / 2, width / 2)
-    )
-    carried = [
-        (r, c) for r in range(height) for c in range(width) if evidence.carried[k, r, c] > 0.5
-    ]
-    pixels = [
-        [(r, c) for r in range(height) for c in range(width) if regions.labels[r, c] == number]
-        for number in range(1, len(regions.areas))
-    ]
-    covered = []
-    for region in pixels:
-        in_last = sum(p in last for p in region) / last_area
-        in_carried = sum(p in carried for p in region) / max(len(carried), 1)
-        covered.append((in_last, in_carried))
-
+    last = _pixels(history.last_visible)
+    carried = _pixels(evidence.carried[k] > 0.5)
+    all_regions = [_pixels(regions.labels == n) for n in range(1, len(regions.areas))]
+    covered = [(_covers(region, last), _covers(region, carried)) for region in all_regions]
     rows = []
-    for number, region in enumerate(pixels):
-        area = len(region)
-
-        def mean(values: list[float], area: int = area) -> float:
-            return float(sum(values)) / area
-
-        def highest(maps: Maps, p: tuple[int, int]) -> float:
-            return max((float(maps[j][p]) for j in others), default=0.0)
-
-        def is_near(p: tuple[int, int]) -> bool:
-            return any(
-                abs(p[0] - r) <= NEARBY_RADIUS and abs(p[1] - c) <= NEARBY_RADIUS for r, c in last
-            )
-
-        row = sum(r for r, _ in region) / area
-        column = sum(c for _, c in region) / area
-        growth = math.log(area / last_area)
-        elsewhere = [max(pair) for at, pair in enumerate(covered) if at != number]
+    for at, region in enumerate(all_regions):
+        elsewhere = [max(pair) for other, pair in enumerate(covered) if other != at]
+        share = len(region) / sum(len(one) for one in all_regions)
         rows.append(
             [
-                mean([float(scores[k][p]) * (scores[k][p] >= highest(scores, p)) for p in region]),
-                mean([float(scores[k][p]) for p in region]),
-                mean([float(evidence.appearance[k][p]) for p in region]),
-                mean([float(evidence.memory[k][p]) for p in region]),
-                mean([float(evidence.carried[k][p]) for p in region]),
-                mean([highest(scores, p) for p in region]),
-                mean([highest(evidence.memory, p) for p in region]),
-                mean([highest(evidence.carried, p) for p in region]),
-                mean([float(p in last) for p in region]),
-                covered[number][0],
-                mean([float(is_near(p)) for p in region]),
-                covered[number][1],
-                growth,
-                abs(growth),
-                math.log(area / max(history.largest_area, 1)),
+                *_values(k, region, scores, evidence),
+                sum(p in last for p in region) / len(region),
+                covered[at][0],
+                sum(_is_near(p, last) for p in region) / len(region),
+                covered[at][1],
+                *_sizes(region, last, history),
                 math.log1p(history.hidden_frames),
                 max(elsewhere, default=0.0),
                 history.motion,
-                math.log1p(math.dist((row, column), centre) / math.sqrt(last_area)),
-                area / sum(len(one) for one in pixels),
+                _distance(region, last, history.last_visible.shape),
+                share,
             ]
         )
     return np.array(rows, dtype=np.float32)
+
+
+def _pixels(mask: Masks) -> list[Pixel]:
+    return [(r, c) for r in range(mask.shape[0]) for c in range(mask.shape[1]) if mask[r, c]]
+
+
+def _covers(region: list[Pixel], mask: list[Pixel]) -> float:
+    """Share of the mask that the region covers."""
+    return sum(p in mask for p in region) / max(len(mask), 1)
+
+
+def _is_near(p: Pixel, mask: list[Pixel]) -> bool:
+    return any(max(abs(p[0] - r), abs(p[1] - c)) <= NEARBY_RADIUS for r, c in mask)
+
+
+def _values(k: int, region: list[Pixel], scores: Maps, evidence: RegionEvidence) -> list[float]:
+    """Means of the maps over the region: `own score` to `other carried`."""
+    maps = (scores, evidence.appearance, evidence.memory, evidence.carried)
+
+    def highest_other(values: Maps, p: Pixel) -> float:
+        return max((float(values[j][p]) for j in range(len(values)) if j != k), default=0.0)
+
+    own = [float(scores[k][p]) * (scores[k][p] >= highest_other(scores, p)) for p in region]
+    columns = [own, *([float(values[k][p]) for p in region] for values in maps)]
+    columns += [[highest_other(values, p) for p in region] for values in (scores, *maps[2:])]
+    return [sum(column) / len(region) for column in columns]
+
+
+def _sizes(region: list[Pixel], last: list[Pixel], history: ObjectHistory) -> list[float]:
+    """`growth`, `size change` and `largest ratio`."""
+    growth = math.log(len(region) / max(len(last), 1))
+    return [growth, abs(growth), math.log(len(region) / max(history.largest_area, 1))]
+
+
+def _distance(region: list[Pixel], last: list[Pixel], size: tuple[int, ...]) -> float:
+    centre, other = (
+        [sum(p[axis] for p in pixels) / len(pixels) for axis in (0, 1)] if pixels else None
+        for pixels in (region, last)
+    )
+    assert centre is not None
+    reference = [extent / 2 for extent in size] if other is None else other
+    return math.log1p(math.dist(centre, reference) / math.sqrt(max(len(last), 1)))
