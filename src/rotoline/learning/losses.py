@@ -5,7 +5,9 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def mask_loss(logit: Tensor, mask: Tensor, known: Tensor | None = None) -> Tensor:
+def mask_loss(
+    logit: Tensor, mask: Tensor, known: Tensor | None = None, *, block: int = 4
+) -> Tensor:
     """Two times binary cross entropy plus one minus the soft intersection over union.
 
     Pixels near the object's border have weight four in the cross entropy, the others one: the
@@ -15,12 +17,14 @@ def mask_loss(logit: Tensor, mask: Tensor, known: Tensor | None = None) -> Tenso
         logit: float `(B, H, W)`.
         mask: float `(B, H, W)` in [0, 1].
         known: float `(B, H, W)` or `(H, W)`, 0 or 1: the pixels that count; None for all of them.
+        block: Side of the blocks of `near_border`: 4 at the size of the frame, 1 for maps at
+            stride 4, where a pixel is a block.
 
     Returns:
         The mean over the batch, a scalar; about 0 if an absent object is predicted nowhere. With
         `known`, the cross entropy is the mean over all known pixels of the batch.
     """
-    weight = 1 + 3 * near_border(mask, known)
+    weight = 1 + 3 * near_border(mask, known, block=block)
     score, truth = logit.sigmoid(), mask
     if known is None:
         entropy = functional.binary_cross_entropy_with_logits(logit, mask, weight=weight)
@@ -34,9 +38,9 @@ def mask_loss(logit: Tensor, mask: Tensor, known: Tensor | None = None) -> Tenso
     score, truth = score.flatten(1), truth.flatten(1)
     both = (score * truth).sum(1)
     either = (score + truth - score * truth).sum(1)
-    # Sixteen pixels are added to both areas: if only a few pixels of the object are visible, a
-    # single wrong pixel would change the ratio by a large amount, and with none it would be 0 / 0.
-    overlap = (both + 16) / (either + 16)
+    # A block is added to both areas: if only a few pixels of the object are visible, a single wrong
+    # pixel would change the ratio by a large amount, and with none it would be 0 / 0.
+    overlap = (both + block**2) / (either + block**2)
     return 2 * entropy + (1 - overlap).mean()
 
 
@@ -67,27 +71,28 @@ def class_balanced_loss(logits: Tensor, mask: Tensor) -> Tensor:
     return -weighted.mean()
 
 
-def near_border(mask: Tensor, known: Tensor | None = None) -> Tensor:
-    """Find blocks of 4x4 pixels with a neighbouring block that the mask covers more or less.
+def near_border(mask: Tensor, known: Tensor | None = None, *, block: int = 4) -> Tensor:
+    """Find square blocks of pixels with a neighbouring block that the mask covers more or less.
 
     Args:
-        mask: float `(B, H, W)`; H and W are multiples of 4.
+        mask: float `(B, H, W)` in [0, 1]; H and W are multiples of `block`.
         known: float `(B, H, W)` or `(H, W)`, 0 or 1: the pixels that count; None for all of them.
             The share that the mask covers is that of a block's known pixels, and blocks without any
             are no neighbours: where the known pixels end, there is no border.
+        block: Side of the blocks.
 
     Returns:
         `(B, H, W)`: 1 in all pixels of these blocks, 0 in the others.
     """
     if known is None:
-        share = functional.avg_pool2d(mask[:, None], 4)
+        share = functional.avg_pool2d(mask[:, None], block)
         highest = lowest = share
     else:
         covered, counted = (
-            functional.avg_pool2d(part[:, None], 4)
+            functional.avg_pool2d(part[:, None], block)
             for part in (mask * known, known.expand_as(mask))
         )
-        share = covered / counted.clamp(min=1 / 16)
+        share = covered / counted.clamp(min=1 / block**2)
         highest, lowest = (torch.where(counted > 0, share, end) for end in (-1.0, 2.0))
     high = functional.max_pool2d(highest, 3, stride=1, padding=1)
     low = -functional.max_pool2d(-lowest, 3, stride=1, padding=1)

@@ -28,8 +28,8 @@ from rotoline.learning.warp import (
     warp_labelled,
 )
 
-TARGETS = 3
-"""Number of target frames of a clip, as in training."""
+TARGETS = 2
+"""Number of target frames of a clip: one after a corrupted mask, one after an own prediction."""
 MAX_OBJECTS = 4
 """Most objects of a clip that are learned. The others count as other objects and move with the
 background, so time and memory do not grow with the number of objects."""

@@ -8,11 +8,13 @@ The encoder runs once per frame, however many objects there are. See docs/method
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rotoline.kernels.propagation import softmax_gates
 from rotoline.nets.efficientnet import CHANNELS, EfficientNetLite0
+from rotoline.nets.layers import Pointwise
 
 WIDTH = 64
 """Channels of the top-down path and of the embedding, D."""
@@ -69,9 +71,15 @@ class _Smooth(nn.Sequential):
     def __init__(self, channels: int):
         super().__init__(
             nn.Conv2d(channels, channels, 3, padding=1, groups=channels),
-            nn.Conv2d(channels, channels, 1),
+            Pointwise(channels, channels),
             nn.ReLU(inplace=True),
         )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(B, C, h, w)` to the same shape."""
+        depthwise, pointwise, _ = self
+        # With gradients, an operation in place on a matrix product would copy the whole map.
+        return functional.relu(pointwise(depthwise(x)), inplace=not torch.is_grad_enabled())
 
 
 class Encoder(nn.Module):
@@ -83,17 +91,17 @@ class Encoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.backbone = EfficientNetLite0()
-        self.lateral = nn.ModuleList(nn.Conv2d(channels, WIDTH, 1) for channels in CHANNELS)
+        self.lateral = nn.ModuleList(Pointwise(channels, WIDTH) for channels in CHANNELS)
         self.smooth = nn.ModuleList(_Smooth(WIDTH) for _ in CHANNELS)
-        self.embed = nn.Conv2d(WIDTH, WIDTH, 1)
-        self.guide = nn.Conv2d(WIDTH, GUIDANCE, 1)
-        self.guide_coarse = nn.Conv2d(WIDTH, COARSE_GUIDANCE, 1)
+        self.embed = Pointwise(WIDTH, WIDTH)
+        self.guide = Pointwise(WIDTH, GUIDANCE)
+        self.guide_coarse = Pointwise(WIDTH, COARSE_GUIDANCE)
         self.gate = nn.Sequential(
-            nn.Conv2d(WIDTH, 32, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(32, 16, 1)
+            nn.Conv2d(WIDTH, 32, 3, padding=1), nn.ReLU(inplace=True), Pointwise(32, 16)
         )
-        self.edges = nn.Conv2d(WIDTH, LIFTED + DECODED, 1)
-        self.local_key = nn.Conv2d(WIDTH, LOCAL_KEYS, 1)
-        self.global_key = nn.Conv2d(WIDTH, GLOBAL_KEYS, 1)
+        self.edges = Pointwise(WIDTH, LIFTED + DECODED)
+        self.local_key = Pointwise(WIDTH, LOCAL_KEYS)
+        self.global_key = Pointwise(WIDTH, GLOBAL_KEYS)
 
     def forward(self, frames: Tensor) -> Features:
         """Encode frames `(B, 3, H, W)` in [0, 255], once for all objects."""
@@ -110,20 +118,31 @@ class Encoder(nn.Module):
 
     def top_down(self, maps: Sequence[Tensor]) -> TopDown:
         """Sum up the backbone maps from the coarsest to the finest."""
+        return TopDown(*self._levels(maps, (3, 2, 1, 0))[1:])
+
+    def coarse_top_down(self, maps: Sequence[Tensor]) -> Tensor:
+        """`TopDown.coarse` alone."""
+        return self._levels(maps, (3, 2, 1))[-1]
+
+    def _levels(self, maps: Sequence[Tensor], indices: tuple[int, ...]) -> list[Tensor]:
         levels: list[Tensor] = []
-        for index in (3, 2, 1, 0):
+        for index in indices:
             level = self.lateral[index](maps[index])
             if levels:
                 level = level + functional.interpolate(
                     levels[-1], size=level.shape[-2:], mode="bilinear", align_corners=False
                 )
             levels.append(self.smooth[index](level))
-        return TopDown(*levels[1:])
+        return levels
 
     def features(self, path: TopDown) -> Features:
-        """Everything that is read from the top-down path."""
+        """Everything that is read from the top-down path.
+
+        Gates whose layers are frozen have no gradient.
+        """
         far, coarse, fine = path
-        gates = softmax_gates(self.gate(fine).unflatten(1, (4, 4)).contiguous())
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.gate[0].weight.requires_grad):
+            gates = softmax_gates(self.gate(fine).unflatten(1, (4, 4)).contiguous())
         return Features(
             self.embedding(fine),
             self.guide(fine),

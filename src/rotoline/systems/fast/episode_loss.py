@@ -37,7 +37,11 @@ class StageMaps(NamedTuple):
 
 
 def episode_losses(
-    net: FastNet, episode: Episode, backbone_maps: Sequence[Tensor] | None = None
+    net: FastNet,
+    episode: Episode,
+    backbone_maps: Sequence[Tensor] | None = None,
+    *,
+    is_quick: bool = False,
 ) -> dict[str, Tensor]:
     """The weighted losses of one episode.
 
@@ -45,6 +49,8 @@ def episode_losses(
         net: The network; gradients reach all parameters that require them.
         episode: K objects.
         backbone_maps: What `Encoder.backbone_maps` gives for the frames, if it is known.
+        is_quick: Whether the maps before propagation are compared at stride 4, which takes a tenth
+            less time for all of a step; all pixels must be known then.
 
     Returns:
         A scalar for the map of each stage (`StageMaps`), the mean over objects and targets, and
@@ -57,8 +63,11 @@ def episode_losses(
         truth = episode.masks[:, index]
         known = None if episode.known is None else episode.known[index]
         for name, logits in maps._asdict().items():
-            weight = LOSS_WEIGHTS[name] / count
-            losses[name] = losses[name] + weight * mask_loss(upsample4x(logits), truth, known)
+            if is_quick and name != "propagated":
+                loss = mask_loss(logits[:, 0], functional.avg_pool2d(truth, 4), block=1)
+            else:
+                loss = mask_loss(upsample4x(logits), truth, known)
+            losses[name] = losses[name] + LOSS_WEIGHTS[name] / count * loss
         if len(truth) > 1:
             losses["competing"] = losses["competing"] + _competition(maps, truth, known) / count
     return losses
@@ -72,22 +81,24 @@ def predict_targets(
     if backbone_maps is None:
         backbone_maps = encoder.backbone_maps(episode.frames)
     # The reference, the frame before the targets, the targets. Only what is used is computed.
-    levels = [level.split((1, 1, count)) for level in encoder.top_down(backbone_maps)]
-    reference, before, targets = (TopDown(*parts) for parts in zip(*levels, strict=True))
+    first, second, rest = zip(*(maps.split((1, 1, count)) for maps in backbone_maps), strict=True)
+    keys = encoder.local_keys(encoder.coarse_top_down(second))
+    path = encoder.top_down([torch.cat(maps) for maps in zip(first, rest, strict=True)])
+    parts = (level.split((1, count)) for level in path)
+    reference, targets = (TopDown(*part) for part in zip(*parts, strict=True))
     known = None if episode.known is None else episode.known[0]
     masks, counted = _known_shares(episode.masks[:, 0], known, 4)
     others, _ = _known_shares(episode.others, known, 4)
-    embedding = encoder.embedding(reference.fine)[0]
+    embedding = encoder.embedding(reference.fine).squeeze(0)
     equations = accumulate(embedding, masks, others, OTHER_OBJECT_WEIGHT, counted)
     classifiers = solve(equations, net.ridge)
     values, counted = _known_shares(episode.masks[:, 0], known, 16)
     memory = MemoryFrames(
-        encoder.global_keys(reference.far)[0].flatten(1),
+        encoder.global_keys(reference.far).squeeze(0).flatten(1),
         values.flatten(1),
         torch.ones_like(values).flatten(1) if counted is None else counted.flatten(1),
     )
     scores = functional.avg_pool2d(episode.previous_masks, 4)
-    keys = encoder.local_keys(before.coarse)
     features = encoder.features(targets)
     for parts in zip(*(part.split(1) for part in features), strict=True):
         view = Features(*parts)
@@ -115,7 +126,7 @@ def _predict(
     net: FastNet, classifiers: Tensor, view: Features, context: TemporalContext, episode: Episode
 ) -> StageMaps:
     """Score and propagate all objects in one frame, as the system does."""
-    outputs = predict(classifiers, view.embedding[0])
+    outputs = predict(classifiers, view.embedding.squeeze(0))
     logits = (net.logit_scale * outputs + net.logit_shift)[:, None]
     readout = others = None
     if episode.uses_memory:

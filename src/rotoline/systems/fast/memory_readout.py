@@ -52,8 +52,8 @@ class MemoryReadout(nn.Module):
         """
         coarse = functional.avg_pool2d(scores, 2)
         return local_attention(
-            keys[0],
-            previous_keys[0],
+            keys.squeeze(0),
+            previous_keys.squeeze(0),
             coarse,
             sharpness=self.log_local_sharpness.exp(),
             decay=self.log_distance_penalty.exp(),
@@ -62,7 +62,7 @@ class MemoryReadout(nn.Module):
 
     def from_memory(self, features: Features, memory: MemoryFrames) -> Tensor:
         """Look the objects up in the annotated frames: `(R, h / 2, w / 2)` in [0, 1]."""
-        queries = features.global_keys[0]
+        queries = features.global_keys.squeeze(0)
         read = memory_attention(
             queries.flatten(1), *memory, sharpness=self.log_memory_sharpness.exp()
         )

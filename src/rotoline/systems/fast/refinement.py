@@ -3,7 +3,7 @@
 from torch import Tensor, cat, nn
 from torch.nn import functional
 
-from rotoline.nets.layers import bounded_logit
+from rotoline.nets.layers import Pointwise, bounded_logit
 from rotoline.systems.fast.encoder import COARSE_GUIDANCE, GUIDANCE, Features
 
 
@@ -26,7 +26,7 @@ class RefinementNet(nn.Module):
             nn.Conv2d(COARSE_GUIDANCE, COARSE_GUIDANCE, 3, padding=dilation, dilation=dilation)
             for dilation in (2, 4)
         )
-        self.up = nn.Conv2d(COARSE_GUIDANCE, GUIDANCE, 1)
+        self.up = Pointwise(COARSE_GUIDANCE, GUIDANCE)
         self.out_conv = nn.Conv2d(GUIDANCE, 1, 3, padding=1)
 
     def forward(

@@ -24,8 +24,10 @@ from rotoline.runtime.progress import Report
 from rotoline.systems.fast.episode_loss import episode_losses, predict_targets, upsample4x
 from rotoline.systems.fast.network import FastNet
 
-CLIP_SIZE = (240, 432)
-"""Height and width of the recomposed clips, as in training."""
+CLIP_SIZE = (160, 288)
+"""Height and width of the recomposed clips, two thirds of those in training."""
+FROZEN = ("encoder.backbone.", "encoder.gate.")
+"""Parts that stay as they are. The gates would take 7 % of a step."""
 STEPS_PER_CLIP, MIN_CLIPS = 2, 10
 """How often a clip is learned, and the number of clips below which each is learned more seldom."""
 HELD_OUT_CLIPS = (4, 8)
@@ -82,7 +84,7 @@ def tune(
     report: Report,
     is_cancelled: Callable[[], bool],
 ) -> FastNet | None:
-    """Tune all layers but the backbone.
+    """Tune all layers but the backbone and the gates of the propagation.
 
     Args:
         net: The network to start from; not changed.
@@ -146,7 +148,7 @@ def _copy_with_gradients(net: FastNet) -> FastNet:
 
 
 def _tuned_parameters(net: FastNet) -> list[nn.Parameter]:
-    return [p for name, p in net.named_parameters() if not name.startswith("encoder.backbone.")]
+    return [p for name, p in net.named_parameters() if not name.startswith(FROZEN)]
 
 
 def _optimise(
@@ -170,7 +172,7 @@ def _optimise(
     for clip in _repeated(_encoded(net, prefetch(clips)), config.steps):
         if is_cancelled():
             return False
-        losses = episode_losses(net, clip.episode, clip.maps)
+        losses = episode_losses(net, clip.episode, clip.maps, is_quick=True)
         loss = torch.stack(list(losses.values())).sum()
         gradient_step(optimizer, loss, before_update=clip_gradients)
         share = 1 - min(EMA_DECAY, (1 + done) / (10 + done))
