@@ -134,8 +134,8 @@ def test_two_runs_give_identical_results(model, make_clip, small):
 
 def test_frame_is_encoded_once_whatever_the_number_of_objects(model, make_clip, small, monkeypatch):
     counts = []
-    forward = Encoder.forward
-    monkeypatch.setattr(Encoder, "forward", lambda *a: counts.append(1) or forward(*a))
+    encode = Encoder.backbone_maps
+    monkeypatch.setattr(Encoder, "backbone_maps", lambda *a: counts.append(1) or encode(*a))
     for ids in ((1,), (1, 2, 3)):
         counts.clear()
         pictures, labels = make_clip(frames=5, ids=ids)

@@ -209,7 +209,10 @@ def _keep_what_reads_back(
     parts = [part.with_config(judged) for part in parts]
     shown = {index: annotations.visible_in(index) for index in frames}
     chosen = sorted(choose_memory_frames(shown, MEMORY_FRAMES))
-    encoded = {index: ChosenNetworks(parts, owner).encode(frames[index]) for index in chosen}
+    encoded = {}
+    for index in chosen:
+        maps = parts[0].encode_annotated(index, frames[index])
+        encoded[index] = [part.net.encoder.from_backbone(maps) for part in parts]
 
     def read_back(owner: Tensor) -> Tensor:
         system = ChosenNetworks(parts, owner)

@@ -141,7 +141,8 @@ class Encoder(nn.Module):
         Gates whose layers are frozen have no gradient.
         """
         far, coarse, fine = path
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.gate[0].weight.requires_grad):
+        is_learned = any(parameter.requires_grad for parameter in self.gate.parameters())
+        with torch.set_grad_enabled(torch.is_grad_enabled() and is_learned):
             gates = softmax_gates(self.gate(fine).unflatten(1, (4, 4)).contiguous())
         return Features(
             self.embedding(fine),

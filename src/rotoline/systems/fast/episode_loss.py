@@ -84,8 +84,8 @@ def predict_targets(
     first, second, rest = zip(*(maps.split((1, 1, count)) for maps in backbone_maps), strict=True)
     keys = encoder.local_keys(encoder.coarse_top_down(second))
     path = encoder.top_down([torch.cat(maps) for maps in zip(first, rest, strict=True)])
-    parts = (level.split((1, count)) for level in path)
-    reference, targets = (TopDown(*part) for part in zip(*parts, strict=True))
+    levels = (level.split((1, count)) for level in path)
+    reference, targets = (TopDown(*parts) for parts in zip(*levels, strict=True))
     known = None if episode.known is None else episode.known[0]
     masks, counted = _known_shares(episode.masks[:, 0], known, 4)
     others, _ = _known_shares(episode.others, known, 4)

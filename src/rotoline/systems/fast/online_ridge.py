@@ -82,6 +82,9 @@ class RidgeClassifiers:
     """`Features.local_keys` of the annotated frames, by index."""
     config: PeriodicUpdates | NoUpdates
     ridge: Tensor
+    view_maps: dict[tuple[int, int], list[Tensor]] = field(default_factory=dict)
+    """What the backbone made of the annotated frames, by index and number of the view; of some or
+    none of them. Tuned networks have the same backbone."""
     updates: deque[tuple[NormalEquations, Tensor]] = field(init=False)
     """Normal equations of recent results, and the weight of each row `(R,)` in them."""
     weights: Tensor = field(init=False)
@@ -100,6 +103,7 @@ class RidgeClassifiers:
             self.local_keys,
             config or self.config,
             self.ridge,
+            self.view_maps,
         )
 
     def is_due(self, frames: int) -> bool:
@@ -136,7 +140,12 @@ class RidgeClassifiers:
 
 
 def fit_ridge_classifiers(
-    net: FastNet, annotated: Mapping[int, tuple[Tensor, Tensor]], config: OnlineConfig
+    net: FastNet,
+    annotated: Mapping[int, tuple[Tensor, Tensor]],
+    config: OnlineConfig,
+    *,
+    known: Mapping[tuple[int, int], list[Tensor]] | None = None,
+    kept_frames: int = 0,
 ) -> RidgeClassifiers:
     """Learn all objects from all annotated frames.
 
@@ -146,15 +155,24 @@ def fit_ridge_classifiers(
             [0, 1] of all objects. An object that is not annotated in a frame has an empty mask
             there, and learns nothing from that frame.
         config: Whether and how results are added online.
+        known: `RidgeClassifiers.view_maps` of a network with the same backbone; not computed again.
+        kept_frames: Number of annotated frames whose `view_maps` are kept.
     """
     shown = {index: masks.flatten(1).any(1) for index, (_, masks) in annotated.items()}
     # The union of all objects is not known in a frame in which some object is not annotated.
     learned_from = rows_learned_from(shown)
     equations, weights, keys, memories = [], [], {}, []
     chosen = choose_memory_frames(learned_from, MEMORY_FRAMES)
+    view_maps = dict(known or {})
+    kept = list(annotated)[:kept_frames]
     for index, (frame, masks) in annotated.items():
         for number, (pixels, view_masks) in enumerate(make_views(frame, masks, VIEW_SCALES)):
-            features = net.encoder(pixels)
+            maps = view_maps.get((index, number))
+            if maps is None:
+                maps = net.encoder.backbone_maps(pixels)
+            if index in kept:
+                view_maps[index, number] = maps
+            features = net.encoder.from_backbone(maps)
             equations.append(
                 _accumulate_with_union(features.embedding[0], _coverage(view_masks, 4))
             )
@@ -165,7 +183,7 @@ def fit_ridge_classifiers(
                     memories.append(_memory_frame(features, masks, learned_from[index]))
     memory = MemoryFrames(*(torch.cat(columns, dim=1) for columns in zip(*memories, strict=True)))
     from_annotations = weighted_sum(equations, torch.stack(weights))
-    return RidgeClassifiers(from_annotations, memory, keys, config, net.ridge)
+    return RidgeClassifiers(from_annotations, memory, keys, config, net.ridge, view_maps)
 
 
 def choose_memory_frames(learned_from: Mapping[int, Tensor], limit: int) -> set[int]:

@@ -36,6 +36,10 @@ STRIDE = 4
 """Pixels of the working frame per pixel of the maps, in each direction."""
 
 
+KEPT_FRAMES = 8
+"""Number of annotated frames of which fine-tuning finds the backbone's maps ready; 20 MB each."""
+
+
 class FastConfig(SystemConfig):
     """The settings of the default preset."""
 
@@ -137,14 +141,18 @@ def _fit(
     config: FastConfig,
     *,
     is_tuned: bool,
+    known: Mapping[tuple[int, int], list[Tensor]] | None = None,
 ) -> "FittedFastSystem":
-    """Learn all objects with one network."""
+    """Learn all objects with one network; `known` as for `fit_ridge_classifiers`."""
     size = working_size(annotations.size, config.working_pixels)
     annotated = {
         index: (to_tensor(frame, size), annotations.masks_at(index, size))
         for index, frame in frames.items()
     }
-    classifiers = fit_ridge_classifiers(net, annotated, config.online)
+    kept = KEPT_FRAMES if config.tuning.steps else 0
+    classifiers = fit_ridge_classifiers(
+        net, annotated, config.online, known=known, kept_frames=kept
+    )
     return FittedFastSystem(net, classifiers, config, size, is_tuned=is_tuned)
 
 
@@ -262,7 +270,16 @@ class FittedFastSystem(FittedSystem[Features]):
         self, net: FastNet, frames: Mapping[int, Frame], annotations: Annotations
     ) -> "FittedFastSystem":
         """The same objects, learned with a tuned network."""
-        return _fit(net, frames, annotations, self.config, is_tuned=True)
+        known = self.classifiers.view_maps
+        return _fit(net, frames, annotations, self.config, is_tuned=True, known=known)
+
+    def encode_annotated(self, index: int, frame: Frame) -> list[Tensor]:
+        """The backbone maps of annotated frame `index`."""
+        known = self.classifiers.view_maps.get((index, 0))
+        if known is not None:
+            return known
+        maps: list[Tensor] = self.net.encoder.backbone_maps(to_tensor(frame, self.size))
+        return maps
 
     def new_pass(self) -> "FittedFastSystem":
         """The classifiers as learned from the annotations alone."""
