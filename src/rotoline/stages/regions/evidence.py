@@ -170,7 +170,7 @@ def judge_regions(
     scores: Maps, evidence: RegionEvidence, histories: list[ObjectHistory], config: Evidence
 ) -> list[list[Judgement]]:
     """The decisions of `pixels_to_remove_by_evidence` with their reasons, by object and region."""
-    judged = []
+    judged: list[list[Judgement]] = []
     for k, history in enumerate(histories):
         regions = find_regions(scores[k] > config.threshold)
         if len(regions.areas) == 1:
@@ -248,10 +248,12 @@ def region_features(
     def others(maps: Maps) -> Maps:
         """The highest value of the other objects at the pixels of the regions."""
         rows = np.delete(maps.reshape(len(maps), -1)[:, inside], k, axis=0)
-        return rows.max(0, initial=0.0)
+        highest: Maps = rows.max(0, initial=0.0)
+        return highest
 
     def own(maps: Maps) -> Maps:
-        return maps[k].ravel()[inside]
+        values: Maps = maps[k].ravel()[inside]
+        return values
 
     last = history.last_visible
     near = ndimage.maximum_filter(last, size=2 * NEARBY_RADIUS + 1)

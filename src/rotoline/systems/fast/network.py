@@ -13,7 +13,6 @@ from rotoline.systems.fast.memory_readout import MemoryReadout
 from rotoline.systems.fast.propagation import PropagationNet
 from rotoline.systems.fast.refinement import RefinementNet
 
-
 REGION_UNITS = 8
 """Hidden units of the region filter's network."""
 
@@ -35,8 +34,14 @@ class RegionNumbers(nn.Module):
 
     def as_model(self) -> RegionModel:
         """The numbers as arrays."""
-        *arrays, bias = self.buffers()
-        return RegionModel(*(array.numpy() for array in arrays), bias=float(bias))
+        means, hidden_weights, hidden_biases, weights, bias = self.buffers()
+        return RegionModel(
+            means.numpy(),
+            hidden_weights.numpy(),
+            hidden_biases.numpy(),
+            weights.numpy(),
+            float(bias),
+        )
 
 
 class FastNet(nn.Module):
