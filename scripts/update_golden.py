@@ -70,13 +70,18 @@ def _triangle(
 
 
 def segment_clip() -> list[FrameResult]:
-    """Segment the clip at its own size with the default preset; results in the order of frames."""
+    """Segment the clip at its own size with the default preset, without tuning.
+
+    Returns:
+        Results in the order of frames.
+    """
     frames, labels = zip(*draw_clip(), strict=True)
     masks = {
         index: np.where(np.isin(labels[index], ids), labels[index], 0)
         for index, ids in ANNOTATED.items()
     }
-    config = FAST.model_copy(update={"working_pixels": SIZE[0] * SIZE[1]})
+    untuned = FAST.tuning.model_copy(update={"steps": 0})
+    config = FAST.model_copy(update={"working_pixels": SIZE[0] * SIZE[1], "tuning": untuned})
     results = rotoline.segment(frames, masks, config=config)
     return sorted(results, key=lambda result: result.index)
 

@@ -110,6 +110,12 @@ def test_perfect_masks_score_one(davis, tmp_path, call, monkeypatch):
             confidence = dict.fromkeys((1, 2), 1.0)
             return SimpleNamespace(index=0, labels=truth[frame.tobytes()], confidence=confidence)
 
+        def tune(self):
+            return None
+
+        def use(self, tuned):
+            del tuned
+
     monkeypatch.setattr("rotoline.model.Model.tracker", lambda *_, **__: Oracle())
     out = tmp_path / "out"
     assert call("benchmark", davis, "--output", out).exit_code == 0
