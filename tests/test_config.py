@@ -21,7 +21,9 @@ def test_settings_change_what_they_name():
 
 def test_file_and_settings_join_and_settings_win(tmp_path):
     file = tmp_path / "mine.toml"
-    file.write_text("[regions]\nthreshold = 0.2\nreentry_min_score = 0.9\n")
+    file.write_text(
+        '[regions]\nmethod = "last_visible"\nthreshold = 0.2\nreentry_min_score = 0.9\n'
+    )
     config = read_config(FAST, file, ["regions.threshold=0.6"])
     assert (config.regions.threshold, config.regions.reentry_min_score) == (0.6, 0.9)
 
@@ -91,7 +93,7 @@ def test_method_that_is_chosen_later_drops_the_settings_of_the_earlier_one(tmp_p
 @pytest.mark.parametrize(
     ("start", "settings", "words"),
     [
-        (FAST, ["regions.alpha=0.3"], "belongs to regions.method=craf; regions.method is last_vis"),
+        (FAST, ["regions.alpha=0.3"], "belongs to regions.method=craf; regions.method is evidence"),
         (PAPER, ["regions.reentry_min_score=1"], "belongs to regions.method=last_visible"),
         (FAST, ["regions.method=off", "regions.threshold=0.5"], "=last_visible or regions.method="),
         (PAPER, ["foreground.margin=2"], "foreground.method=margin; foreground.method is mask"),
@@ -120,8 +122,8 @@ def test_setting_without_an_effect_is_refused_with_what_it_belongs_to(start, set
         ("regions.threshold=7", "regions.threshold is 7"),
         ("foreground.margin=-1", "foreground.margin is -1"),
         ("propagation.enabled=maybe", "propagation.enabled is 'maybe'"),
-        ("regions.method=memory", "'memory'; choose one of last_visible, craf, craf_script, off"),
-        ("regions.method=['craf']", "choose one of last_visible, craf"),
+        ("regions.method=memory", "'memory'; choose one of evidence, last_visible, craf"),
+        ("regions.method=['craf']", "choose one of evidence, last_visible"),
         ("regions=1", "regions is a group of settings"),
         ("foreground.margin=inf", "foreground.margin is inf; a finite number is needed"),
         ("working_pixels.x=3", "working_pixels is {'x': 3}"),

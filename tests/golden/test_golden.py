@@ -59,7 +59,7 @@ def test_golden_masks_are_right_where_the_clip_is_hard(golden):
     look_alike = np.s_[112:, :48]
     assert not any((mask[look_alike] > 0).any() for mask in masks)
     assert overlap(4, 3) > 0.7
-    assert not (masks[8] == 3).any()
+    assert overlap(8, 3) > 0.7  # found again as soon as it comes out
     assert overlap(11, 3) > 0.7
 
 

@@ -82,9 +82,14 @@ def appearance(rows, features):
     return (SCALE * outputs + SHIFT).unflatten(1, (H, W))
 
 
+def scored(net, count, features, context, config):
+    readouts = readout_maps(net, features, context)
+    return score_objects(net, classifiers(count), features, context, readouts, config)
+
+
 def test_without_context_a_logit_is_the_scaled_output_of_the_classifier(net, features):
     context = make_context(3, features)
-    logits = score_objects(net, classifiers(3), features, context, ScoringConfig(context="off"))
+    logits = scored(net, 3, features, context, ScoringConfig(context="off"))
     torch.testing.assert_close(logits, appearance(3, features))
     assert net.refinement.inputs == []
 
@@ -92,7 +97,7 @@ def test_without_context_a_logit_is_the_scaled_output_of_the_classifier(net, fea
 def test_previous_context_is_the_previous_scores_and_the_other_objects(net, features):
     context = make_context(3, features)
     config = ScoringConfig(context="previous")
-    logits = score_objects(net, classifiers(3), features, context, config)
+    logits = scored(net, 3, features, context, config)
     torch.testing.assert_close(logits, appearance(3, features) + 1)
     expected = best_other_object(appearance(3, features)[:2], context.scores[:2])
     for row, (logit, previous, readout, others, given) in enumerate(net.refinement.inputs):
@@ -108,7 +113,7 @@ def test_previous_context_is_the_previous_scores_and_the_other_objects(net, feat
 
 def test_full_context_has_both_readouts_of_every_row(net, features):
     context = make_context(3, features)
-    score_objects(net, classifiers(3), features, context, ScoringConfig())
+    scored(net, 3, features, context, ScoringConfig())
     assert len(net.refinement.inputs) == 3
     for row, (_, _, readout, _, _) in enumerate(net.refinement.inputs):
         assert readout.shape == (1, 2, H // 2, W // 2)
@@ -121,7 +126,7 @@ def test_full_context_has_both_readouts_of_every_row(net, features):
 
 def test_lone_object_has_no_other_objects(net, features):
     context = make_context(1, features)
-    logits = score_objects(net, classifiers(1), features, context, ScoringConfig())
+    logits = scored(net, 1, features, context, ScoringConfig())
     assert logits.shape == (1, H, W)
     ((_, _, _, others, _),) = net.refinement.inputs
     assert others is None
