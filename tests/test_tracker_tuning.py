@@ -160,7 +160,8 @@ def quick(small, monkeypatch):
     )
 
 
-def test_default_settings_tune_and_no_steps_change_nothing(model, make_clip, quick, monkeypatch):
+@pytest.mark.slow
+def test_tuning_is_repeatable_and_no_steps_change_nothing(model, make_clip, quick, monkeypatch):
     frames, labels = make_clip(frames=3, ids=(1, 2))
     tuned = list(model.segment(frames, labels[0], config=quick))
     off = quick.model_copy(update={"tuning": TuningConfig(steps=0)})

@@ -8,6 +8,7 @@ from rotoline.config import read_config
 from rotoline.evaluation.feature_cache import CachedSystem, digest
 from rotoline.model import load_model
 from rotoline.presets import FAST, PAPER
+from rotoline.systems.fast import tuning
 
 FAST_VARIANTS = {
     "full": (),
@@ -85,6 +86,26 @@ def test_another_annotation_or_an_empty_cache_computes_anew(model, small, make_c
     cache.clear()
     run(cached, small, (pictures, labels))
     assert (cache.fit_count, cache.encode_count) == (3, 3)
+
+
+@pytest.mark.tuning
+@pytest.mark.slow
+def test_tuned_network_is_computed_once_for_equal_settings(model, small, make_clip, monkeypatch):
+    monkeypatch.setattr(tuning, "CLIP_SIZE", (64, 96))
+    clip = make_clip(frames=3, ids=(1, 2))
+    quick = ("working_pixels=12288", "tuning.steps=4", "tuning.learning_rate=3e-3")
+    configs = [
+        read_config(small, None, [*quick, *more])
+        for more in ((), ("regions.method=off",), ("tuning.steps=0",))
+    ]
+    plain = [run(model, config, clip) for config in configs]
+    cache = CachedSystem(model.system)
+    cached = replace(model, system=cache)
+    for config, expected in zip(configs, plain, strict=True):
+        assert_same_bits(expected, run(cached, config, clip))
+    assert (cache.fit_count, cache.tune_count) == (2, 1)
+    assert cache.encode_count == 4  # two frames with the tuned network, and two without
+    assert not torch.equal(plain[0][-1].logits, plain[2][-1].logits)
 
 
 @pytest.mark.slow
