@@ -208,7 +208,7 @@ def test_each_object_is_segmented_by_its_own_network(model, quick, marked):
     logits, foreground = mixed.score(features, scores)
     expected = torch.stack((alone[1][0][0], alone[0][0][1]))
     torch.testing.assert_close(logits, expected)
-    torch.testing.assert_close(foreground, alone[1][1])
+    torch.testing.assert_close(foreground, alone[0][1])
     propagated = mixed.propagate(logits, features)
     torch.testing.assert_close(propagated[0], other.propagate(logits, own[1])[0])
     torch.testing.assert_close(propagated[1], fitted.propagate(logits, own[0])[1])

@@ -48,13 +48,16 @@ class ChosenNetworks(FittedSystem[list[Features]]):
         return [part.net.encoder.from_backbone(maps) for part in self.parts]
 
     def score(self, features: list[Features], scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the objects, each by its own network, and of their union by the last one."""
-        logits = torch.empty_like(scores)
-        foreground = scores[:1]
+        """Logits of the objects, each by its own network, and of their union by the first one.
+
+        So the maps of objects that stay with the first network are the same as without the others.
+        """
+        logits, unions = torch.empty_like(scores), []
         for part, rows, own in zip(self.parts, self._rows, features, strict=True):
             if rows:
-                logits[rows], foreground = part.score(own, scores, rows)
-        return logits, foreground
+                logits[rows], union = part.score(own, scores, rows)
+                unions.append(union)
+        return logits, unions[0]
 
     def propagate(self, logits: Tensor, features: list[Features]) -> Tensor:
         """Logits refined by each object's own network."""
@@ -223,9 +226,13 @@ def _keep_what_reads_back(
     while keep.any():
         found = torch.where(keep, len(parts) - 1, owner)
         after = read_back(found)
-        worse = keep & (after < before)
+        gained = torch.where(keep, after - before, torch.inf)
+        worse = gained < 0
         if not worse.any():
-            return found if after.mean() >= before.mean() else owner
+            if after.mean() >= before.mean():
+                return found
+            # Others have lost pixels to them: give up the half that has gained least.
+            worse = gained <= gained[keep].median()
         keep = keep & ~worse
     return owner
 
