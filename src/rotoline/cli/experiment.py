@@ -12,7 +12,9 @@ from rotoline.errors import ConfigError
 from rotoline.runtime.progress import Progress
 
 if TYPE_CHECKING:
+    from rotoline.evaluation.experiment import Experiment
     from rotoline.evaluation.unlike import BundledClip
+    from rotoline.systems.protocol import SystemConfig
 
 Data = Annotated[
     Path,
@@ -132,7 +134,7 @@ def halves(  # noqa: PLR0913 (each is an option)
     that were fitted on the odd half are measured on the even one, and the other way round.
     Writes OUTPUT/table.md, results.json, and with --against comparison.md.
     """
-    from rotoline.evaluation.experiment import Experiment, run_experiment
+    from rotoline.evaluation.experiment import Experiment
     from rotoline.evaluation.halves import NOTES, halves_rows, halves_subjects
     from rotoline.evaluation.unlike import unlike_clips
 
@@ -143,16 +145,8 @@ def halves(  # noqa: PLR0913 (each is an option)
         fitted=fitted,
         unlike=unlike_clips(data, _bundled()) if unlike else (),
     )
-    progress = run_experiment(
-        Experiment(title="Two halves", subjects=subjects, rows_of=halves_rows, notes=NOTES),
-        output,
-        config=configure(preset, config, settings),
-        command=["rotoline", *sys.argv[1:]],
-        against=against,
-        jobs=jobs,
-    )
-    _show_run(progress, output)
-    _print_pages(output)
+    experiment = Experiment(title="Two halves", subjects=subjects, rows_of=halves_rows, notes=NOTES)
+    _run(experiment, output, configure(preset, config, settings), against, jobs)
 
 
 def unlike(  # noqa: PLR0913 (each is an option)
@@ -173,22 +167,16 @@ def unlike(  # noqa: PLR0913 (each is an option)
     Writes OUTPUT/table.md, results.json, and with --against comparison.md.
     """
     from rotoline.evaluation.clips import choose_clips
-    from rotoline.evaluation.experiment import Experiment, run_experiment
+    from rotoline.evaluation.experiment import Experiment
     from rotoline.evaluation.runner import Subject
     from rotoline.evaluation.unlike import NOTES, unlike_clips, unlike_rows
 
     clips = choose_clips(unlike_clips(data, _bundled()), only or (), str(data))
     subjects = [Subject(clip=clip, weights=weights) for clip in clips]
-    progress = run_experiment(
-        Experiment(title="Clips unlike DAVIS", subjects=subjects, rows_of=unlike_rows, notes=NOTES),
-        output,
-        config=configure(preset, config, settings),
-        command=["rotoline", *sys.argv[1:]],
-        against=against,
-        jobs=jobs,
+    experiment = Experiment(
+        title="Clips unlike DAVIS", subjects=subjects, rows_of=unlike_rows, notes=NOTES
     )
-    _show_run(progress, output)
-    _print_pages(output)
+    _run(experiment, output, configure(preset, config, settings), against, jobs)
 
 
 def ablation(  # noqa: PLR0913 (each is an option)
@@ -243,6 +231,24 @@ def ablation(  # noqa: PLR0913 (each is an option)
     )
     _show_run(progress, output)
     _print_page(output / "ablation.md")
+
+
+def _run(
+    experiment: "Experiment",
+    output: Path,
+    config: "SystemConfig",
+    against: Path | None,
+    jobs: int,
+) -> None:
+    """Run an experiment, and print its pages."""
+    from rotoline.evaluation.experiment import run_experiment
+
+    command = ["rotoline", *sys.argv[1:]]
+    progress = run_experiment(
+        experiment, output, config=config, command=command, against=against, jobs=jobs
+    )
+    _show_run(progress, output)
+    _print_pages(output)
 
 
 def _show_run(steps: Iterator[Progress], output: Path) -> None:

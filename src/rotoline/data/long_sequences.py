@@ -19,7 +19,7 @@ from torch import Tensor
 from rotoline.data.scene_motion import sample_offsets, sample_windows, view_of
 from rotoline.data.scenes import Layer, Scene, Shot, draw
 from rotoline.data.stills import MIN_OBJECT_AREA, UNKNOWN
-from rotoline.data.training_clips import Clip, sample_clip
+from rotoline.data.training_clips import Clip, reflect_index, sample_clip
 from rotoline.errors import InputError
 from rotoline.learning.augmentation import generator_for
 from rotoline.learning.geometry import similarity, translation
@@ -154,7 +154,7 @@ def _sample_shot(clips: Sequence[Clip], count: int, sampler: Sampler) -> Shot:
     clip = sample_clip(videos if is_video else stills, sampler)
     begin = sampler.integer(0, len(clip.frames) - 1)
     step = sampler.one_of([1, 1, 2]) * sampler.one_of([-1, 1])
-    indices = [_reflected(begin + step * t, len(clip.frames)) for t in range(count)]
+    indices = [reflect_index(begin + step * t, len(clip.frames)) for t in range(count)]
     shown = sorted(set(indices))
     labels = {index: clip.labels[index] for index in shown}
     if clip.kind == "garments":  # which are one person together
@@ -163,12 +163,6 @@ def _sample_shot(clips: Sequence[Clip], count: int, sampler: Sampler) -> Shot:
             for index, one in labels.items()
         }
     return Shot(indices, {index: clip.frames[index] for index in shown}, labels, clip.is_still)
-
-
-def _reflected(index: int, count: int) -> int:
-    """Reflect an index at both ends of `count` frames."""
-    index = abs(index) % max(1, 2 * (count - 1))
-    return index if index < count else 2 * (count - 1) - index
 
 
 def _sample_object(

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from rotoline.data.stills import UNKNOWN
 from rotoline.learning.geometry import map_points, pixel_centres
-from rotoline.learning.warp import warp_labelled
+from rotoline.learning.warp import paste_softly, warp_labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,4 @@ def _paste(
         return onto
     moved, found = warp_labelled(shot.pixels[shot.indices[t]], ids, affine, size, bend)
     inside = (found == layer.object_id) & within
-    # The border is soft: the network could recognise what was pasted by a sharp seam.
-    alpha = functional.avg_pool2d(inside[None].float(), 3, stride=1, padding=1)
-    return torch.lerp(pixels, moved, alpha), torch.where(inside, layer.label, labels)
+    return paste_softly(pixels, moved, inside), torch.where(inside, layer.label, labels)

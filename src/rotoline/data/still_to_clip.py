@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.data.stills import MIN_OBJECT_AREA, UNKNOWN
-from rotoline.data.training_clips import Clip
+from rotoline.data.training_clips import Clip, reflect_index
 from rotoline.learning.inpainting import inpaint_background
 from rotoline.learning.sampler import Sampler
 from rotoline.learning.warp import sample_deformations, sample_motions, sample_view, warp
@@ -127,14 +127,8 @@ def _sample_indices(count: int, targets: int, max_gap: int, sampler: Sampler) ->
     step = sampler.one_of([1, 1, 2, 3])
     # A quarter of the episodes continue from the reference itself, as at the start of a clip.
     gap = 0 if sampler.chance(0.25) else sampler.integer(1, max_gap)
-
-    def reflect(index: int) -> int:
-        """Reflect an index at both ends of the clip."""
-        index = abs(index) % (2 * (count - 1))
-        return index if index < count else 2 * (count - 1) - index
-
-    row = [reflect(reference + direction * (gap + step * at)) for at in range(targets + 1)]
-    return [reference, *row]
+    row = [reference + direction * (gap + step * at) for at in range(targets + 1)]
+    return [reference, *(reflect_index(index, count) for index in row)]
 
 
 def _sample_object(clip: Clip, index: int, sampler: Sampler) -> Callable[[int], Tensor]:

@@ -127,6 +127,17 @@ def describe(clips: Sequence[Clip]) -> str:
     )
 
 
+def reflect_index(index: int, count: int) -> int:
+    """Reflect the index of a frame at both ends of a clip of `count` frames.
+
+    Example:
+        >>> [reflect_index(index, 3) for index in range(-2, 6)]
+        [2, 1, 0, 1, 2, 1, 0, 1]
+    """
+    index = abs(index) % max(1, 2 * (count - 1))
+    return index if index < count else 2 * (count - 1) - index
+
+
 def sample_clip(clips: Sequence[Clip], sampler: Sampler) -> Clip:
     """Sample a clip: its group by `SHARES`, all clips of a group equally likely.
 

@@ -11,7 +11,6 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from rotoline.learning.augmentation import generator_for
 from rotoline.learning.camera import vary_light
@@ -21,6 +20,7 @@ from rotoline.learning.inpainting import inpaint_background
 from rotoline.learning.mask_errors import corrupt_previous_mask
 from rotoline.learning.sampler import Sampler
 from rotoline.learning.warp import (
+    paste_softly,
     sample_deformations,
     sample_motions,
     sample_view,
@@ -220,9 +220,7 @@ def _move_objects(
             view = scene.view @ motions[index]
             moved, found = warp_labelled(other.pixels, other.labels, view, size, fields[index])
             inside = torch.isin(found, torch.tensor(shown))
-            # The border is soft: the network could recognise what was moved by a sharp seam.
-            alpha = functional.avg_pool2d(inside[None].float(), 3, stride=1, padding=1)
-            picture = torch.lerp(picture, moved, alpha)
+            picture = paste_softly(picture, moved, inside)
             labels = torch.where(inside, found, labels)
         pictures.append(picture)
         rows.append(labels)

@@ -165,6 +165,15 @@ def _cubic_weights(count: int, length: int) -> Tensor:
     ].T
 
 
+def paste_softly(picture: Tensor, other: Tensor, inside: Tensor) -> Tensor:
+    """Paste `other` over a picture, both `(3, H, W)`, where `inside` `(H, W)` is true (bool).
+
+    The border is soft: a network could recognise what was pasted by a sharp seam.
+    """
+    alpha = functional.avg_pool2d(inside[None].float(), 3, stride=1, padding=1)
+    return torch.lerp(picture, other, alpha)
+
+
 def _interpolated(first: Tensor, change: Tensor, count: int) -> list[Tensor]:
     """`count` values from `first` to `first + change`, evenly spaced."""
     return [first + change * step / max(1, count - 1) for step in range(count)]

@@ -19,8 +19,8 @@ from rotoline.data.stills import UNKNOWN
 from rotoline.data.video_sequence import without_void
 from rotoline.learning.sampler import Sampler
 from rotoline.presets import FAST
-from rotoline.stages.regions import histories as objecthistories
-from rotoline.stages.regions.components import Regions, count_inside, find_regions
+from rotoline.stages.regions import histories
+from rotoline.stages.regions.components import Regions, count_inside
 from rotoline.stages.regions.evidence import (
     FEATURES,
     Evidence,
@@ -28,7 +28,7 @@ from rotoline.stages.regions.evidence import (
     Masks,
     RegionEvidence,
     RegionModel,
-    region_features,
+    described_regions,
     region_logits,
 )
 from rotoline.systems.fast import FastSystem
@@ -179,11 +179,9 @@ class _DecidedTracker(Tracker):
         assert isinstance(self.config.regions, Evidence)
         scores = logits.sigmoid().numpy()
         removed = np.zeros(scores.shape, dtype=bool)
-        for k, history in enumerate(objecthistories(self.state, evidence)):
-            regions = find_regions(scores[k] > self.config.regions.threshold)
-            if len(regions.areas) == 1:
-                continue
-            features = region_features(k, regions, scores, evidence, history)
+        known = histories(self.state, evidence)
+        described = described_regions(scores, evidence, known, self.config.regions)
+        for k, regions, features in described:
             is_object, weights = judge_truly(regions, self.truth.objects[k], self.truth.known)
             self.samples.append(RegionSamples(features, is_object, weights))
             stays = np.concatenate(([True], self._policy(features, is_object)))

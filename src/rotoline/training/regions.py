@@ -43,6 +43,7 @@ from rotoline.training.region_samples import (
     join_samples,
 )
 from rotoline.weights.files import WeightsRecord, read_verified, read_weights, write_weights
+from rotoline.weights.regions import PREFIX
 
 REPORT_NAME = "regions.md"
 """Name of the report in the output folder."""
@@ -50,8 +51,6 @@ HELD_OUT = 4
 """One of so many sequences is held out to measure the numbers; the final ones learn from it too."""
 POLICY_SEED = 1
 """Added to the seed for the random decisions, which must not follow the random scenes."""
-PREFIX = "region_model."
-"""What the names of the numbers begin with in a weights file."""
 ORIGIN = "; region filter: "
 """What comes before the origin of the numbers in the record's `data`."""
 

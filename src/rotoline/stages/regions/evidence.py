@@ -10,6 +10,7 @@ look-alike of it lacks such evidence. The 197 numbers of the network are learned
 """
 
 import math
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -149,14 +150,23 @@ def pixels_to_remove_by_evidence(
         the overlap is one of several pieces of evidence.
     """
     removed = np.zeros(scores.shape, dtype=bool)
+    for k, regions, features in described_regions(scores, evidence, histories, config):
+        stays = np.concatenate(([True], region_logits(features, evidence.model) > 0))
+        removed[k] = ~stays[regions.labels]
+    return removed
+
+
+def described_regions(
+    scores: Maps, evidence: RegionEvidence, histories: list[ObjectHistory], config: Evidence
+) -> Iterator[tuple[int, Regions, Maps]]:
+    """Yield every object that has regions: its row, the n regions, their features `(n, F)`.
+
+    The arguments are those of `pixels_to_remove_by_evidence`.
+    """
     for k, history in enumerate(histories):
         regions = find_regions(scores[k] > config.threshold)
         if len(regions.areas) > 1:
-            features = region_features(k, regions, scores, evidence, history)
-            logits = region_logits(features, evidence.model)
-            stays = np.concatenate(([True], logits > 0))
-            removed[k] = ~stays[regions.labels]
-    return removed
+            yield k, regions, region_features(k, regions, scores, evidence, history)
 
 
 def region_logits(features: Maps, model: RegionModel) -> Maps:
@@ -170,33 +180,26 @@ def judge_regions(
     scores: Maps, evidence: RegionEvidence, histories: list[ObjectHistory], config: Evidence
 ) -> list[list[Judgement]]:
     """The decisions of `pixels_to_remove_by_evidence` with their reasons, by object and region."""
-    judged: list[list[Judgement]] = []
-    for k, history in enumerate(histories):
-        regions = find_regions(scores[k] > config.threshold)
-        if len(regions.areas) == 1:
-            judged.append([])
-            continue
-        features = region_features(k, regions, scores, evidence, history)
+    judged: list[list[Judgement]] = [[] for _ in histories]
+    for k, regions, features in described_regions(scores, evidence, histories, config):
         logits = region_logits(features, evidence.model)
         # usual[f] are the features with the mean in place of feature f.
         usual = np.repeat(features[None], len(FEATURES), axis=0)
         each = np.arange(len(FEATURES))
         usual[each, :, each] = evidence.model.means[:, None]
         terms = (logits - region_logits(usual, evidence.model)).T
-        judged.append(
-            [
-                Judgement(
-                    area=int(area),
-                    centre=(float(row), float(column)),
-                    stays=bool(logit > 0),
-                    logit=float(logit),
-                    reasons=dict(zip(FEATURES, map(float, term), strict=True)),
-                )
-                for area, (row, column), logit, term in zip(
-                    regions.areas[1:], _centres(regions), logits, terms, strict=True
-                )
-            ]
-        )
+        judged[k] = [
+            Judgement(
+                area=int(area),
+                centre=(float(row), float(column)),
+                stays=bool(logit > 0),
+                logit=float(logit),
+                reasons=dict(zip(FEATURES, map(float, term), strict=True)),
+            )
+            for area, (row, column), logit, term in zip(
+                regions.areas[1:], _centres(regions), logits, terms, strict=True
+            )
+        ]
     return judged
 
 

@@ -14,12 +14,17 @@ from torch.nn import functional
 
 from rotoline.learning.episode import Episode
 from rotoline.learning.losses import mask_loss
-from rotoline.learning.ridge import accumulate, predict, solve
+from rotoline.learning.ridge import accumulate, solve
 from rotoline.systems.fast.encoder import Features, TopDown
 from rotoline.systems.fast.memory_readout import MemoryFrames
 from rotoline.systems.fast.network import FastNet
 from rotoline.systems.fast.online_ridge import OTHER_OBJECT_WEIGHT
-from rotoline.systems.fast.scoring import TemporalContext, best_other_object, readout_maps
+from rotoline.systems.fast.scoring import (
+    TemporalContext,
+    best_other_object,
+    classifier_logits,
+    readout_maps,
+)
 
 LOSS_WEIGHTS = {"classifier": 0.5, "refined": 0.3, "propagated": 1.0}
 """Weight of the loss of each stage's map. The first two keep each stage useful by itself."""
@@ -126,8 +131,7 @@ def _predict(
     net: FastNet, classifiers: Tensor, view: Features, context: TemporalContext, episode: Episode
 ) -> StageMaps:
     """Score and propagate all objects in one frame, as the system does."""
-    outputs = predict(classifiers, view.embedding.squeeze(0))
-    logits = (net.logit_scale * outputs + net.logit_shift)[:, None]
+    logits = classifier_logits(net, classifiers, view.embedding.squeeze(0))[:, None]
     readout = others = None
     if episode.uses_memory:
         readout = torch.stack(readout_maps(net, view, context), dim=1)

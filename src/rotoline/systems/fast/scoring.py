@@ -67,8 +67,7 @@ def score_objects(  # noqa: PLR0913
     Returns:
         float `(R, h, w)`: logits; of the wanted rows alone if `rows` is given.
     """
-    outputs = predict(classifiers, features.embedding[0])
-    logits = net.logit_scale * outputs + net.logit_shift
+    logits = classifier_logits(net, classifiers, features.embedding[0])
     wanted = list(range(len(logits))) if rows is None else rows
     if config.context == "off":
         return logits[wanted]
@@ -91,6 +90,11 @@ def score_objects(  # noqa: PLR0913
         for row in wanted
     ]
     return torch.cat(refined)[:, 0]
+
+
+def classifier_logits(net: FastNet, classifiers: Tensor, embedding: Tensor) -> Tensor:
+    """Logits float `(R, h, w)` of classifiers `(R, D1)` alone, on an embedding `(D, h, w)`."""
+    return net.logit_scale * predict(classifiers, embedding) + net.logit_shift
 
 
 def readout_maps(

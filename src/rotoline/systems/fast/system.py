@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.annotations import Annotations
-from rotoline.learning.ridge import predict
 from rotoline.learning.targets import with_union
 from rotoline.runtime.progress import Report
 from rotoline.stages.preprocess import to_tensor, working_size
@@ -25,6 +24,7 @@ from rotoline.systems.fast.online_ridge import (
 from rotoline.systems.fast.scoring import (
     ScoringConfig,
     TemporalContext,
+    classifier_logits,
     readout_maps,
     score_objects,
 )
@@ -220,11 +220,10 @@ class FittedFastSystem(FittedSystem[Features]):
             )[0]
             for maps in readouts
         )
-        outputs = predict(self.classifiers.weights, features.embedding[0])
-        appearance = (self.net.logit_scale * outputs + self.net.logit_shift).sigmoid()
-        count = max(1, len(outputs) - 1)
+        appearance = self._appearance(features)
+        count = len(appearance)
         return RegionEvidence(
-            appearance=appearance[:count].numpy(),
+            appearance=appearance.numpy(),
             memory=looked_up[:count].numpy(),
             carried=carried[:count].numpy(),
             motion=motion,
@@ -293,13 +292,17 @@ class FittedFastSystem(FittedSystem[Features]):
     def intermediate_maps(self, features: Features, scores: Tensor) -> dict[str, Tensor]:
         """Scores `(K, ...)` inside `score`: of the classifiers, and of both readouts."""
         count, context = len(scores), self._context(scores)
-        outputs = predict(self.classifiers.weights, features.embedding[0])
-        appearance = (self.net.logit_scale * outputs + self.net.logit_shift).sigmoid()
-        maps = {"appearance": appearance[:count]}
+        maps = {"appearance": self._appearance(features)}
         if self.config.scoring.context == "previous+memory":
             carried, looked_up = readout_maps(self.net, features, context)
             maps |= {"from previous frame": carried[:count], "from memory": looked_up[:count]}
         return maps
+
+    def _appearance(self, features: Features) -> Tensor:
+        """Scores `(K, h, w)` of the objects' classifiers alone."""
+        logits = classifier_logits(self.net, self.classifiers.weights, features.embedding[0])
+        # With several objects, the last row is that of their union.
+        return logits[: max(1, len(logits) - 1)].sigmoid()
 
     def _context(self, scores: Tensor) -> TemporalContext:
         return TemporalContext(with_union(scores), self.previous_keys, self.classifiers.memory)
