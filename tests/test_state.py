@@ -54,6 +54,16 @@ def test_hidden_object_keeps_its_last_visible_mask_and_counts_frames():
     assert state.largest_area.tolist() == [2, 1]
 
 
+def test_what_the_filter_removed_is_known_for_one_frame():
+    state, logits, visible = example()
+    assert not state.removed.any()
+    removed = torch.tensor([row(NO, NO, YES), row(YES, NO, NO)])
+    state.update(logits, visible, torch.tensor([NO, YES]), removed=removed)
+    assert state.removed.tolist() == [row(NO, NO, NO), row(YES, NO, NO)]
+    state.update(logits, visible, torch.tensor([YES, YES]))
+    assert not state.removed.any()
+
+
 def test_objects_that_are_not_updated_keep_their_state():
     state, logits, visible = example()
     other = torch.ones_like(visible)

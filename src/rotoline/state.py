@@ -27,6 +27,9 @@ class ObjectState:
     motion: Tensor
     """float32 `(K,)`: how much the picture has changed in these frames; the sum of what the system
     measured in each (`rotoline.stages.regions.evidence`), 0 if it measures nothing."""
+    removed: Tensor
+    """bool `(K, h, w)`: what the region filter removed from each object's map in the previous
+    frame. Look-alikes mostly stay where they are."""
 
     @classmethod
     def empty(cls, objects: int, size: tuple[int, int], device: torch.device) -> "ObjectState":
@@ -39,9 +42,17 @@ class ObjectState:
             largest_area=torch.zeros(objects, dtype=torch.int64, device=device),
             hidden_frames=torch.zeros(objects, dtype=torch.int64, device=device),
             motion=torch.zeros(objects, device=device),
+            removed=torch.zeros(maps, dtype=torch.bool, device=device),
         )
 
-    def update(self, logits: Tensor, visible: Tensor, which: Tensor, motion: float = 0.0) -> None:
+    def update(
+        self,
+        logits: Tensor,
+        visible: Tensor,
+        which: Tensor,
+        motion: float = 0.0,
+        removed: Tensor | None = None,
+    ) -> None:
         """Store the result of one frame for some of the objects.
 
         Args:
@@ -49,6 +60,7 @@ class ObjectState:
             visible: bool `(K, h, w)`: the mask of each object in this frame.
             which: bool `(K,)`: the objects to update; the others keep their state.
             motion: How much the picture has changed since the previous frame.
+            removed: bool `(K, h, w)`: what the region filter removed; nothing if None.
         """
         self.scores[which] = logits[which].sigmoid()
         self.previous[which] = visible[which]
@@ -60,6 +72,7 @@ class ObjectState:
         self.hidden_frames[seen] = 0
         self.motion[which] += motion
         self.motion[seen] = 0
+        self.removed[which] = False if removed is None else removed[which]
 
     def with_objects(self, rows: Sequence[int | None]) -> "ObjectState":
         """The state of another list of objects, some of them new.

@@ -235,11 +235,12 @@ class Tracker:
         logits = torch.where(active[:, None, None], logits, -SATURATED_LOGIT)
         allowed = foreground_mask(foreground, config.foreground)
         evidence = system.evidence() if isinstance(config.regions, Evidence) else None
-        logits = run("filter", self._filter, logits, allowed, evidence)
-        logits = limit_again(logits, foreground, config.foreground)
+        filtered = run("filter", self._filter, logits, allowed, evidence)
+        removed = filtered < logits
+        logits = limit_again(filtered, foreground, config.foreground)
         visible = visible_masks(logits, config.fuse.background_threshold)
         motion = evidence.motion if evidence else 0.0
-        run("update", state.update, logits, visible, active, motion)
+        run("update", state.update, logits, visible, active, motion, removed)
         run("update", system.update, features, logits, visible, active)
         return logits
 

@@ -63,6 +63,23 @@ def test_golden_masks_are_right_where_the_clip_is_hard(golden):
     assert overlap(11, 3) > 0.7
 
 
+@pytest.mark.slow
+def test_look_alike_is_nobodys_at_the_usual_working_size(golden, model):
+    """The corner looks exactly like the disc, which is in full view at first, from frame 4 on."""
+    clip = [(_enlarged(frame), _enlarged(labels)) for frame, labels in golden.draw_clip()]
+    tracker = model.tracker()
+    tracker.step(*clip[0])
+    for frame, truth in clip[1:]:
+        labels = tracker.step(frame).labels
+        assert not (labels[3 * 112 :, : 3 * 48] > 0).any()
+        assert ((labels == 1) & (truth == 1)).sum() > 0.6 * (truth == 1).sum()
+
+
+def _enlarged(picture):
+    """Three times as large: 480 rows."""
+    return picture.repeat(3, axis=0).repeat(3, axis=1)
+
+
 def test_sheet_is_that_of_the_golden_masks(golden):
     """Whoever rewrites masks also commits the picture."""
     with Image.open(golden.FOLDER / "sheet.png") as picture:

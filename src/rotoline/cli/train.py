@@ -42,8 +42,19 @@ FastStart = Annotated[
     Path | None,
     typer.Option(help="Weights to start from; by default, the backbone has ImageNet weights."),
 ]
+RegionData = Annotated[
+    Path | None,
+    typer.Option(help="The training data, laid out as in docs/how-to/train.md."),
+]
+Samples = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Instead of --data: the regions.safetensors of an earlier run; may be repeated."
+    ),
+]
 RegionOutput = Annotated[
-    Path, typer.Option(help="Folder for the weights and the report.", show_default=False)
+    Path,
+    typer.Option(help="Folder for the weights, the report and the samples.", show_default=False),
 ]
 RegionWeights = Annotated[
     Path,
@@ -103,10 +114,11 @@ def fast(
     _train(FastRecipe(chosen, start), data, output, leave_out, losses)
 
 
-def regions(
-    data: Data,
+def regions(  # noqa: PLR0913 - one parameter an option
     weights: RegionWeights,
     output: RegionOutput,
+    data: RegionData = None,
+    samples: Samples = None,
     maps_weights: MapsWeights = None,
     leave_out: LeaveOut = "",
     settings: RegionSettings = None,
@@ -114,7 +126,8 @@ def regions(
     """Learn the numbers of the region filter of the preset fast.
 
     Writes, at the end, OUTPUT/NAME.safetensors, named like the file of --weights: its network with
-    the new numbers and its record; and OUTPUT/regions.md, a report on the numbers.
+    the new numbers and its record; OUTPUT/regions.md, a report on the numbers; and, with --data,
+    OUTPUT/regions.safetensors, the samples.
     """
     from rotoline.cli.terminal import Unit, console, show_progress
     from rotoline.config import read_config
@@ -127,7 +140,9 @@ def regions(
     )
 
     chosen = read_config(RegionTraining(), None, settings or [])
-    inputs = RegionInputs(data, weights, maps_weights, sequences_of(leave_out))
+    inputs = RegionInputs(
+        weights, data, tuple(samples or ()), maps_weights, sequences_of(leave_out)
+    )
     steps = train_regions(inputs, output, chosen, command=_command())
     show_progress(steps, Unit("sequences", 1, 0))
     out = console()

@@ -29,10 +29,12 @@ from rotoline.types import Frame, LabelMap
 
 VIDEO_SHARE = 0.6
 """Probability that the background is a video, and that a pasted object is from one."""
-OBJECT_COUNTS, PASTED_COUNTS = (1, 2, 2, 3, 4), (0, 1, 1, 2, 2, 3)
+OBJECT_COUNTS, PASTED_COUNTS = (1, 2, 2, 3, 4), (0, 1, 2, 2, 3, 4)
 """How many objects of the background are tracked at most, and how many are pasted."""
-LOOKALIKE_SHARE = 0.35
+LOOKALIKE_SHARE = 0.5
 """Probability that a pasted object is a look-alike of a tracked one."""
+LATE_SHARE = 0.5
+"""Probability that a look-alike that is not tracked is hidden at first, and appears all at once."""
 TRACKED_SHARE, TRACKED_LOOKALIKE_SHARE = 0.65, 0.4
 """Probability that a pasted object is tracked, and that a look-alike is."""
 HEIGHTS = (0.15, 0.6)
@@ -135,7 +137,8 @@ def _sample_scene(
         is_tracked = sampler.chance(TRACKED_LOOKALIKE_SHARE if is_like else TRACKED_SHARE)
         if pasted is not None:
             label = len(chosen) + len(layers) + 1 if is_tracked else 0
-            layers.append(_sample_layer(pasted, label, windows, size, sampler))
+            is_late = is_like and not is_tracked and sampler.chance(LATE_SHARE)
+            layers.append(_sample_layer(pasted, label, windows, size, sampler, is_late=is_late))
             tracked += [pasted] if is_tracked else []
     return Scene(
         background=background,
@@ -187,9 +190,15 @@ def _large_objects(shot: Shot) -> list[int]:
 
 
 def _sample_layer(
-    thing: _Object, label: int, windows: Tensor, size: tuple[int, int], sampler: Sampler
+    thing: _Object,
+    label: int,
+    windows: Tensor,
+    size: tuple[int, int],
+    sampler: Sampler,
+    *,
+    is_late: bool,
 ) -> Layer:
-    """Sample the way of a pasted object."""
+    """Sample the way of a pasted object; a late one is hidden at first."""
     count, start, hidden = len(windows), windows[0], range(0)
     view = start[2] * torch.tensor(size)
     growth = math.exp(sampler.uniform(-0.4, 0.4))
@@ -206,7 +215,9 @@ def _sample_layer(
         scale = 1 / (thing.ratio * growth ** (t / count))
         turned = similarity(0.0, scale, mirrored=mirrored)
         places.append(translation(right, down) @ turned @ translation(-column, -row))
-    if sampler.chance(HIDDEN_SHARE):
+    if is_late:
+        hidden = range(sampler.integer(1, count // 2))
+    elif sampler.chance(HIDDEN_SHARE):
         begin = sampler.integer(count // 4, count // 2)
         hidden = range(begin, sampler.integer(count // 2, count - 3))
     return Layer(

@@ -8,7 +8,7 @@ from torch.nn import functional
 from rotoline.learning.sgd import gradient_step
 from rotoline.stages.regions.evidence import FEATURES, Maps, RegionModel, region_logits
 from rotoline.systems.fast.network import REGION_UNITS
-from rotoline.training.region_samples import RegionSamples
+from rotoline.training.region_samples import RegionSamples, join_samples
 
 STEPS, BATCH = 4000, 4096
 """Optimiser steps, and samples in each."""
@@ -18,6 +18,11 @@ L2 = 1e-3
 """Strength of the L2 regularisation of all numbers, those for standardised features."""
 MIN_WEIGHT = 0.002
 """Samples of less weight are left out: three in ten, regions of a few pixels."""
+COPIES_SHARE = 0.15
+"""Weight of the copies elsewhere (`with_copies_elsewhere`), relative to the regions that they are
+copies of."""
+COPY_DISTANCES = (1.0, 6.0)
+"""Range of the distance of a copy from the last visible mask, in units of the root of its area."""
 SMALLEST_SPREAD = 1e-3
 """Added to the standard deviation of every feature, so that a constant one has no large weight."""
 
@@ -29,6 +34,7 @@ def fit_region_model(samples: RegionSamples, seed: int) -> RegionModel:
         samples: Regions, at least one of them with weight above `MIN_WEIGHT`.
         seed: Decides the initial numbers and the batches; equal seeds give equal results.
     """
+    samples = with_copies_elsewhere(samples, seed)
     used = samples.weights > MIN_WEIGHT
     features, counts = samples.features[used].astype(np.float64), samples.weights[used]
     means, scale = features.mean(0), features.std(0) + SMALLEST_SPREAD
@@ -60,6 +66,32 @@ def fit_region_model(samples: RegionSamples, seed: int) -> RegionModel:
         last.astype(np.float32),
         float(bias),
     )
+
+
+def with_copies_elsewhere(samples: RegionSamples, seed: int) -> RegionSamples:
+    """Add perfect look-alikes, which hardly occur in composed sequences.
+
+    For every region that covers most of a visible object's last mask, there is one more region that
+    looks exactly like it and lies elsewhere. It is not the object.
+
+    Args:
+        samples: Regions.
+        seed: Decides how far away the copies are, and which were there in the frame before.
+    """
+    column = {name: at for at, name in enumerate(FEATURES)}
+    features = samples.features
+    covered = np.maximum(features[:, column["covers last"]], features[:, column["covers carried"]])
+    copied = samples.is_object & (features[:, column["hidden"]] == 0) & (covered > 0.5)
+    copies, count = features[copied].copy(), int(copied.sum())
+    generator = np.random.default_rng(seed)
+    for name in ("carried", "inside last", "covers last", "near last", "covers carried"):
+        copies[:, column[name]] = 0
+    copies[:, column["elsewhere"]] = covered[copied]
+    copies[:, column["distance"]] = np.log1p(generator.uniform(*COPY_DISTANCES, count))
+    copies[:, column["share"]] /= 2
+    copies[:, column["removed before"]] = generator.random(count) < 0.5
+    added = RegionSamples(copies, np.zeros(count, bool), COPIES_SHARE * samples.weights[copied])
+    return join_samples([samples, added])
 
 
 def wrong_decisions(

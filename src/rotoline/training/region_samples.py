@@ -42,9 +42,11 @@ CONFIG = FAST.model_copy(update={"working_pixels": WORKING_PIXELS, "regions": Ev
 SMALL_AREA = 4
 """Pixels added to areas, so that regions of a few pixels have little weight."""
 
-KEEP_ALL_SHARE, TRUTH_SHARE, MISTAKE_SHARE = 0.2, 0.3, 0.1
+KEEP_ALL_SHARE, TRUTH_SHARE, MISTAKE_SHARE = 0.1, 0.4, 0.05
 """Following the truth: share of sequences in which every region stays, share in which the truth
 decides, and share of wrong decisions in the others."""
+TUNED_SHARE = 0.4
+"""Share of sequences whose objects are segmented by fine-tuned networks."""
 LAPSE_SHARE = 0.03
 """Following a model: share of frames in which an object's decisions are all wrong, or all regions
 stay."""
@@ -63,7 +65,9 @@ class RegionSamples(NamedTuple):
     """bool `(N,)`: whether more than half of the region is the object."""
     weights: NDArray[np.float32]
     """float32 `(N,)` in [0, 1]: about how much the decision changes the object's IoU in the
-    frame."""
+    frame, times the share of the object's last mask that was right. Once a look-alike has been
+    taken for the object, nothing tells which of the two it is, and such samples would teach that
+    anything far away may be the object."""
 
 
 def join_samples(parts: Sequence[RegionSamples]) -> RegionSamples:
@@ -96,20 +100,26 @@ def follow_model(model: RegionModel, sampler: Sampler) -> Policy:
     return decide
 
 
-def collect_samples(sequence: LongSequence, system: FastSystem, policy: Policy) -> RegionSamples:
+def collect_samples(
+    sequence: LongSequence, system: FastSystem, policy: Policy, *, is_tuned: bool = False
+) -> RegionSamples:
     """Track the objects of a sequence, and return every region of every frame after the first.
 
     Args:
         sequence: Frames and their true labels.
         system: The network.
         policy: Decides which regions stay.
+        is_tuned: Whether the network is fine-tuned on the first frame.
     """
     tracker = _DecidedTracker(system, policy)
     tracker.step(sequence.frames[0], without_void(sequence.labels[0]))
+    if is_tuned:
+        tracker.use(tracker.tune())
     size, count = tracker.fitted.map_size, sequence.object_count
     for frame, labels in zip(sequence.frames[1:], sequence.labels[1:], strict=True):
         tracker.truth = true_maps(labels, count, size)
         tracker.step(frame)
+        tracker.note_precision()
     return join_samples([_NO_SAMPLES, *tracker.samples])
 
 
@@ -170,8 +180,15 @@ class _DecidedTracker(Tracker):
 
     def __init__(self, system: FastSystem, policy: Policy) -> None:
         super().__init__(system, CONFIG)
-        self._policy = policy
+        self._policy, self._precision = policy, dict[int, float]()
         self.samples: list[RegionSamples] = []
+
+    def note_precision(self) -> None:
+        """Remember which share of each visible object's mask is right, where that is known."""
+        masks = self.state.previous.numpy() & self.truth.known
+        for k, (mask, truth) in enumerate(zip(masks, self.truth.objects, strict=True)):
+            if mask.any():
+                self._precision[k] = float(truth[mask].mean())
 
     def _filter(self, logits: Tensor, allowed: Tensor, evidence: RegionEvidence | None) -> Tensor:
         del allowed
@@ -183,6 +200,7 @@ class _DecidedTracker(Tracker):
         described = described_regions(scores, evidence, known, self.config.regions)
         for k, regions, features in described:
             is_object, weights = judge_truly(regions, self.truth.objects[k], self.truth.known)
+            weights *= np.float32(self._precision.get(k, 1.0))
             self.samples.append(RegionSamples(features, is_object, weights))
             stays = np.concatenate(([True], self._policy(features, is_object)))
             removed[k] = ~stays[regions.labels]

@@ -1,20 +1,23 @@
 """Learn the numbers of the region filter of the preset `fast`.
 
     rotoline train regions --data DATA --weights WEIGHTS --output runs/regions
+    rotoline train regions --samples FILE --samples FILE --weights WEIGHTS --output runs/both
 
 The network stays as it is. It tracks objects through long sequences with known answers
 (`rotoline.data.long_sequences`), and a small network learns which regions of the maps are the
 object (`rotoline.training.region_samples`, `rotoline.training.region_fit`). In the first round the
 truth decides, with mistakes, which regions stay; in the next ones the numbers of the round before
 decide, so that they learn from what follows from their own decisions. All rounds count in the end.
+The samples are kept, so that numbers can be learned from those of several runs.
 
-Time: about 6 s of one CPU core for a sequence, 40 minutes for the default two rounds of 180.
+Time: about 8 s of one CPU core for a sequence, an hour for the default two rounds of 180.
 Memory: that of the training data, see `rotoline.training.fast`.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors.torch
 import torch
@@ -34,8 +37,10 @@ from rotoline.runtime.progress import Progress
 from rotoline.stages.regions.evidence import RegionModel
 from rotoline.systems.fast import FastSystem
 from rotoline.systems.fast.network import RegionNumbers, network_from_state
+from rotoline.training.region_files import SAMPLES_NAME, read_samples, write_samples
 from rotoline.training.region_fit import MIN_WEIGHT, fit_region_model, make_report
 from rotoline.training.region_samples import (
+    TUNED_SHARE,
     RegionSamples,
     collect_samples,
     follow_model,
@@ -73,10 +78,13 @@ class RegionTraining(BaseModel):
 class RegionInputs:
     """The files that the numbers are learned from."""
 
-    data: Path
-    """The folder of training data, laid out as in docs/how-to/train.md."""
     weights: Path
     """The weights file that gets new numbers."""
+    data: Path | None = None
+    """The folder of training data, laid out as in docs/how-to/train.md; not read if there are
+    samples."""
+    samples: Sequence[Path] = ()
+    """Files of samples of earlier runs."""
     maps_weights: Path | None = None
     """The weights file whose network makes the maps; `weights` if None."""
     leave_out: Collection[str] = ()
@@ -88,7 +96,8 @@ def train_regions(
 ) -> Iterator[Progress]:
     """Learn the numbers, and write the weights with them, their record, and a report.
 
-    Nothing is written before the end, so a run that is stopped leaves the folder as it was.
+    The samples are written too, unless they come from files. Nothing is written before all
+    sequences are tracked, so a run that is stopped leaves the folder as it was.
 
     Args:
         inputs: What the numbers are learned from.
@@ -100,7 +109,8 @@ def train_regions(
         How many sequences of a round have been tracked; at the end `done`.
 
     Raises:
-        InputError: There is no training data, or the output would replace the weights.
+        InputError: There is neither training data nor a file of samples, or both; a file of samples
+            cannot be used; or the output would replace the weights.
         WeightsError: A weights file is missing, damaged, or of another preset.
         OutputError: A file cannot be written.
     """
@@ -111,14 +121,60 @@ def train_regions(
         raise InputError(
             f"{target} would be replaced while it is read; choose another folder for the output"
         )
+    if (inputs.data is None) == (not inputs.samples):
+        raise InputError(
+            "the numbers are learned either from training data or from samples of earlier runs; "
+            "give --data or --samples, and not both"
+        )
     record, tensors = _read_network(inputs.weights)
-    maps_record, maps_tensors = _read_network(inputs.maps_weights or inputs.weights)
-    system = FastSystem(network_from_state({k: v.float() for k, v in maps_tensors.items()}))
     make_folder(folder)
-    yield Progress("reading")
-    clips = load_clips(inputs.data, inputs.leave_out)
-    maker = LongSequenceMaker(clips, settings.seed)
+    if inputs.data is None:
+        found = _join_files(inputs.samples)
+    else:
+        yield Progress("reading")
+        found = yield from _collect(inputs, inputs.data, settings)
+        write_samples(folder / SAMPLES_NAME, found.sequences, found.origin)
+    yield Progress("fitting")
+    samples, seed = found.sequences, settings.seed
+    model = _fit(samples, seed)
+    others = [one for at, one in enumerate(samples) if at % HELD_OUT]
+    report = make_report(
+        model, join_samples(samples), _fit(others, seed), join_samples(samples[::HELD_OUT])
+    )
+    about = record.model_dump(exclude={"sha256", "bytes"})
+    regions = sum(len(one.weights) for one in samples)
+    origin = f"{regions} regions in {len(samples)} sequences, {found.origin}, by: {command}"
+    about["data"] = record.data.partition(ORIGIN)[0] + ORIGIN + origin
+    write_text(folder / REPORT_NAME, f"# Region filter of {inputs.weights.stem}\n\n{report}")
+    write_weights(target, tensors | _as_tensors(model), about)
+    yield Progress("done")
 
+
+class _Samples(NamedTuple):
+    """What there is to learn from."""
+
+    sequences: list[RegionSamples]
+    """The samples of each sequence."""
+    origin: str
+    """Where they come from."""
+
+
+def _join_files(paths: Sequence[Path]) -> _Samples:
+    """The samples of all files."""
+    files = [read_samples(path) for path in paths]
+    return _Samples(
+        [one for part, _ in files for one in part], "; ".join(text for _, text in files)
+    )
+
+
+def _collect(
+    inputs: RegionInputs, data: Path, settings: RegionTraining
+) -> Generator[Progress, None, _Samples]:
+    """Track the objects of all sequences of all rounds."""
+    record, tensors = _read_network(inputs.maps_weights or inputs.weights)
+    system = FastSystem(network_from_state({k: v.float() for k, v in tensors.items()}))
+    clips = load_clips(data, inputs.leave_out)
+    maker = LongSequenceMaker(clips, settings.seed)
     samples: list[RegionSamples] = []
     model = None
     for round_ in range(settings.rounds):
@@ -126,23 +182,14 @@ def train_regions(
             samples.append(one)
             done = len(samples) - round_ * settings.sequences
             yield Progress(f"round {round_ + 1}/{settings.rounds}", done, settings.sequences)
-        yield Progress("fitting")
-        model = _fit(samples, settings.seed)
-    assert model is not None
-    others = [one for at, one in enumerate(samples) if at % HELD_OUT]
-    partial, held_out = _fit(others, settings.seed), join_samples(samples[::HELD_OUT])
-    report = make_report(model, join_samples(samples), partial, held_out)
+        if round_ < settings.rounds - 1:
+            yield Progress("fitting")
+            model = _fit(samples, settings.seed)
     origin = (
-        f"{sum(len(one.weights) for one in samples)} regions in {len(samples)} sequences of "
-        f"{maker.count} frames composed of {describe(clips)}, seed {settings.seed}, "
-        f"maps of {maps_record.name} {maps_record.sha256[:16]}, commit {current_commit()}: "
-        f"{command}"
+        f"of {maker.count} frames composed of {describe(clips)}, seed {settings.seed}, "
+        f"maps of {record.name} {record.sha256[:16]}, commit {current_commit()}"
     )
-    about = record.model_dump(exclude={"sha256", "bytes"})
-    about["data"] = record.data.partition(ORIGIN)[0] + ORIGIN + origin
-    write_text(folder / REPORT_NAME, f"# Region filter of {inputs.weights.stem}\n\n{report}")
-    write_weights(target, tensors | _as_tensors(model), about)
-    yield Progress("done")
+    return _Samples(samples, origin)
 
 
 def _collect_round(
@@ -157,7 +204,8 @@ def _collect_round(
     for number, sequence in zip(numbers, prefetch(map(maker.make, numbers)), strict=True):
         sampler = Sampler(generator_for(settings.seed + POLICY_SEED, number))
         policy = follow_truth(sampler) if model is None else follow_model(model, sampler)
-        yield collect_samples(sequence, system, policy)
+        is_tuned = sampler.chance(TUNED_SHARE)
+        yield collect_samples(sequence, system, policy, is_tuned=is_tuned)
 
 
 def _fit(samples: Sequence[RegionSamples], seed: int) -> RegionModel:

@@ -48,7 +48,7 @@ def box(top, left, height=12, width=20):
     return mask
 
 
-def decide(learned, regions, *, last, hidden=0, motion=0.05, others=()):
+def decide(learned, regions, *, last, hidden=0, motion=0.05, others=(), removed=None):
     """Which of some regions of one object stay.
 
     Args:
@@ -58,6 +58,7 @@ def decide(learned, regions, *, last, hidden=0, motion=0.05, others=()):
         hidden: Frames since then.
         motion: Change of the picture since then.
         others: Masks and the values of another object.
+        removed: What was removed in the previous frame; nothing if None.
     """
     maps = np.full((4, 1 + len(others), *SIZE), 0.02, np.float32)
     for row, pairs in enumerate([regions, *([one] for one in others)]):
@@ -66,8 +67,10 @@ def decide(learned, regions, *, last, hidden=0, motion=0.05, others=()):
                 maps[index, row][mask] = value
     scores, appearance, memory, carried = maps
     evidence = RegionEvidence(appearance, memory, carried, 0.05, learned)
-    history = ObjectHistory(last, int(last.sum()), hidden, motion)
-    other = ObjectHistory(last & False, 0, 0, motion)
+    nothing = last & False
+    removed = nothing if removed is None else removed
+    history = ObjectHistory(last, int(last.sum()), hidden, motion, removed)
+    other = ObjectHistory(nothing, 0, 0, motion, nothing)
     histories = [history, *(other for _ in others)]
     removed = pixels_to_remove_by_evidence(scores, evidence, histories, Evidence())[0]
     return [not removed[mask].any() for mask, _ in regions]
@@ -87,7 +90,8 @@ def test_features_equal_the_reference():
         scores = smooth(count)
         evidence = RegionEvidence(smooth(count), smooth(count), smooth(count), 0.2, numbers)
         last = scores[0] > (2.0 if trial % 5 == 0 else 0.8)  # empty in every fifth
-        history = ObjectHistory(last, 30, trial % 4, 0.7)
+        removed = smooth(1)[0] > 0.6
+        history = ObjectHistory(last, 30, trial % 4, 0.7, removed)
         for k in range(count):
             regions = find_regions(scores[k] > 0.4)
             if len(regions.areas) == 1:
@@ -105,7 +109,7 @@ def test_judgements_say_what_the_filter_does_and_why():
     sure, unsure = box(4, 4), box(40, 60)
     scores = (0.9 * sure + 0.4 * unsure)[None].astype(np.float32)
     evidence = RegionEvidence(scores, scores, scores, 0.0, model)
-    history = [ObjectHistory(sure, 200, 0, 0.0)]
+    history = [ObjectHistory(sure, 200, 0, 0.0, sure & False)]
     first, second = judge_regions(scores, evidence, history, Evidence())[0]
     assert (first.stays, second.stays) == (True, False)
     assert first.area == sure.sum()
@@ -131,6 +135,20 @@ def test_a_look_alike_is_not_taken_for_a_visible_object(learned):
     own = (box(20, 42), (0.97, 0.95, 0.9, 0.95))
     like = (box(2, 2, 10, 16), (0.6, 0.7, 0.4, 0.02))
     assert decide(learned, [own, like], last=box(20, 40)) == [True, False]
+
+
+def test_a_perfect_look_alike_that_appears_is_not_taken(learned):
+    """It looks exactly like the object, but the object is where it was."""
+    own = (box(20, 42), (0.99, 0.97, 0.95, 0.97))
+    like = (box(2, 2), (0.97, 0.97, 0.95, 0.02))
+    assert decide(learned, [own, like], last=box(20, 40)) == [True, False]
+
+
+def test_a_look_alike_stays_away_when_the_object_is_hidden(learned):
+    """It was removed before, so it is not what comes back."""
+    like = (box(40, 70), (0.95, 0.95, 0.9, 0.02))
+    hidden = {"last": box(4, 4), "hidden": 6, "motion": 0.3}
+    assert decide(learned, [like], **hidden, removed=box(40, 70)) == [False]
 
 
 def test_an_absent_object_stays_absent(learned):

@@ -140,12 +140,13 @@ def judgements(
 def histories(state: ObjectState, evidence: RegionEvidence) -> list[ObjectHistory]:
     """What the state says about each object, this frame's motion included."""
     return [
-        ObjectHistory(last, int(largest), int(hidden), float(motion) + evidence.motion)
-        for last, largest, hidden, motion in zip(
+        ObjectHistory(last, int(largest), int(hidden), float(motion) + evidence.motion, removed)
+        for last, largest, hidden, motion, removed in zip(
             state.last_visible.cpu().numpy(),
             state.largest_area,
             state.hidden_frames,
             state.motion,
+            state.removed.cpu().numpy(),
             strict=True,
         )
     ]

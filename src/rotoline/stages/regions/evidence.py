@@ -5,13 +5,13 @@ For every region of an object's map a small network decides from what is known a
 where it has moved to, how large it was, how long it has been hidden, how much the picture has
 changed meanwhile, and which other object claims the region. A region that lies away from the last
 position can stay if the evidence for it is strong, so an object that was lost is found again; a
-look-alike of it lacks such evidence. The 197 numbers of the network are learned
+look-alike of it lacks such evidence. The 224 numbers of the network are learned
 (`rotoline train regions`) and are part of the weights. See docs/method/fast.md#filter.
 """
 
 import math
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,9 @@ FEATURES = (
     "motion",
     "distance",
     "share",
+    "removed before",
+    "at border",
+    "left at border",
 )
 """What is known about a region, in this order; `region_features` documents each."""
 
@@ -107,6 +110,8 @@ class ObjectHistory(NamedTuple):
     """Number of frames since the object was last visible."""
     motion: float
     """Sum of `RegionEvidence.motion` since then, this frame included."""
+    removed: Masks
+    """bool `(h, w)`: what the filter removed from the object's map in the previous frame."""
 
 
 class Judgement(NamedTuple):
@@ -225,6 +230,10 @@ def region_features(
     - distance: logarithm of 1 + the distance between the centres of the region and of the last
       visible mask, in units of the root of that mask's area
     - share: its share of the pixels of all regions
+    - removed before: share of the region that was removed in the previous frame
+    - at border: 1 if it touches the border of the frame, else 0
+    - left at border: 1 if the last visible mask touches it, else 0: what has left the frame comes
+      back from its border
 
     Args:
         k: Row of the object in all maps.
@@ -262,8 +271,9 @@ def region_features(
     near = ndimage.maximum_filter(last, size=2 * NEARBY_RADIUS + 1)
     carried = evidence.carried[k] > 0.5
     last_area = max(int(np.count_nonzero(last)), 1)
-    in_last, in_near, in_carried = (
-        count_inside(regions, mask)[1:].astype(np.float64) for mask in (last, near, carried)
+    in_last, in_near, in_carried, in_removed = (
+        count_inside(regions, mask)[1:].astype(np.float64)
+        for mask in (last, near, carried, history.removed)
     )
     covers_last = in_last / last_area
     covers_carried = in_carried / max(int(np.count_nonzero(carried)), 1)
@@ -292,6 +302,9 @@ def region_features(
         np.full(count, history.motion),
         np.log1p(distance),
         areas / areas.sum(),
+        in_removed / areas,
+        _at_border(regions.labels, count),
+        np.full(count, float(_border(last).any())),
     )
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -303,6 +316,17 @@ def _centres(regions: Regions) -> NDArray[np.float64]:
     sums = [np.bincount(numbers, at.astype(np.float64), minlength=size) for at in (rows, columns)]
     centres: NDArray[np.float64] = np.stack(sums, axis=1)[1:] / regions.areas[1:, None]
     return centres
+
+
+def _border(values: NDArray[Any]) -> NDArray[Any]:
+    """The outermost values of a map `(h, w)`, in a row."""
+    outermost: NDArray[Any] = np.concatenate((values[0], values[-1], values[:, 0], values[:, -1]))
+    return outermost
+
+
+def _at_border(labels: NDArray[np.integer[Any]], count: int) -> NDArray[np.float64]:
+    """For each of n regions 1 if it touches the border of the frame, else 0."""
+    return np.isin(np.arange(1, count + 1), _border(labels)).astype(np.float64)
 
 
 def _highest_elsewhere(values: NDArray[np.float64]) -> NDArray[np.float64]:

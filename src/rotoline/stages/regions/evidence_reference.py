@@ -21,7 +21,7 @@ def region_features(
 ) -> Maps:
     """Equal to `evidence.region_features` to float32 precision."""
     last = _pixels(history.last_visible)
-    carried = _pixels(evidence.carried[k] > 0.5)
+    carried, removed = _pixels(evidence.carried[k] > 0.5), _pixels(history.removed)
     all_regions = [_pixels(regions.labels == n) for n in range(1, len(regions.areas))]
     covered = [(_covers(region, last), _covers(region, carried)) for region in all_regions]
     rows = []
@@ -41,6 +41,9 @@ def region_features(
                 history.motion,
                 _distance(region, last, history.last_visible.shape),
                 share,
+                sum(p in removed for p in region) / len(region),
+                float(any(_is_outermost(p, regions.labels.shape) for p in region)),
+                float(any(_is_outermost(p, regions.labels.shape) for p in last)),
             ]
         )
     return np.array(rows, dtype=np.float32)
@@ -48,6 +51,10 @@ def region_features(
 
 def _pixels(mask: Masks) -> list[Pixel]:
     return [(r, c) for r in range(mask.shape[0]) for c in range(mask.shape[1]) if mask[r, c]]
+
+
+def _is_outermost(p: Pixel, size: tuple[int, ...]) -> bool:
+    return p[0] in (0, size[0] - 1) or p[1] in (0, size[1] - 1)
 
 
 def _covers(region: list[Pixel], mask: list[Pixel]) -> float:
