@@ -12,8 +12,14 @@ from rotoline.errors import InputError
 from rotoline.model import load_model
 from rotoline.stages.regions.components import find_regions
 from rotoline.stages.regions.evidence import FEATURES, Evidence, region_logits
-from rotoline.training import region_fit, region_samples, regions
-from rotoline.training.region_fit import fit_region_model, make_report, wrong_decisions
+from rotoline.training import region_files, region_fit, region_samples, regions
+from rotoline.training.region_files import read_samples, write_samples
+from rotoline.training.region_fit import (
+    fit_region_model,
+    make_report,
+    with_copies_elsewhere,
+    wrong_decisions,
+)
 from rotoline.training.region_samples import (
     RegionSamples,
     collect_samples,
@@ -42,13 +48,14 @@ def planted(count, seed):
     features = generator.normal(size=(count, len(FEATURES))) * np.geomspace(0.1, 10, len(FEATURES))
     features = (features + 3).astype(np.float32)
     is_object = (np.abs(features[:, 0] - 3) > 0.07) == (features[:, 19] > 3)
+    features[:, FEATURES.index("hidden")] = 1.0  # so that there are no copies elsewhere
     return RegionSamples(features, is_object, generator.random(count).astype(np.float32))
 
 
 @pytest.mark.usefixtures("_quick")
 def test_planted_rule_is_learned():
     model, unseen = fit_region_model(planted(4000, 0), seed=0), planted(2000, 1)
-    assert wrong_decisions(model, unseen).mean() < 0.2
+    assert wrong_decisions(model, unseen).mean() < 0.3  # of .5 by chance
     grown = region_fit.feature_importance(model, unseen)
     assert sorted(np.argsort(-grown)[:2].tolist()) == [0, 19]
 
@@ -70,6 +77,25 @@ def test_samples_of_little_weight_do_not_count():
     )
     one, other = (fit_region_model(samples, 0) for samples in (right, joined))
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_copies_of_what_is_in_place_lie_elsewhere_and_are_not_the_object():
+    column = FEATURES.index
+    features = np.full((4, len(FEATURES)), 0.9, np.float32)
+    features[:, column("hidden")] = [0, 0, 0, 1]
+    features[1, [column("covers last"), column("covers carried")]] = 0.2
+    is_object = np.array([True, True, False, True])
+    weights = np.array([0.4, 0.3, 0.2, 0.1], np.float32)
+    found = with_copies_elsewhere(RegionSamples(features, is_object, weights), 0)
+    assert len(found.weights) == 5  # of the first alone
+    assert np.array_equal(found.features[:4], features)
+    assert not found.is_object[4]
+    assert 0 < found.weights[4] < 0.4
+    copy = dict(zip(FEATURES, found.features[4], strict=True))
+    assert copy["own score"] == copy["elsewhere"] == np.float32(0.9)
+    for name in ("carried", "inside last", "covers last", "near last", "covers carried"):
+        assert copy[name] == 0
+    assert np.log1p(1.0) < copy["distance"] < np.log1p(6.0)
 
 
 @pytest.mark.usefixtures("_quick")
@@ -145,15 +171,76 @@ def test_policies_make_mistakes(make_sampler):
     wrong = np.array(
         [(follow_truth(make_sampler(seed))(features, truth) != truth).mean() for seed in range(200)]
     )
-    assert 0.2 < (wrong == 0).mean() < 0.4
-    assert 0.1 < (wrong > 0.4).mean() < 0.3
-    assert wrong[(wrong > 0) & (wrong < 0.4)].mean() == pytest.approx(0.1, abs=0.01)
+    assert 0.3 < (wrong == 0).mean() < 0.5
+    assert 0.05 < (wrong > 0.4).mean() < 0.2
+    assert wrong[(wrong > 0) & (wrong < 0.4)].mean() == pytest.approx(0.05, abs=0.01)
     learned = fit_region_model(planted(200, 0), 0)
     features = planted(400, 1).features
     own = region_logits(features, learned) > 0
     policy = follow_model(learned, make_sampler(0))
     lapses = [bool((policy(features, truth) != own).any()) for _ in range(400)]
     assert 0.01 < np.mean(lapses) < 0.06
+
+
+@pytest.mark.usefixtures("_quick")
+def test_samples_count_less_after_a_wrong_mask(model, make_clip):
+    """Everything is kept in the first sequence, so a mask is wrong as far as noise is in it."""
+    sequence = sequence_of(make_clip)
+    for labels in sequence.labels[1:]:
+        labels[:] = 0  # the object is gone, says the truth
+    kept = collect_samples(sequence, model.system, lambda features, truth: np.ones_like(truth))
+    hidden = kept.features[:, FEATURES.index("hidden")]
+    assert not hidden.any()
+    assert kept.weights[0] > 0.5
+    assert not kept.weights[1:].any()
+
+
+def test_samples_are_read_as_they_were_written(tmp_path):
+    written = [planted(5, 0), planted(0, 1), planted(3, 2)]
+    write_samples(tmp_path / "s.safetensors", written, "here")
+    read, origin = read_samples(tmp_path / "s.safetensors")
+    assert origin == "here"
+    for one, same in zip(written, read, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+
+
+def test_files_that_are_no_samples_are_refused(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="there is no"):
+        read_samples(tmp_path / "none")
+    with pytest.raises(InputError, match="is no file of samples"):
+        read_samples(shipped_weights("fast"))
+    (tmp_path / "text").write_text("text")
+    with pytest.raises(InputError, match="is no file of samples"):
+        read_samples(tmp_path / "text")
+    write_samples(tmp_path / "s.safetensors", [planted(5, 0)], "")
+    monkeypatch.setattr(region_files, "FEATURES", ("other",))
+    with pytest.raises(InputError, match="other features"):
+        read_samples(tmp_path / "s.safetensors")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_quick")
+def test_numbers_are_learned_from_samples_of_earlier_runs(tmp_path, call, words_of):
+    for name in ("one", "two"):
+        write_samples(tmp_path / name, [planted(200, 0), planted(200, 1)] * 2, f"of {name}")
+    arguments = [
+        "train",
+        "regions",
+        "--weights",
+        shipped_weights("fast"),
+        "--output",
+        tmp_path / "o",
+    ]
+    both = ["--samples", tmp_path / "one", "--samples", tmp_path / "two"]
+    result = call(*arguments, *both)
+    assert result.exit_code == 0, result.output
+    record, _ = read_weights(tmp_path / "o/fast.safetensors")
+    assert "1600 regions in 8 sequences, of one; of two, by: rotoline" in record.data
+    assert not (tmp_path / "o/regions.safetensors").exists()
+    for wrong in ([], ["--data", tmp_path, *both]):
+        result = call(*arguments, *wrong)
+        assert result.exit_code == 2
+        assert "give --data or --samples, and not both" in words_of(result)
 
 
 @pytest.mark.slow
@@ -183,14 +270,15 @@ def test_command_writes_the_network_with_new_numbers(clips, tmp_path, call, writ
         *(old.steps, old.seed, old.command, old.commit),
     )
     assert new.data.count("; region filter: ") == 1
-    assert "in 8 sequences of 8 frames composed of 2 sequences of DAVIS, seed 3" in new.data
+    assert "in 8 sequences, of 8 frames composed of 2 sequences of DAVIS, seed 3" in new.data
+    assert len(read_samples(tmp_path / "one/regions.safetensors")[0]) == 8
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_quick")
 def test_stopped_run_writes_nothing(clips, tmp_path, write_data):
     write_data(tmp_path / "data", clips)
-    inputs = RegionInputs(tmp_path / "data", shipped_weights("fast"))
+    inputs = RegionInputs(shipped_weights("fast"), tmp_path / "data")
     steps = train_regions(inputs, tmp_path / "out", RegionTraining(sequences=4, rounds=1))
     assert [next(steps).done for _ in range(3)] == [0, 1, 2]
     steps.close()
@@ -199,6 +287,6 @@ def test_stopped_run_writes_nothing(clips, tmp_path, write_data):
 
 def test_weights_are_not_replaced_while_they_are_read(tmp_path):
     source = tmp_path / "fast.safetensors"
-    steps = train_regions(RegionInputs(tmp_path, source), tmp_path, RegionTraining())
+    steps = train_regions(RegionInputs(source, tmp_path), tmp_path, RegionTraining())
     with pytest.raises(InputError, match="choose another folder for the output"):
         next(steps)

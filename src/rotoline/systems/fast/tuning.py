@@ -50,7 +50,7 @@ class TuningConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(default=0, ge=0)
+    steps: int = Field(default=40, ge=0)
     """Number of optimiser steps; 0 for no fine-tuning. `--tune SECONDS` sets it to 8 for each
     second, which is about what two cores take with one object at 480p."""
     learning_rate: float = Field(default=1e-3, gt=0)
