@@ -97,7 +97,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     finally:
         results.close()
         if results.finished:
-            record |= results.summary(began) | {"tuned_objects": tracker.tuned}
+            record |= results.summary(began) | {"is_tuned": tracker.is_tuned}
             # The disk may be full, which has been reported: the finished masks matter more.
             with suppress(OutputError):
                 write_run_record(output, record)

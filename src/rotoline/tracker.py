@@ -40,10 +40,8 @@ class TunedObjects:
     """The result of `Tracker.tune`, for `Tracker.use`."""
 
     fitted: FittedSystem[Any] | None
-    """The tuned system; None if nothing changes: tuning is off or was cancelled, or no object got
-    better."""
-    kept: dict[ObjectId, bool]
-    """For each object whether it is segmented by tuned networks; empty if nothing was tuned."""
+    """The tuned system; None if nothing changes: tuning is off or was cancelled, or the objects did
+    not get better."""
     annotations: Annotations
     """The annotations that it was tuned on."""
 
@@ -74,8 +72,8 @@ class Tracker:
     """The system, once it has learned the objects."""
     state: ObjectState
     """Where the objects are and were."""
-    tuned: dict[ObjectId, bool]
-    """Which objects are segmented by fine-tuned networks; empty before `use`."""
+    is_tuned: bool
+    """Whether the objects are segmented by fine-tuned networks, see `use`."""
 
     def __init__(
         self,
@@ -91,7 +89,7 @@ class Tracker:
         self._frames: dict[int, Frame] = {}
         self._last_frame: Frame | None = None
         self._next_index = 0
-        self.tuned = {}
+        self.is_tuned = False
 
     def step(self, frame: Frame, annotation: LabelMap | None = None) -> FrameResult:
         """Segment the next frame.
@@ -137,7 +135,7 @@ class Tracker:
 
     def fit(self, frames: Mapping[int, Frame], annotations: Annotations) -> None:
         """Learn all objects from the annotated frames, by index, and start a new pass."""
-        self.tuned, self._last_frame = {}, None
+        self.is_tuned, self._last_frame = False, None
         self._fit(self.system, frames, annotations)
 
     def tune(
@@ -173,11 +171,9 @@ class Tracker:
         fitted, annotations, began = self.fitted, self.annotations, time.perf_counter()
         reporting = reports_to(report or self.report, "tuning")
         found = fitted.tune(self._frames, annotations, reporting, is_cancelled)
-        if found is None:
-            return TunedObjects(None, {}, annotations)
-        self.timer.add("tune", time.perf_counter() - began)
-        kept = dict(zip(annotations.object_ids, found.kept, strict=True))
-        return TunedObjects(None if found.fitted is fitted else found.fitted, kept, annotations)
+        if found is not None:
+            self.timer.add("tune", time.perf_counter() - began)
+        return TunedObjects(None if found is fitted else found, annotations)
 
     def use(self, tuned: TunedObjects) -> None:
         """Segment with tuned networks from the next frame on.
@@ -196,10 +192,9 @@ class Tracker:
                 "objects were annotated after tune() was called, so its result is out of date; "
                 "call tune() again"
             )
-        self.tuned = dict(tuned.kept) or self.tuned
         if tuned.fitted is None:
             return
-        self.fitted = tuned.fitted.new_pass()
+        self.fitted, self.is_tuned = tuned.fitted.new_pass(), True
         if self._last_frame is not None:
             with torch.inference_mode():
                 self.fitted.continue_after(self._last_frame)
@@ -294,7 +289,7 @@ class Tracker:
         state, ids, system = None, list[ObjectId](), self.system
         if self._frames:
             state, ids = self.state, self.annotations.object_ids
-            system = system.with_tuning(self.fitted, ids)
+            system = system.with_tuning(self.fitted)
         self._fit(system, frames, annotations)
         if state is not None and logits is not None:
             rows = [ids.index(i) if i in ids else None for i in annotations.object_ids]

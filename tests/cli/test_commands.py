@@ -109,7 +109,7 @@ def test_tuning_can_be_repeated_from_its_record(clip_folder, tmp_path, call, seg
     assert result.exit_code == 0, result.output
     record = json.loads((tmp_path / "a" / "run.json").read_text())
     assert record["config"]["tuning"]["steps"] == steps_of(0.5)
-    assert record["tuned_objects"] == {"1": True}
+    assert record["is_tuned"] is True
     assert record["seconds_per_stage"]["tune"] > 0
     arguments = ["segment", frames, "--masks", mask, "--config", tmp_path / "a" / "run.json"]
     again = call(*arguments, "--output", tmp_path / "b")
@@ -119,7 +119,7 @@ def test_tuning_can_be_repeated_from_its_record(clip_folder, tmp_path, call, seg
     off = call(*arguments, "--output", tmp_path / "c", "--tune", "0")
     assert off.exit_code == 0
     record = json.loads((tmp_path / "c" / "run.json").read_text())
-    assert record["tuned_objects"] == {}
+    assert record["is_tuned"] is False
     assert "tune" not in record["seconds_per_stage"]
 
 

@@ -10,7 +10,7 @@ Two configurations share the results of `fit`, `tune` and `encode` if their `Sys
 are equal.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, TypeAlias
@@ -21,8 +21,8 @@ from torch import Tensor
 from rotoline.annotations import Annotations
 from rotoline.runtime.progress import Report
 from rotoline.stages.regions import RegionEvidence
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig, Tuning
-from rotoline.types import Frame, ObjectId
+from rotoline.systems.protocol import FittedSystem, System, SystemConfig
+from rotoline.types import Frame
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -73,12 +73,10 @@ class CachedSystem(System[Any]):
         """The settings that `fit`, `tune` and `encode` of the wrapped system depend on."""
         return self.system.fit_settings(config)
 
-    def with_tuning(
-        self, fitted: FittedSystem[Any], object_ids: Sequence[ObjectId]
-    ) -> "CachedSystem":
+    def with_tuning(self, fitted: FittedSystem[Any]) -> "CachedSystem":
         """The wrapped system with what was tuned, and an empty cache."""
         assert isinstance(fitted, CachedFittedSystem)
-        return CachedSystem(self.system.with_tuning(fitted.fitted, object_ids))
+        return CachedSystem(self.system.with_tuning(fitted.fitted))
 
     def clear(self) -> None:
         """Empty the cache; call it before the next clip, to free memory."""
@@ -92,8 +90,8 @@ class _Learned:
     fitted: FittedSystem[Any]
     features: dict[bytes, Any] = field(default_factory=dict)
     """Results of `encode`, by the digest of the frame."""
-    tuned: "tuple[_Learned, list[bool]] | None" = None
-    """What `tune` made of it, possibly itself, and `Tuning.kept`."""
+    tuned: "_Learned | None" = None
+    """What `tune` made of it, possibly itself."""
 
 
 class CachedFittedSystem(FittedSystem[Any]):
@@ -149,19 +147,17 @@ class CachedFittedSystem(FittedSystem[Any]):
         annotations: Annotations,
         report: Report,
         is_cancelled: Callable[[], bool],
-    ) -> Tuning | None:
+    ) -> "CachedFittedSystem | None":
         """Tune the wrapped system, or return what was tuned before."""
         if self.learned.tuned is None:
             found = self.fitted.tune(frames, annotations, report, is_cancelled)
             if found is None:
                 return None
             self.cache.tune_count += 1
-            is_same = found.fitted is self.fitted
-            self.learned.tuned = self.learned if is_same else _Learned(found.fitted), found.kept
-        learned, kept = self.learned.tuned
-        if learned is self.learned:
-            return Tuning(self, kept)
-        return Tuning(CachedFittedSystem(self.cache, learned, self.config), kept)
+            self.learned.tuned = self.learned if found is self.fitted else _Learned(found)
+        if self.learned.tuned is self.learned:
+            return self
+        return CachedFittedSystem(self.cache, self.learned.tuned, self.config)
 
     def new_pass(self) -> "CachedFittedSystem":
         """The same objects and the same cache without anything learned since `fit`."""

@@ -4,8 +4,8 @@ A system provides the network and the learner of the objects. Everything else is
 calls the methods below in the same order for every system (`rotoline.tracker`).
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import ForegroundConfig, MarginLimit
 from rotoline.stages.fuse import FuseConfig
 from rotoline.stages.regions import LastVisible, RegionEvidence, RegionsWithEvidence
-from rotoline.types import Frame, ObjectId
+from rotoline.types import Frame
 
 
 class PropagationConfig(BaseModel):
@@ -46,15 +46,6 @@ class SystemConfig(BaseModel):
     """Which connected regions of a map are removed."""
     fuse: FuseConfig = FuseConfig()
     """How the objects' maps become one label map."""
-
-
-class Tuning(NamedTuple):
-    """The result of fine-tuning a fitted system."""
-
-    fitted: "FittedSystem[Any]"
-    """The system from now on; the one that was to be tuned if nothing got better."""
-    kept: list[bool]
-    """For each of the K objects whether it is segmented by tuned networks."""
 
 
 Features = TypeVar("Features")
@@ -121,7 +112,7 @@ class FittedSystem(Protocol[Features]):
         annotations: Annotations,
         report: Report,
         is_cancelled: Callable[[], bool],
-    ) -> Tuning | None:
+    ) -> "FittedSystem[Features] | None":
         """Fine-tune the networks on the frames that the objects were learned from.
 
         This system stays as it is, and may be used in another thread meanwhile. The result
@@ -134,8 +125,8 @@ class FittedSystem(Protocol[Features]):
             is_cancelled: Asked before every step; True ends the tuning.
 
         Returns:
-            None if the settings say not to tune, if tuning was cancelled, and for a system that
-            does not tune.
+            The tuned system, or this one itself if it is better; None if the settings say not to
+            tune, if tuning was cancelled, and for a system that does not tune.
         """
         return None
 
@@ -183,13 +174,6 @@ class System(Protocol[Config]):
         """The settings that `fit`, `tune` and `encode` depend on; equal ones, equal results."""
         ...
 
-    def with_tuning(
-        self, fitted: FittedSystem[Any], object_ids: Sequence[ObjectId]
-    ) -> "System[Config]":
-        """Return the same system for later annotations of a clip: what `fitted` was tuned to stays.
-
-        Args:
-            fitted: The objects as they are segmented now.
-            object_ids: Their ids.
-        """
+    def with_tuning(self, fitted: FittedSystem[Any]) -> "System[Config]":
+        """Return the system for later annotations of a clip, with what `fitted` was tuned to."""
         return self

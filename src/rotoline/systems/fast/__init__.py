@@ -8,7 +8,7 @@
 | `online_ridge`   | the learner: a ridge classifier per object, updated online             |
 | `tuning`         | fine-tuning of the network on the annotated frames                     |
 | `episode_loss`   | what training and fine-tuning minimise                                 |
-| `choice`         | which network segments which object, where some were tuned             |
+| `choice`         | whether the tuned network is as good, and so is kept                   |
 | `scoring`        | the objects' logits: classifier, readouts, refinement                  |
 | `memory_readout` | lookups in the previous frame and in the annotated frames              |
 | `refinement`     | the network that corrects the logits                                   |

@@ -8,7 +8,6 @@ which object similar pixels of the annotated frames belong to, and where the oth
 docs/method/fast.md#score.
 """
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -43,14 +42,13 @@ class TemporalContext(NamedTuple):
     """The annotated frames."""
 
 
-def score_objects(  # noqa: PLR0913
+def score_objects(
     net: FastNet,
     classifiers: Tensor,
     features: Features,
     context: TemporalContext,
     readouts: tuple[Tensor, Tensor],
     config: ScoringConfig,
-    rows: Sequence[int] | None = None,
 ) -> Tensor:
     """Score every classifier on one frame.
 
@@ -61,16 +59,13 @@ def score_objects(  # noqa: PLR0913
         context: What is known from earlier frames.
         readouts: As `readout_maps` returns them for this frame.
         config: What the scores are computed from.
-        rows: The classifiers whose logits are wanted; None for all of them. The others only count
-            as other objects.
 
     Returns:
-        float `(R, h, w)`: logits; of the wanted rows alone if `rows` is given.
+        float `(R, h, w)`: logits.
     """
     logits = classifier_logits(net, classifiers, features.embedding[0])
-    wanted = list(range(len(logits))) if rows is None else rows
     if config.context == "off":
-        return logits[wanted]
+        return logits
     read: list[Tensor | None] = [None] * len(logits)
     others: list[Tensor | None] = [None] * len(logits)
     if config.context == "previous+memory":
@@ -87,7 +82,7 @@ def score_objects(  # noqa: PLR0913
             others[row],
             features,
         )
-        for row in wanted
+        for row in range(len(logits))
     ]
     return torch.cat(refined)[:, 0]
 

@@ -1,6 +1,6 @@
 """The `fast` preset: ridge classifiers on a shared encoder, refined by small networks, on a CPU."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from rotoline.learning.targets import with_union
 from rotoline.runtime.progress import Report
 from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.stages.regions import Evidence, RegionEvidence, RegionsWithEvidence
-from rotoline.systems.fast.choice import ChosenNetworks, tune_objects
+from rotoline.systems.fast.choice import tune_if_better
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.network import FastNet, network_from_state
 from rotoline.systems.fast.online_ridge import (
@@ -29,8 +29,8 @@ from rotoline.systems.fast.scoring import (
     score_objects,
 )
 from rotoline.systems.fast.tuning import TuningConfig
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig, Tuning
-from rotoline.types import Frame, ObjectId
+from rotoline.systems.protocol import FittedSystem, System, SystemConfig
+from rotoline.types import Frame
 
 STRIDE = 4
 """Pixels of the working frame per pixel of the maps, in each direction."""
@@ -63,24 +63,16 @@ class _Scored(NamedTuple):
     motion: float
 
 
-class TunedNet(NamedTuple):
-    """A fine-tuned network, and the objects that it segments."""
-
-    net: FastNet
-    object_ids: frozenset[ObjectId]
-
-
 class FastSystem(System[FastConfig]):
     """The network of the `fast` preset. It runs on the CPU.
 
     Args:
         net: The network.
-        tuned: Fine-tuned copies of it, and which objects of the clip they segment; the network
-            itself segments all others.
+        is_tuned: Whether the network was fine-tuned on the clip.
     """
 
-    def __init__(self, net: FastNet, tuned: Sequence[TunedNet] = ()) -> None:
-        self.net, self.tuned = net, tuple(tuned)
+    def __init__(self, net: FastNet, *, is_tuned: bool = False) -> None:
+        self.net, self.is_tuned = net, is_tuned
         self.device = torch.device("cpu")
 
     @classmethod
@@ -96,42 +88,19 @@ class FastSystem(System[FastConfig]):
         annotations: Annotations,
         config: FastConfig,
         report: Report,
-    ) -> "FittedFastSystem | ChosenNetworks":
+    ) -> "FittedFastSystem":
         """Learn all objects in closed form; takes about a second, so nothing is reported."""
         del report
-        nets = {self.net: [one for one in annotations.object_ids if not self._tuned_for(one)]}
-        nets |= {net: [i for i in annotations.object_ids if i in ids] for net, ids in self.tuned}
-        used = [net for net, ids in nets.items() if ids]
-        parts = [
-            _fit(net, frames, annotations, config, is_tuned=net is not self.net) for net in used
-        ]
-        owner = [
-            next(at for at, net in enumerate(used) if one in nets[net])
-            for one in annotations.object_ids
-        ]
-        return parts[0] if len(parts) == 1 else ChosenNetworks(parts, torch.tensor(owner))
+        return _fit(self.net, frames, annotations, config, is_tuned=self.is_tuned)
 
     def fit_settings(self, config: FastConfig) -> Hashable:
         """`fit`, `tune` and `encode` depend on the working size and on the settings of tuning."""
         return config.working_pixels, config.tuning
 
-    def with_tuning(
-        self, fitted: FittedSystem[Any], object_ids: Sequence[ObjectId]
-    ) -> "FastSystem":
-        """The same network, with the tuned ones of `fitted` for the objects that they segment."""
-        parts, owner = [fitted], [0] * len(object_ids)
-        if isinstance(fitted, ChosenNetworks):
-            parts, owner = list(fitted.parts), fitted.owner.tolist()
-        tuned = []
-        for index, part in enumerate(parts):
-            assert isinstance(part, FittedFastSystem)
-            own = (one for one, at in zip(object_ids, owner, strict=True) if at == index)
-            if part.is_tuned:
-                tuned.append(TunedNet(part.net, frozenset(own)))
-        return FastSystem(self.net, tuned)
-
-    def _tuned_for(self, object_id: ObjectId) -> bool:
-        return any(object_id in ids for _, ids in self.tuned)
+    def with_tuning(self, fitted: FittedSystem[Any]) -> "FastSystem":
+        """The system with the network of `fitted`."""
+        assert isinstance(fitted, FittedFastSystem)
+        return FastSystem(fitted.net, is_tuned=fitted.is_tuned)
 
 
 def _fit(
@@ -190,21 +159,12 @@ class FittedFastSystem(FittedSystem[Features]):
         features: Features = self.net.encoder(to_tensor(frame, self.size))
         return features
 
-    def score(
-        self, features: Features, scores: Tensor, rows: Sequence[int] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Logits of the objects `(K, h, w)` and of their union `(1, h, w)`.
-
-        With `rows`, the logits of these objects alone, in their order.
-        """
+    def score(self, features: Features, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the objects `(K, h, w)` and of their union `(1, h, w)`."""
         context = self._context(scores)
-        weights, count = self.classifiers.weights, len(scores) if rows is None else len(rows)
-        if rows is not None and len(weights) > 1:
-            rows = [*rows, len(weights) - 1]
+        weights, count = self.classifiers.weights, len(scores)
         readouts = readout_maps(self.net, features, context)
-        logits = score_objects(
-            self.net, weights, features, context, readouts, self.config.scoring, rows
-        )
+        logits = score_objects(self.net, weights, features, context, readouts, self.config.scoring)
         motion = 1 - float((features.local_keys * self.previous_keys).sum(1).mean())
         self._scored = _Scored(features, readouts, motion)
         self.previous_keys = features.local_keys
@@ -259,11 +219,9 @@ class FittedFastSystem(FittedSystem[Features]):
         annotations: Annotations,
         report: Report,
         is_cancelled: Callable[[], bool],
-    ) -> Tuning | None:
-        """Tune the network; each object stays with this one unless the tuned one is as good."""
-        own = ChosenNetworks([self], torch.zeros(len(annotations.object_ids), dtype=torch.int64))
-        choice = tune_objects(own, frames, annotations, report, is_cancelled)
-        return choice and choice.tuning(self)
+    ) -> "FittedFastSystem | None":
+        """Tune the network; this system itself unless the tuned one is as good."""
+        return tune_if_better(self, frames, annotations, report, is_cancelled)
 
     def with_network(
         self, net: FastNet, frames: Mapping[int, Frame], annotations: Annotations
