@@ -24,6 +24,13 @@ DEVELOPMENT = RAW / "development" / "dev"
 """`results.json` of `rotoline experiment dev`."""
 ABLATION = RAW / "development" / "ablation"
 """A folder per variant, with the `results.json` that `rotoline experiment ablation` wrote."""
+HALVES, HALVES_BEFORE = RAW / "halves" / "ablation", RAW / "halves" / "before"
+"""The same for the 30 clips of `rotoline experiment halves`; and without tuning, with the region
+filter of before."""
+UNLIKE, UNLIKE_BEFORE = RAW / "unlike" / "now", RAW / "unlike" / "before"
+"""`results.json` of `rotoline experiment unlike`, and without tuning and the new filter."""
+CURVE = RAW / "tuning" / "halves-read-back.jsonl"
+"""The 30 clips, cut and reduced: without tuning, and after two numbers of steps."""
 CLIP = RAW / "bundled-clip.json"
 """Runs of the bundled clip, as `rotoline evaluate --json` prints them."""
 BEFORE_AND_AFTER = RAW / "weights-before-and-after.json"
@@ -74,6 +81,59 @@ def development_calibration() -> str:
     paragraphs = calibration_table(read_results(DEVELOPMENT)).split("\n\n")
     tables = (paragraph for paragraph in paragraphs if paragraph.startswith("|"))
     return _measured("\n\n".join(tables), DEVELOPMENT)
+
+
+def halves_accuracy() -> str:
+    """Accuracy on 30 clips that the weights have not seen."""
+    from rotoline.evaluation.halves import NOTES, halves_rows
+    from rotoline.evaluation.results import read_results
+    from rotoline.evaluation.unseen_report import accuracy_page
+
+    results = read_results(HALVES / "full")
+    text, _, _ = accuracy_page("", results, halves_rows(results), NOTES).partition("## Clips")
+    return _measured(text, HALVES / "full")
+
+
+def halves_gain() -> str:
+    """What fine-tuning and the region filter bring together."""
+    from rotoline.evaluation.halves import halves_rows
+
+    return _compared(HALVES_BEFORE, HALVES / "full", halves_rows)
+
+
+def halves_ablation() -> str:
+    """What each stage brings on the 30 clips."""
+    from rotoline.evaluation.ablation import read_ablation
+    from rotoline.evaluation.halves import halves_rows
+    from rotoline.evaluation.report import ablation_table
+
+    table, _, _ = ablation_table(read_ablation(HALVES), halves_rows).partition("## Table 2")
+    return _measured(table, HALVES / "full")
+
+
+def unlike_gain() -> str:
+    """Clips unlike DAVIS, before and after fine-tuning and the region filter."""
+    from rotoline.evaluation.unlike import unlike_rows
+
+    return _compared(UNLIKE_BEFORE, UNLIKE, unlike_rows)
+
+
+def tuning_curve() -> str:
+    """Accuracy after more and more steps of fine-tuning."""
+    lines = _read_lines(CURVE)
+    untuned = [line["untuned"][0] for line in lines]
+    rows = [("0", f"{_mean(untuned):.3f}", "", "", "")]
+    for steps in ("40", "80"):
+        tuned = [line[steps]["tuned"][0] for line in lines]
+        gains = [new - old for new, old in zip(tuned, untuned, strict=True)]
+        kept = [
+            gain if line[steps]["strict"] else 0.0 for gain, line in zip(gains, lines, strict=True)
+        ]
+        better = sum(gain > 0 for gain in gains)
+        cells = (f"{_mean(tuned):.3f}", f"{_mean(gains):+.3f}", f"{_mean(kept):+.3f}", better)
+        rows.append((steps, *cells))
+    head = ("steps", "J&F, always kept", "gain", "gain with the choice", "better of 30")
+    return f"{_table(head, rows)}\n\nRaw file: `{CURVE.relative_to(ROOT)}`."
 
 
 def bundled_clip() -> str:
@@ -181,6 +241,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "development-accuracy": development_accuracy,
     "development-ablation": development_ablation,
     "development-calibration": development_calibration,
+    "halves-accuracy": halves_accuracy,
+    "halves-gain": halves_gain,
+    "halves-ablation": halves_ablation,
+    "tuning-curve": tuning_curve,
+    "unlike-gain": unlike_gain,
     "bundled-clip": bundled_clip,
     "weights-before-and-after": weights_before_and_after,
     "frame-times": frame_times,
@@ -217,6 +282,23 @@ def _measured(report: str, folder: Path) -> str:
     results = json.loads((folder / FILE).read_text())
     origin = _origin(shlex.join(results["command"]), folder / FILE, results["commit"])
     return f"{body}\n\n{origin}"
+
+
+def _compared(before: Path, after: Path, rows_of: Callable[[Any], list[Any]]) -> str:
+    """Two runs side by side: their means and every clip, with both commands."""
+    from rotoline.evaluation.results import read_results
+    from rotoline.evaluation.unseen_report import comparison_page
+
+    old, new = read_results(before), read_results(after)
+    named = {row.name: row for row in rows_of(old)}
+    pairs = [(named[row.name], row) for row in rows_of(new) if row.name in named]
+    text = re.sub(r"\A# .*\n+", "", comparison_page(old, new, pairs)).strip()
+    origin = _origin(shlex.join(old.command), before / FILE, old.commit)
+    return f"{text}\n\n{origin}\n\n{_origin(shlex.join(new.command), after / FILE, new.commit)}"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _origin(command: str, path: Path, source: str) -> str:

@@ -18,11 +18,15 @@ L2 = 1e-3
 """Strength of the L2 regularisation of all numbers, those for standardised features."""
 MIN_WEIGHT = 0.002
 """Samples of less weight are left out: three in ten, regions of a few pixels."""
+FOUND_AGAIN_WEIGHT = 2.0
+"""How much more a region counts that is a hidden object: what is not found again now is mostly not
+found later either. With 1, 54 % of them were missed on sequences that were held out, with 2, 36 %,
+and fewer decisions were wrong in all."""
 COPIES_SHARE = 0.15
 """Weight of the copies elsewhere (`with_copies_elsewhere`), relative to the regions that they are
 copies of."""
 COPY_DISTANCES = (1.0, 6.0)
-"""Range of the distance of a copy from the last visible mask, in units of the root of its area."""
+"""Range of the distance of a copy from the last visible mask, as in the feature `distance`."""
 SMALLEST_SPREAD = 1e-3
 """Added to the standard deviation of every feature, so that a constant one has no large weight."""
 
@@ -37,6 +41,8 @@ def fit_region_model(samples: RegionSamples, seed: int) -> RegionModel:
     samples = with_copies_elsewhere(samples, seed)
     used = samples.weights > MIN_WEIGHT
     features, counts = samples.features[used].astype(np.float64), samples.weights[used]
+    is_found_again = samples.is_object[used] & (features[:, FEATURES.index("hidden")] > 0)
+    counts = np.where(is_found_again, FOUND_AGAIN_WEIGHT * counts, counts)
     means, scale = features.mean(0), features.std(0) + SMALLEST_SPREAD
     inputs = torch.from_numpy(((features - means) / scale).astype(np.float32))
     targets = torch.from_numpy(samples.is_object[used].astype(np.float32))

@@ -228,7 +228,8 @@ def region_features(
     - elsewhere: the largest of covers last and covers carried of the object's other regions
     - motion: change of the picture since the object was last visible
     - distance: logarithm of 1 + the distance between the centres of the region and of the last
-      visible mask, in units of the root of that mask's area
+      visible mask, in units of the root of the area of the largest mask so far: the last visible
+      one is often a sliver, the rest of which was hidden already
     - share: its share of the pixels of all regions
     - removed before: share of the region that was removed in the previous frame
     - at border: 1 if it touches the border of the frame, else 0
@@ -279,7 +280,8 @@ def region_features(
     covers_carried = in_carried / max(int(np.count_nonzero(carried)), 1)
     other_score = others(scores)
     centre = np.argwhere(last).mean(0) if last.any() else np.array(last.shape) / 2
-    distance = np.hypot(*(_centres(regions) - centre).T) / np.sqrt(last_area)
+    largest_area = max(history.largest_area, 1)
+    distance = np.hypot(*(_centres(regions) - centre).T) / np.sqrt(largest_area)
     growth = np.log(areas / last_area)
     columns = (
         mean(np.where(own(scores) >= other_score, own(scores), 0.0)),
@@ -296,7 +298,7 @@ def region_features(
         covers_carried,
         growth,
         np.abs(growth),
-        np.log(areas / max(history.largest_area, 1)),
+        np.log(areas / largest_area),
         np.full(count, np.log1p(history.hidden_frames)),
         _highest_elsewhere(np.maximum(covers_last, covers_carried)),
         np.full(count, history.motion),

@@ -39,7 +39,7 @@ def region_features(
                 math.log1p(history.hidden_frames),
                 max(elsewhere, default=0.0),
                 history.motion,
-                _distance(region, last, history.last_visible.shape),
+                _distance(region, last, history),
                 share,
                 sum(p in removed for p in region) / len(region),
                 float(any(_is_outermost(p, regions.labels.shape) for p in region)),
@@ -85,11 +85,11 @@ def _sizes(region: list[Pixel], last: list[Pixel], history: ObjectHistory) -> li
     return [growth, abs(growth), math.log(len(region) / max(history.largest_area, 1))]
 
 
-def _distance(region: list[Pixel], last: list[Pixel], size: tuple[int, ...]) -> float:
+def _distance(region: list[Pixel], last: list[Pixel], history: ObjectHistory) -> float:
     centre, other = (
         [sum(p[axis] for p in pixels) / len(pixels) for axis in (0, 1)] if pixels else None
         for pixels in (region, last)
     )
     assert centre is not None
-    reference = [extent / 2 for extent in size] if other is None else other
-    return math.log1p(math.dist(centre, reference) / math.sqrt(max(len(last), 1)))
+    reference = [extent / 2 for extent in history.last_visible.shape] if other is None else other
+    return math.log1p(math.dist(centre, reference) / math.sqrt(max(history.largest_area, 1)))
