@@ -5,7 +5,7 @@
 Every case runs in a process of its own, on the bundled clip at 854x480, played to and fro:
 
 - the model loaded and the first mask, from the start of the process (reading the clip excluded),
-  and how much of that `import torch` takes alone
+  and how much of that `import torch` and fine-tuning take alone; also without fine-tuning
 - seconds per frame with 1, 2, 5 and 10 objects, and the share of each stage
 - the same with 1 and 10 objects and propagation in plain PyTorch (ROTOLINE_KERNELS=vectorised)
 - peak memory after 100 and after 1,000 frames
@@ -29,7 +29,7 @@ from _report import describe_machine, make_parser, report  # noqa: E402  after t
 VARIABLE = "ROTOLINE_KERNELS"
 
 
-def measure(*, frames, objects, keep_memory, is_tiny):
+def measure(*, frames, objects, keep_memory, is_tiny, is_tuned=True):
     """Segment, and print what it took as one JSON line."""
     import resource
 
@@ -52,6 +52,9 @@ def measure(*, frames, objects, keep_memory, is_tiny):
     size = tracking.TINY_SIZE if is_tiny else tracking.SIZE
     if is_tiny:
         config = config.model_copy(update={"working_pixels": size[0] * size[1]})
+    if not is_tuned:
+        untuned = config.tuning.model_copy(update={"steps": 0})
+        config = config.model_copy(update={"tuning": untuned})
     clip, annotation = tracking.read_clip(60, size), tracking.make_annotation(objects, size)
     called = time.perf_counter()
     tracker = model.tracker(config=config, timer=timer)
@@ -64,6 +67,7 @@ def measure(*, frames, objects, keep_memory, is_tiny):
         times.append(now - last)
         last = now
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tuning = timer.seconds.pop("tune", 0.0)
     stages = {name: round(seconds / len(times), 5) for name, seconds in timer.seconds.items()}
     line = {
         "objects": objects,
@@ -74,6 +78,8 @@ def measure(*, frames, objects, keep_memory, is_tiny):
         "import_torch": round(imported, 3),
         "start_to_loaded": round(loaded, 3),
         "start_to_first_mask": round(loaded + first - called, 3),
+        "tuning_steps": config.tuning.steps,
+        "seconds_tuning": round(tuning, 3),
         "seconds_per_frame_median": round(sorted(times)[len(times) // 2], 4),
         "seconds_per_frame_p90": round(sorted(times)[len(times) * 9 // 10], 4),
         "seconds_per_frame_mean": round(sum(times) / len(times), 4),
@@ -114,6 +120,7 @@ def run_all(few=100, many=1000):
     """Run all cases."""
     default = {"frames": few, "keep_memory": True, "is_tiny": False}
     yield from run_with_resnet(few, is_tiny=False)
+    yield run_case(**default, objects=1, is_tuned=False)
     for objects in (2, 5, 10):
         yield run_case(**default, objects=objects)
     for objects in (1, 10):

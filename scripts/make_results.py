@@ -22,11 +22,9 @@ PAGE = ROOT / "docs" / "results.md"
 RAW = ROOT / "benchmarks" / "results"
 DEVELOPMENT = RAW / "development" / "dev"
 """`results.json` of `rotoline experiment dev`."""
-ABLATION = RAW / "development" / "ablation"
-"""A folder per variant, with the `results.json` that `rotoline experiment ablation` wrote."""
 HALVES, HALVES_BEFORE = RAW / "halves" / "ablation", RAW / "halves" / "before"
-"""The same for the 30 clips of `rotoline experiment halves`; and without tuning, with the region
-filter of before."""
+"""The 30 clips of `rotoline experiment halves`: a folder per variant, with the `results.json` that
+`rotoline experiment ablation` wrote; and without tuning, with the region filter of before."""
 UNLIKE, UNLIKE_BEFORE = RAW / "unlike" / "now", RAW / "unlike" / "before"
 """`results.json` of `rotoline experiment unlike`, and without tuning and the new filter."""
 CURVE = RAW / "tuning" / "halves-read-back.jsonl"
@@ -59,30 +57,6 @@ def development_accuracy() -> str:
     return _measured(accuracy_table(without_times(read_results(DEVELOPMENT))), DEVELOPMENT)
 
 
-def development_ablation() -> str:
-    """What each stage brings."""
-    if not (ABLATION / "full" / FILE).is_file():
-        return transcribed("2026-11-25-development", "ablation", "ablation-differences")
-    from rotoline.evaluation.ablation import read_ablation
-    from rotoline.evaluation.report import ablation_table
-
-    # What follows repeats rows in the form of the paper's tables, and has times of a busy machine.
-    table, _, _ = ablation_table(read_ablation(ABLATION)).partition("## Table 2")
-    return _measured(table, ABLATION / "full")
-
-
-def development_calibration() -> str:
-    """How well the confidence predicts J."""
-    if not (DEVELOPMENT / FILE).is_file():
-        return transcribed("2026-11-25-development", "calibration", "calibration-bins")
-    from rotoline.evaluation.report import calibration_table
-    from rotoline.evaluation.results import read_results
-
-    paragraphs = calibration_table(read_results(DEVELOPMENT)).split("\n\n")
-    tables = (paragraph for paragraph in paragraphs if paragraph.startswith("|"))
-    return _measured("\n\n".join(tables), DEVELOPMENT)
-
-
 def halves_accuracy() -> str:
     """Accuracy on 30 clips that the weights have not seen."""
     from rotoline.evaluation.halves import NOTES, halves_rows
@@ -111,6 +85,16 @@ def halves_ablation() -> str:
     return _measured(table, HALVES / "full")
 
 
+def halves_calibration() -> str:
+    """How well the confidence predicts J on the 30 clips."""
+    from rotoline.evaluation.report import calibration_table
+    from rotoline.evaluation.results import read_results
+
+    paragraphs = calibration_table(read_results(HALVES / "full")).split("\n\n")
+    tables = (paragraph for paragraph in paragraphs if paragraph.startswith("|"))
+    return _measured("\n\n".join(tables), HALVES / "full")
+
+
 def unlike_gain() -> str:
     """Clips unlike DAVIS, before and after fine-tuning and the region filter."""
     from rotoline.evaluation.unlike import unlike_rows
@@ -130,10 +114,12 @@ def tuning_curve() -> str:
             gain if line[steps]["strict"] else 0.0 for gain, line in zip(gains, lines, strict=True)
         ]
         better = sum(gain > 0 for gain in gains)
-        cells = (f"{_mean(tuned):.3f}", f"{_mean(gains):+.3f}", f"{_mean(kept):+.3f}", better)
+        share = f"{better} of {len(lines)}"
+        cells = (f"{_mean(tuned):.3f}", f"{_mean(gains):+.3f}", f"{_mean(kept):+.3f}", share)
         rows.append((steps, *cells))
-    head = ("steps", "J&F, always kept", "gain", "gain with the choice", "better of 30")
-    return f"{_table(head, rows)}\n\nRaw file: `{CURVE.relative_to(ROOT)}`."
+    head = ("steps", "J&F, always kept", "gain", "gain with the choice", "clips that gain")
+    source = "a script that is not in the project, with the weights and the code of ddae784"
+    return f"{_table(head, rows)}\n\nRaw file: `{CURVE.relative_to(ROOT)}`.  \nSource: {source}."
 
 
 def bundled_clip() -> str:
@@ -194,12 +180,13 @@ def frame_times() -> str:
             f"{line['seconds_per_frame_median']:.3f}",
             *(f"{1000 * line['stages'].get(name, 0):.0f}" for name in names),
             f"{line['start_to_first_mask']:.1f}",
+            f"{line.get('seconds_tuning', 0):.1f}",
             f"{line['peak_mb']:.0f}",
         )
         for line in timed
     ]
     head = ("objects", "frames", "kernel", "freed memory", "s per frame", *names)
-    table = _table((*head, "s to first mask", "peak MB"), rows)
+    table = _table((*head, "s to first mask", "of it tuning", "peak MB"), rows)
     ratios = [line for line in lines if "frame_over_resnet101" in line]
     text = "".join(
         f"One pass of a ResNet-101 at the same size takes {line['resnet101_seconds']:.3f} s in the "
@@ -239,11 +226,10 @@ def _paper(name: str) -> Callable[[], str]:
 
 TABLES: dict[str, Callable[[], str]] = {
     "development-accuracy": development_accuracy,
-    "development-ablation": development_ablation,
-    "development-calibration": development_calibration,
     "halves-accuracy": halves_accuracy,
     "halves-gain": halves_gain,
     "halves-ablation": halves_ablation,
+    "halves-calibration": halves_calibration,
     "tuning-curve": tuning_curve,
     "unlike-gain": unlike_gain,
     "bundled-clip": bundled_clip,

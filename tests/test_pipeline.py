@@ -183,6 +183,18 @@ def test_without_the_filter_a_look_alike_far_away_stays(model, clip_with_look_al
     assert (unfiltered.labels[8:26, 120:138] == 1).mean() > 0.3
 
 
+def test_the_state_knows_what_the_filter_removed(model, clip_with_look_alike, small):
+    frames, labels = clip_with_look_alike
+    tracker = model.tracker(config=small)
+    tracker.step(frames[0], labels[0])
+    assert not tracker.state.removed.any()
+    tracker.step(frames[1])
+    assert tracker.state.removed[0, :12, 36:].any()  # the look-alike
+    assert not (tracker.state.removed & tracker.state.previous).any()
+    tracker.step(frames[2], labels[2])
+    assert not tracker.state.removed.any()
+
+
 def test_without_the_limit_an_object_exceeds_the_foreground(model, make_clip, small):
     clip = make_clip(frames=3, ids=(1, 2))
     margin = small.foreground.margin

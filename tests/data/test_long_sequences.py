@@ -85,6 +85,33 @@ def test_objects_leave_and_come_back(sequences):
     assert returned / objects > 0.15
 
 
+def test_look_alikes_may_appear_late(mixed, monkeypatch):
+    """All that is pasted is a look-alike that is not tracked, so nothing of it is labelled."""
+    for name, value in (
+        ("LOOKALIKE_SHARE", 1.0),
+        ("TRACKED_LOOKALIKE_SHARE", 0.0),
+        ("HIDDEN_SHARE", 0.0),
+        ("PASTED_COUNTS", (3,)),
+    ):
+        monkeypatch.setattr(long_sequences, name, value)
+    draw, hidden = long_sequences.draw, []
+
+    def note(scene, size):
+        hidden.extend(layer.hidden for layer in scene.layers)
+        return draw(scene, size)
+
+    monkeypatch.setattr(long_sequences, "draw", note)
+    shown = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(long_sequences, "LATE_SHARE", share)
+        hidden.clear()
+        make(mixed, 2)
+        shown[share] = list(hidden)
+    assert all(len(one) == 0 for one in shown[0.0])
+    assert all(one.start == 0 and 1 <= one.stop <= 5 for one in shown[1.0])
+    assert len(shown[1.0]) >= 3
+
+
 def test_unknown_pixels_are_kept_and_are_never_an_object(mixed):
     seen = 0
     for number in range(4):

@@ -12,6 +12,8 @@ from rotoline.errors import InputError
 from rotoline.model import load_model
 from rotoline.stages.regions.components import find_regions
 from rotoline.stages.regions.evidence import FEATURES, Evidence, region_logits
+from rotoline.systems.fast import choice, tuning
+from rotoline.systems.fast.tuning import TuningConfig
 from rotoline.training import region_files, region_fit, region_samples, regions
 from rotoline.training.region_files import read_samples, write_samples
 from rotoline.training.region_fit import (
@@ -48,7 +50,9 @@ def planted(count, seed):
     features = generator.normal(size=(count, len(FEATURES))) * np.geomspace(0.1, 10, len(FEATURES))
     features = (features + 3).astype(np.float32)
     is_object = (np.abs(features[:, 0] - 3) > 0.07) == (features[:, 19] > 3)
-    features[:, FEATURES.index("hidden")] = 1.0  # so that there are no copies elsewhere
+    # Visible, and not in place: nothing is found again, and there are no copies elsewhere.
+    for name in ("hidden", "covers last", "covers carried"):
+        features[:, FEATURES.index(name)] = 0
     return RegionSamples(features, is_object, generator.random(count).astype(np.float32))
 
 
@@ -184,7 +188,7 @@ def test_policies_make_mistakes(make_sampler):
 
 @pytest.mark.usefixtures("_quick")
 def test_samples_count_less_after_a_wrong_mask(model, make_clip):
-    """Everything is kept in the first sequence, so a mask is wrong as far as noise is in it."""
+    """Everything is kept, so the mask is wrong from the first frame after the marked one on."""
     sequence = sequence_of(make_clip)
     for labels in sequence.labels[1:]:
         labels[:] = 0  # the object is gone, says the truth
@@ -193,6 +197,36 @@ def test_samples_count_less_after_a_wrong_mask(model, make_clip):
     assert not hidden.any()
     assert kept.weights[0] > 0.5
     assert not kept.weights[1:].any()
+
+
+@pytest.mark.tuning
+@pytest.mark.usefixtures("_quick")
+def test_samples_of_tuned_networks_differ(model, make_clip, monkeypatch):
+    monkeypatch.setattr(tuning, "CLIP_SIZE", (64, 96))
+    few = TuningConfig(steps=3, learning_rate=3e-3)
+    config = region_samples.CONFIG.model_copy(update={"tuning": few})
+    monkeypatch.setattr(region_samples, "CONFIG", config)
+    monkeypatch.setattr(choice, "is_not_worse", lambda *_: True)
+    sequence = sequence_of(make_clip)
+    one, other = (
+        collect_samples(sequence, model.system, lambda features, truth: truth, is_tuned=is_tuned)
+        for is_tuned in (False, True)
+    )
+    assert not np.array_equal(one.features[:2], other.features[:2])
+
+
+@pytest.mark.usefixtures("_quick")
+def test_what_is_found_again_counts_twice(monkeypatch):
+    """Of regions that look alike, two of five are the hidden object."""
+    features = np.zeros((300, len(FEATURES)), np.float32)
+    features[:, FEATURES.index("hidden")] = 1
+    is_object = np.arange(300) % 5 < 2
+    samples = RegionSamples(features, is_object, np.ones(300, np.float32))
+    stays = {}
+    for weight in (1.0, 2.0):
+        monkeypatch.setattr(region_fit, "FOUND_AGAIN_WEIGHT", weight)
+        stays[weight] = bool(region_logits(features[0], fit_region_model(samples, 0)) > 0)
+    assert stays == {1.0: False, 2.0: True}
 
 
 def test_samples_are_read_as_they_were_written(tmp_path):
@@ -236,11 +270,14 @@ def test_numbers_are_learned_from_samples_of_earlier_runs(tmp_path, call, words_
     assert result.exit_code == 0, result.output
     record, _ = read_weights(tmp_path / "o/fast.safetensors")
     assert "1600 regions in 8 sequences, of one; of two, by: rotoline" in record.data
-    assert not (tmp_path / "o/regions.safetensors").exists()
+    assert not (tmp_path / "o/samples.safetensors").exists()
     for wrong in ([], ["--data", tmp_path, *both]):
         result = call(*arguments, *wrong)
         assert result.exit_code == 2
         assert "give --data or --samples, and not both" in words_of(result)
+    result = call(*arguments, *both, "--leave-out", "odd")
+    assert result.exit_code == 2
+    assert "to the run that collects them" in words_of(result)
 
 
 @pytest.mark.slow
@@ -271,7 +308,7 @@ def test_command_writes_the_network_with_new_numbers(clips, tmp_path, call, writ
     )
     assert new.data.count("; region filter: ") == 1
     assert "in 8 sequences, of 8 frames composed of 2 sequences of DAVIS, seed 3" in new.data
-    assert len(read_samples(tmp_path / "one/regions.safetensors")[0]) == 8
+    assert len(read_samples(tmp_path / "one/samples.safetensors")[0]) == 8
 
 
 @pytest.mark.slow

@@ -49,7 +49,8 @@ RegionData = Annotated[
 Samples = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Instead of --data: the regions.safetensors of an earlier run; may be repeated."
+        help="Instead of --data: the samples.safetensors of an earlier run; may be repeated. Of "
+        "the settings, only the seed counts then."
     ),
 ]
 RegionOutput = Annotated[
@@ -125,9 +126,9 @@ def regions(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Learn the numbers of the region filter of the preset fast.
 
-    Writes, at the end, OUTPUT/NAME.safetensors, named like the file of --weights: its network with
-    the new numbers and its record; OUTPUT/regions.md, a report on the numbers; and, with --data,
-    OUTPUT/regions.safetensors, the samples.
+    Writes OUTPUT/NAME.safetensors, named like the file of --weights: its network with the new
+    numbers and its record; OUTPUT/regions.md, a report on the numbers; and, with --data,
+    OUTPUT/samples.safetensors, the samples. Nothing is written before all sequences are tracked.
     """
     from rotoline.cli.terminal import Unit, console, show_progress
     from rotoline.config import read_config

@@ -172,8 +172,8 @@ class SequenceRun:
                 with self._timer.stage("segment"):
                     frame = sequence.read_frame(index)
                     result = self._tracker.step(frame, self._given.get(index))
-                    if index in self._given:
-                        self._tracker.use(self._tracker.tune())
+                if index in self._given:  # its time is a stage of its own, `tune`
+                    self._tracker.use(self._tracker.tune())
                 labels = result.labels
                 if self._scorer is not None and index in self._scored:
                     truth = sequence.read_labels(index)

@@ -14,7 +14,7 @@ from rotoline.io.atomic import replacing
 from rotoline.stages.regions.evidence import FEATURES
 from rotoline.training.region_samples import RegionSamples, join_samples
 
-SAMPLES_NAME = "regions.safetensors"
+SAMPLES_NAME = "samples.safetensors"
 """Name of the file of samples in the output folder."""
 
 

@@ -81,8 +81,7 @@ class RegionInputs:
     weights: Path
     """The weights file that gets new numbers."""
     data: Path | None = None
-    """The folder of training data, laid out as in docs/how-to/train.md; not read if there are
-    samples."""
+    """The folder of training data, laid out as in docs/how-to/train.md; None with `samples`."""
     samples: Sequence[Path] = ()
     """Files of samples of earlier runs."""
     maps_weights: Path | None = None
@@ -109,15 +108,17 @@ def train_regions(
         How many sequences of a round have been tracked; at the end `done`.
 
     Raises:
-        InputError: There is neither training data nor a file of samples, or both; a file of samples
-            cannot be used; or the output would replace the weights.
+        InputError: There is neither training data nor a file of samples, or both; there are samples
+            and options that say how to collect them; a file of samples cannot be used; or the
+            output would replace the weights or the samples.
         WeightsError: A weights file is missing, damaged, or of another preset.
         OutputError: A file cannot be written.
     """
     keep_freed_memory()
     target = folder / inputs.weights.name
-    sources = {inputs.weights, inputs.maps_weights or inputs.weights}
-    if target.resolve() in {path.resolve() for path in sources}:
+    sources = {inputs.weights, inputs.maps_weights or inputs.weights, *inputs.samples}
+    replaced = {path.resolve() for path in (target, folder / SAMPLES_NAME)}
+    if replaced & {path.resolve() for path in sources}:
         raise InputError(
             f"{target} would be replaced while it is read; choose another folder for the output"
         )
@@ -126,14 +127,19 @@ def train_regions(
             "the numbers are learned either from training data or from samples of earlier runs; "
             "give --data or --samples, and not both"
         )
+    if inputs.samples and (inputs.maps_weights or inputs.leave_out):
+        raise InputError(
+            "--maps-weights and --leave-out say how samples are collected, and those of --samples "
+            "have been; give both options to the run that collects them, with --data"
+        )
     record, tensors = _read_network(inputs.weights)
+    found = None if inputs.data else _join_files(inputs.samples)
     make_folder(folder)
-    if inputs.data is None:
-        found = _join_files(inputs.samples)
-    else:
+    if inputs.data is not None:
         yield Progress("reading")
         found = yield from _collect(inputs, inputs.data, settings)
         write_samples(folder / SAMPLES_NAME, found.sequences, found.origin)
+    assert found is not None
     yield Progress("fitting")
     samples, seed = found.sequences, settings.seed
     model = _fit(samples, seed)

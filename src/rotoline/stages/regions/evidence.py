@@ -246,15 +246,24 @@ def region_features(
     Returns:
         float32 `(n, F)`, columns as in `FEATURES`.
     """
-    from scipy import ndimage  # imported late: a fifth of the time that loading the model takes
+    carried = evidence.carried[k] > 0.5
+    columns = (
+        *_means_of_maps(k, regions, scores, evidence),
+        *_place_and_size(regions, carried, history),
+    )
+    return np.stack(columns, axis=1).astype(np.float32)
 
+
+def _means_of_maps(
+    k: int, regions: Regions, scores: Maps, evidence: RegionEvidence
+) -> tuple[NDArray[np.float64], ...]:
+    """The features from own score to other carried."""
     inside = np.flatnonzero(regions.labels)
     numbers = regions.labels.ravel()[inside]
     areas = regions.areas[1:].astype(np.float64)
-    count = len(areas)
 
     def mean(values: Maps) -> NDArray[np.float64]:
-        sums = np.bincount(numbers, values.astype(np.float64), minlength=count + 1)
+        sums = np.bincount(numbers, values.astype(np.float64), minlength=len(areas) + 1)
         result: NDArray[np.float64] = sums[1:] / areas
         return result
 
@@ -268,22 +277,8 @@ def region_features(
         values: Maps = maps[k].ravel()[inside]
         return values
 
-    last = history.last_visible
-    near = ndimage.maximum_filter(last, size=2 * NEARBY_RADIUS + 1)
-    carried = evidence.carried[k] > 0.5
-    last_area = max(int(np.count_nonzero(last)), 1)
-    in_last, in_near, in_carried, in_removed = (
-        count_inside(regions, mask)[1:].astype(np.float64)
-        for mask in (last, near, carried, history.removed)
-    )
-    covers_last = in_last / last_area
-    covers_carried = in_carried / max(int(np.count_nonzero(carried)), 1)
     other_score = others(scores)
-    centre = np.argwhere(last).mean(0) if last.any() else np.array(last.shape) / 2
-    largest_area = max(history.largest_area, 1)
-    distance = np.hypot(*(_centres(regions) - centre).T) / np.sqrt(largest_area)
-    growth = np.log(areas / last_area)
-    columns = (
+    return (
         mean(np.where(own(scores) >= other_score, own(scores), 0.0)),
         mean(own(scores)),
         mean(own(evidence.appearance)),
@@ -292,6 +287,30 @@ def region_features(
         mean(other_score),
         mean(others(evidence.memory)),
         mean(others(evidence.carried)),
+    )
+
+
+def _place_and_size(
+    regions: Regions, carried: Masks, history: ObjectHistory
+) -> tuple[NDArray[np.float64], ...]:
+    """The features from inside last to left at border; carried is the carried mask."""
+    from scipy import ndimage  # imported late: a fifth of the time that loading the model takes
+
+    areas = regions.areas[1:].astype(np.float64)
+    count, last = len(areas), history.last_visible
+    near = ndimage.maximum_filter(last, size=2 * NEARBY_RADIUS + 1)
+    in_last, in_near, in_carried, in_removed = (
+        count_inside(regions, mask)[1:].astype(np.float64)
+        for mask in (last, near, carried, history.removed)
+    )
+    last_area = max(int(np.count_nonzero(last)), 1)
+    largest_area = max(history.largest_area, 1)
+    covers_last = in_last / last_area
+    covers_carried = in_carried / max(int(np.count_nonzero(carried)), 1)
+    centre = np.argwhere(last).mean(0) if last.any() else np.array(last.shape) / 2
+    distance = np.hypot(*(_centres(regions) - centre).T) / np.sqrt(largest_area)
+    growth = np.log(areas / last_area)
+    return (
         in_last / areas,
         covers_last,
         in_near / areas,
@@ -308,7 +327,6 @@ def region_features(
         _at_border(regions.labels, count),
         np.full(count, float(_border(last).any())),
     )
-    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def _centres(regions: Regions) -> NDArray[np.float64]:

@@ -1,10 +1,12 @@
 """Whether a clip goes on with a network that was fine-tuned on it.
 
-Tuning must not make things worse, so the tuned network is kept only if it is at least as good on
-clips that it has not learned, and on the annotated frames themselves. All objects of a clip are
-segmented by one network: maps of different networks are not on one scale, and where two objects
-touch, the one with the surer network takes pixels from the other, more in every frame (bundled
-clip, one of three objects with the untuned network: J&F .645; all tuned .945, none .938).
+The tuned network is kept only if it is at least as good, in the mean over the objects, on clips
+that it has not learned and on the annotated frames, and no object gets much worse.
+
+All objects of a clip are segmented by one network: maps of different networks are not on one scale,
+and where two objects touch, the one with the surer network takes pixels from the other, more in
+every frame (bundled clip, one of three objects with the untuned network: J&F .645; all tuned .945,
+none .938).
 """
 
 from collections.abc import Callable, Mapping

@@ -68,11 +68,10 @@ class FastSystem(System[FastConfig]):
 
     Args:
         net: The network.
-        is_tuned: Whether the network was fine-tuned on the clip.
     """
 
-    def __init__(self, net: FastNet, *, is_tuned: bool = False) -> None:
-        self.net, self.is_tuned = net, is_tuned
+    def __init__(self, net: FastNet) -> None:
+        self.net = net
         self.device = torch.device("cpu")
 
     @classmethod
@@ -91,7 +90,7 @@ class FastSystem(System[FastConfig]):
     ) -> "FittedFastSystem":
         """Learn all objects in closed form; takes about a second, so nothing is reported."""
         del report
-        return _fit(self.net, frames, annotations, config, is_tuned=self.is_tuned)
+        return _fit(self.net, frames, annotations, config)
 
     def fit_settings(self, config: FastConfig) -> Hashable:
         """`fit`, `tune` and `encode` depend on the working size and on the settings of tuning."""
@@ -100,7 +99,7 @@ class FastSystem(System[FastConfig]):
     def with_tuning(self, fitted: FittedSystem[Any]) -> "FastSystem":
         """The system with the network of `fitted`."""
         assert isinstance(fitted, FittedFastSystem)
-        return FastSystem(fitted.net, is_tuned=fitted.is_tuned)
+        return FastSystem(fitted.net)
 
 
 def _fit(
@@ -109,7 +108,6 @@ def _fit(
     annotations: Annotations,
     config: FastConfig,
     *,
-    is_tuned: bool,
     known: Mapping[tuple[int, int], list[Tensor]] | None = None,
 ) -> "FittedFastSystem":
     """Learn all objects with one network; `known` as for `fit_ridge_classifiers`."""
@@ -122,7 +120,7 @@ def _fit(
     classifiers = fit_ridge_classifiers(
         net, annotated, config.online, known=known, kept_frames=kept
     )
-    return FittedFastSystem(net, classifiers, config, size, is_tuned=is_tuned)
+    return FittedFastSystem(net, classifiers, config, size)
 
 
 class FittedFastSystem(FittedSystem[Features]):
@@ -133,7 +131,6 @@ class FittedFastSystem(FittedSystem[Features]):
         classifiers: What it has learned of them.
         config: The settings.
         size: The working size.
-        is_tuned: Whether the network was fine-tuned on this clip.
     """
 
     def __init__(
@@ -142,11 +139,8 @@ class FittedFastSystem(FittedSystem[Features]):
         classifiers: RidgeClassifiers,
         config: FastConfig,
         size: tuple[int, int],
-        *,
-        is_tuned: bool = False,
     ) -> None:
         self.net, self.classifiers, self.config, self.size = net, classifiers, config, size
-        self.is_tuned = is_tuned
         self.map_size = size[0] // STRIDE, size[1] // STRIDE
         self.device = torch.device("cpu")
         self.previous_keys = next(iter(classifiers.local_keys.values()))
@@ -228,7 +222,7 @@ class FittedFastSystem(FittedSystem[Features]):
     ) -> "FittedFastSystem":
         """The same objects, learned with a tuned network."""
         known = self.classifiers.view_maps
-        return _fit(net, frames, annotations, self.config, is_tuned=True, known=known)
+        return _fit(net, frames, annotations, self.config, known=known)
 
     def encode_annotated(self, index: int, frame: Frame) -> list[Tensor]:
         """The backbone maps of annotated frame `index`."""
@@ -245,7 +239,7 @@ class FittedFastSystem(FittedSystem[Features]):
     def with_config(self, config: FastConfig) -> "FittedFastSystem":
         """The same classifiers under other settings of the same working size."""
         classifiers = self.classifiers.reset(config.online)
-        return FittedFastSystem(self.net, classifiers, config, self.size, is_tuned=self.is_tuned)
+        return FittedFastSystem(self.net, classifiers, config, self.size)
 
     def intermediate_maps(self, features: Features, scores: Tensor) -> dict[str, Tensor]:
         """Scores `(K, ...)` inside `score`: of the classifiers, and of both readouts."""

@@ -52,7 +52,8 @@ class TuningConfig(BaseModel):
 
     steps: int = Field(default=40, ge=0)
     """Number of optimiser steps; 0 for no fine-tuning. `--tune SECONDS` sets it to 8 for each
-    second, which is about what two cores take with one object at 480p."""
+    second, which is about what two cores take with one object at 480p. `Tracker.step` never
+    tunes by itself."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """Learning rate of AdamW."""
 
