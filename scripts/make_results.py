@@ -25,8 +25,8 @@ DEVELOPMENT = RAW / "development" / "dev"
 HALVES, HALVES_BEFORE = RAW / "halves" / "ablation", RAW / "halves" / "before"
 """The 30 clips of `rotoline experiment halves`: a folder per variant, with the `results.json` that
 `rotoline experiment ablation` wrote; and without tuning, with the region filter of before."""
-UNLIKE, UNLIKE_BEFORE = RAW / "unlike" / "now", RAW / "unlike" / "before"
-"""`results.json` of `rotoline experiment unlike`, and without tuning and the new filter."""
+UNLIKE = RAW / "unlike"
+"""`results.json` of `rotoline experiment unlike`."""
 CURVE = RAW / "tuning" / "halves-read-back.jsonl"
 """The 30 clips, cut and reduced: without tuning, and after two numbers of steps."""
 CLIP = RAW / "bundled-clip.json"
@@ -95,11 +95,14 @@ def halves_calibration() -> str:
     return _measured("\n\n".join(tables), HALVES / "full")
 
 
-def unlike_gain() -> str:
-    """Clips unlike DAVIS, before and after fine-tuning and the region filter."""
-    from rotoline.evaluation.unlike import unlike_rows
+def unlike_accuracy() -> str:
+    """Accuracy on clips unlike DAVIS."""
+    from rotoline.evaluation.results import read_results
+    from rotoline.evaluation.unlike import NOTES, unlike_rows
+    from rotoline.evaluation.unseen_report import accuracy_page
 
-    return _compared(UNLIKE_BEFORE, UNLIKE, unlike_rows)
+    results = read_results(UNLIKE)
+    return _measured(accuracy_page("", results, unlike_rows(results), NOTES), UNLIKE)
 
 
 def tuning_curve() -> str:
@@ -231,7 +234,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "halves-ablation": halves_ablation,
     "halves-calibration": halves_calibration,
     "tuning-curve": tuning_curve,
-    "unlike-gain": unlike_gain,
+    "unlike-accuracy": unlike_accuracy,
     "bundled-clip": bundled_clip,
     "weights-before-and-after": weights_before_and_after,
     "frame-times": frame_times,

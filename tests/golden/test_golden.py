@@ -75,6 +75,29 @@ def test_look_alike_is_nobodys_at_the_usual_working_size(golden, model):
         assert ((labels == 1) & (truth == 1)).sum() > 0.6 * (truth == 1).sum()
 
 
+def test_what_a_camera_left_behind_is_found_again(golden, model):
+    """It zooms in on the disc and back: the other two are out of view in between."""
+    picture, labels = next(golden.draw_clip())
+    (height, width), frames, truths = golden.SIZE, [], []
+    for nearness in (0, 0.25, 0.5, 0.75, 1, 1, 0.75, 0.5, 0.25, 0):
+        rows, columns = height * (1 - 0.55 * nearness), width * (1 - 0.55 * nearness)
+        top = max(0, 52 - rows / 2) * nearness
+        box = (0, top, columns, top + rows)
+        for one, many in ((picture, frames), (labels, truths)):
+            how = Image.Resampling.BICUBIC if one is picture else Image.Resampling.NEAREST
+            many.append(np.asarray(Image.fromarray(one).resize((width, height), how, box=box)))
+    config = model.config.model_copy(update={"working_pixels": height * width})
+    results = sorted(model.segment(frames, truths[0], config=config), key=lambda one: one.index)
+    for result, truth in zip(results, truths, strict=True):
+        for object_id in (1, 2, 3):
+            found, true = result.labels == object_id, truth == object_id
+            if true.any():
+                assert (found & true).sum() > 0.75 * (found | true).sum()
+            else:
+                assert not found.any()
+    assert {tuple(np.unique(one)) for one in truths} >= {(0, 1), (0, 1, 2, 3)}
+
+
 def _enlarged(picture):
     """Three times as large: 480 rows."""
     return picture.repeat(3, axis=0).repeat(3, axis=1)
