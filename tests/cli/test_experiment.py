@@ -256,13 +256,15 @@ def test_several_processes_measure_what_one_does(make_data, tmp_path, halves):
 def test_ablation_measures_what_halves_have_not_seen(make_data, tmp_path, experiment):
     weights, out = shipped_weights("fast"), tmp_path / "out"
     halves = ["--odd-weights", weights, "--even-weights", weights]
-    data = make_data("bear", girls=False, frames=4)
+    data = make_data("bear", "bmx-bumps", girls=False, frames=4)
     result = experiment("ablation", data, out, *halves, "--jobs", "2")
     assert result.exit_code == 0, result.output
     table = rows_of((out / "ablation.md").read_text().split("J&F of the full")[0])
     assert table["variant"][0] == "unseen: J&F"
     full = read_results(out / "full")
-    assert [(clip.label, clip.group) for clip in full.clips] == [("bear (odd)", "unseen")]
+    labels = {"bear (odd)", "bmx-bumps (even)"}
+    assert {(clip.label, clip.group) for clip in full.clips} == {(one, "unseen") for one in labels}
+    assert "odd: weights `fast`" in (out / "ablation.md").read_text()
     assert (out / "no-filter" / "clips" / "odd" / "bear.json").is_file()
 
 

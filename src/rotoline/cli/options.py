@@ -33,9 +33,10 @@ Tune = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="About how long the network is fine-tuned on the marked frames, on two CPU cores: 5 "
-        "by default, 0 for not at all. Short for tuning.steps, with 8 steps for a second on every "
-        "machine, so that the same number gives the same result.",
+        help="About how long the network is fine-tuned on the marked frames, on two CPU cores; 0 "
+        "for not at all. By default 5 with one object, 0 with several. Short for tuning.steps, "
+        "with 8 steps for a second on every machine, so that the same number gives the same "
+        "result.",
         show_default=False,
     ),
 ]

@@ -169,7 +169,9 @@ def format_interval(interval: Interval, *, signed: bool = True) -> str:
 
 
 def describe_weights(weights: dict[str, Any], commit: str) -> str:
-    """Return which weights were measured, with which source."""
+    """Return which weights were measured, with which source; they may be several, by name."""
+    if "sha256" not in weights:
+        return " ".join(f"{k}: {describe_weights(one, commit)}" for k, one in weights.items())
     name, checksum = weights["name"], weights["sha256"][:12]
     return f"weights `{name}` ({checksum}), source {commit or 'unknown'}."
 
@@ -226,6 +228,8 @@ def _circumstances(results: Results) -> str:
     """Weights and source of a run, and whether its numbers are partial or may be too high."""
     text = describe_weights(results.weights, results.commit)
     missing = sorted(set(DEVELOPMENT_SPLIT) - {clip.name for clip in results.clips})
+    if "sha256" not in results.weights:  # those of two halves
+        return text
     if missing:
         text += f" **Not the whole split:** without {', '.join(missing)}."
     if "--leave-out" not in results.weights["command"]:

@@ -43,7 +43,14 @@ def never():
 
 
 def tune_quickly(net, picture, config=QUICK, *, report=ignore, is_cancelled=never):
-    return tune(net, [picture], config, report=report, is_cancelled=is_cancelled)
+    return tune(
+        net,
+        [picture],
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        report=report,
+        is_cancelled=is_cancelled,
+    )
 
 
 def parameters(net):
@@ -153,6 +160,13 @@ def choose(monkeypatch, fitted, marked, net, better):
     monkeypatch.setattr(choice, "tune", lambda *_, **__: net)
     monkeypatch.setattr(choice, "held_out_iou", lambda *_: iou)
     return fitted.tune(frames, annotations, ignore, never)
+
+
+def test_only_a_clip_with_one_object_is_tuned_by_default(model, small, marked, monkeypatch):
+    assert [TuningConfig().steps_for(count) for count in (1, 2, 7)] == [40, 0, 0]
+    assert [TuningConfig(steps=3).steps_for(count) for count in (1, 2)] == [3, 3]
+    monkeypatch.setattr(choice, "tune", None)  # nothing of it is needed
+    assert learn(model, small, marked).tune(*marked[:2], ignore, never) is None
 
 
 def test_no_steps_is_no_tuning(model, small, marked):

@@ -48,17 +48,24 @@ def tune_if_better(
     Returns:
         The tuned system, or `current` itself if it is better; None if nothing was tuned.
     """
-    config = current.config.tuning
-    if config.steps == 0:
+    config, count = current.config.tuning, len(annotations.object_ids)
+    steps = config.steps_for(count)
+    if steps == 0:
         return None
     pictures = [
         _annotated_picture(frame, annotations.masks_at(index, current.size))
         for index, frame in frames.items()
     ]
-    net = tune(current.net, pictures, config, report=report, is_cancelled=is_cancelled)
+    net = tune(
+        current.net,
+        pictures,
+        steps=steps,
+        learning_rate=config.learning_rate,
+        report=report,
+        is_cancelled=is_cancelled,
+    )
     if net is None:
         return None
-    count = len(annotations.object_ids)
     before, after = held_out_iou([current.net, net], pictures, count)
     found = current
     if is_not_worse(before, after, HELD_OUT_LOSS):

@@ -116,7 +116,7 @@ def _fit(
         index: (to_tensor(frame, size), annotations.masks_at(index, size))
         for index, frame in frames.items()
     }
-    kept = KEPT_FRAMES if config.tuning.steps else 0
+    kept = KEPT_FRAMES if config.tuning.steps_for(len(annotations.object_ids)) else 0
     classifiers = fit_ridge_classifiers(
         net, annotated, config.online, known=known, kept_frames=kept
     )
