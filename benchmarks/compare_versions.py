@@ -10,7 +10,7 @@ is drawn, 854x480, with up to five moving discs.
 Figures of a shared machine change by a quarter within minutes, so nothing is compared but pairs:
 
 - seconds from the start of a process to its first mask: one process of each version after the
-  other; versions from 0.2 on fine-tune first, which takes about five seconds more
+  other; versions from 0.2 on fine-tune first where there is one object, for about five seconds
 - seconds per frame with one and with five objects: a process of each version stays alive, and they
   segment the same frame one after the other, never at the same time
 

@@ -38,6 +38,7 @@ def measure(*, frames, objects, keep_memory, is_tiny, is_tuned=True):
     imported = time.perf_counter() - STARTED
 
     from rotoline import model as models
+    from rotoline.config import read_config
     from rotoline.pipeline import segment
     from rotoline.runtime.timing import StageTimer
 
@@ -53,8 +54,7 @@ def measure(*, frames, objects, keep_memory, is_tiny, is_tuned=True):
     if is_tiny:
         config = config.model_copy(update={"working_pixels": size[0] * size[1]})
     if not is_tuned:
-        untuned = config.tuning.model_copy(update={"steps": 0})
-        config = config.model_copy(update={"tuning": untuned})
+        config = read_config(config, None, ["tuning.steps=0"])
     clip, annotation = tracking.read_clip(60, size), tracking.make_annotation(objects, size)
     called = time.perf_counter()
     tracker = model.tracker(config=config, timer=timer)
@@ -78,7 +78,7 @@ def measure(*, frames, objects, keep_memory, is_tiny, is_tuned=True):
         "import_torch": round(imported, 3),
         "start_to_loaded": round(loaded, 3),
         "start_to_first_mask": round(loaded + first - called, 3),
-        "tuning_steps": config.tuning.steps,
+        "tuning_steps": config.tuning.steps_for(objects),
         "seconds_tuning": round(tuning, 3),
         "seconds_per_frame_median": round(sorted(times)[len(times) // 2], 4),
         "seconds_per_frame_p90": round(sorted(times)[len(times) * 9 // 10], 4),

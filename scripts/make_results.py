@@ -266,8 +266,7 @@ def fill(page: str) -> str:
 
 def _measured(report: str, folder: Path) -> str:
     """A report without its title, its headings one level lower, and where it is from."""
-    body = re.sub(r"\A# .*\n+", "", report).strip()
-    body = re.sub(r"^#(#+ )", r"##\1", body, flags=re.MULTILINE)
+    body = re.sub(r"^#(#+ )", r"##\1", _untitled(report), flags=re.MULTILINE)
     results = json.loads((folder / FILE).read_text())
     origin = _origin(shlex.join(results["command"]), folder / FILE, results["commit"])
     return f"{body}\n\n{origin}"
@@ -281,9 +280,14 @@ def _compared(before: Path, after: Path, rows_of: Callable[[Any], list[Any]]) ->
     old, new = read_results(before), read_results(after)
     named = {row.name: row for row in rows_of(old)}
     pairs = [(named[row.name], row) for row in rows_of(new) if row.name in named]
-    text = re.sub(r"\A# .*\n+", "", comparison_page(old, new, pairs)).strip()
+    text = _untitled(comparison_page(old, new, pairs))
     origin = _origin(shlex.join(old.command), before / FILE, old.commit)
     return f"{text}\n\n{origin}\n\n{_origin(shlex.join(new.command), after / FILE, new.commit)}"
+
+
+def _untitled(report: str) -> str:
+    """A report without its title."""
+    return re.sub(r"\A# .*\n+", "", report).strip()
 
 
 def _mean(values: Sequence[float]) -> float:

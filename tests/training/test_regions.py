@@ -199,6 +199,12 @@ def test_samples_count_less_after_a_wrong_mask(model, make_clip):
     assert not kept.weights[1:].any()
 
 
+def test_sequences_with_several_objects_are_tuned_too():
+    assert (
+        region_samples.CONFIG.tuning.steps_for(3) == region_samples.CONFIG.tuning.steps_for(1) > 0
+    )
+
+
 @pytest.mark.tuning
 @pytest.mark.usefixtures("_quick")
 def test_samples_of_tuned_networks_differ(model, make_clip, monkeypatch):

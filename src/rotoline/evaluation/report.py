@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rotoline.data.splits import DEVELOPMENT_SPLIT
+from rotoline.data.splits import DEVELOPMENT_SPLIT, EVEN, ODD
 from rotoline.evaluation.bootstrap import Interval
 from rotoline.evaluation.calibration import Calibration, calibrate, reliability
 from rotoline.evaluation.clips import DEVELOPMENT, MULTI_OBJECT, SYNTHETIC
@@ -169,11 +169,20 @@ def format_interval(interval: Interval, *, signed: bool = True) -> str:
 
 
 def describe_weights(weights: dict[str, Any], commit: str) -> str:
-    """Return which weights were measured, with which source; they may be several, by name."""
-    if "sha256" not in weights:
-        return " ".join(f"{k}: {describe_weights(one, commit)}" for k, one in weights.items())
+    """Return which weights were measured, with which source."""
     name, checksum = weights["name"], weights["sha256"][:12]
     return f"weights `{name}` ({checksum}), source {commit or 'unknown'}."
+
+
+def describe_run(results: Results) -> str:
+    """Return the weights and the source of a run; for two halves, also what may be wrong."""
+    if "sha256" in results.weights:
+        return describe_weights(results.weights, results.commit)
+    texts = []
+    for name, record in results.weights.items():
+        texts.append(f"{name}: {describe_weights(record, results.commit)}")
+        texts += _doubts(name, record)
+    return " ".join(texts)
 
 
 def page(title: str, *paragraphs: str) -> str:
@@ -226,10 +235,10 @@ def _calibration_row(name: str, found: Calibration) -> list[str]:
 
 def _circumstances(results: Results) -> str:
     """Weights and source of a run, and whether its numbers are partial or may be too high."""
+    if "sha256" not in results.weights:
+        return describe_run(results)
     text = describe_weights(results.weights, results.commit)
     missing = sorted(set(DEVELOPMENT_SPLIT) - {clip.name for clip in results.clips})
-    if "sha256" not in results.weights:  # those of two halves
-        return text
     if missing:
         text += f" **Not the whole split:** without {', '.join(missing)}."
     if "--leave-out" not in results.weights["command"]:
@@ -238,6 +247,18 @@ def _circumstances(results: Results) -> str:
             "out of training, so the numbers may be too high.**"
         )
     return text
+
+
+def _doubts(name: str, record: dict[str, Any]) -> list[str]:
+    """What to know about weights whose command does not say what was left out of their training."""
+    other = {ODD: EVEN, EVEN: ODD}.get(name, "")
+    if f"--leave-out {other}" in record["command"]:
+        return []
+    return [
+        f"The command of the weights {name} has no `--leave-out {other}`; their record says that "
+        f"they were trained on: {record['data']}. **If that is not the {name} half alone, the "
+        "figures of unseen clips are too high.**"
+    ]
 
 
 def describe_changes(before: Results, after: Results) -> str:

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
-from rotoline.data.splits import EVEN, ODD
 from rotoline.evaluation.clips import FITTED, UNSEEN
 from rotoline.evaluation.error_places import BORDER, LostJ
 from rotoline.evaluation.measure import SCORES, ClipMeasure, ObjectMeasure
@@ -13,7 +11,7 @@ from rotoline.evaluation.report import (
     INTERVAL,
     comparison_row,
     describe_changes,
-    describe_weights,
+    describe_run,
     format_interval,
     format_score,
     format_signed,
@@ -35,7 +33,7 @@ def accuracy_page(title: str, results: Results, rows: Sequence[Row], notes: str)
     """
     return page(
         title,
-        _circumstances(results),
+        describe_run(results),
         notes,
         _means(rows),
         INTERVAL,
@@ -66,8 +64,8 @@ def comparison_page(before: Results, after: Results, rows: Sequence[tuple[Row, R
     ]
     return page(
         "Comparison, J&F",
-        f"Before: {_circumstances(before)}",
-        f"After: {_circumstances(after)}",
+        f"Before: {describe_run(before)}",
+        f"After: {describe_run(after)}",
         describe_changes(before, after),
         markdown_table(COMPARISON_HEADER, [comparison_row(one, other) for one, other in rows]),
         INTERVAL,
@@ -146,26 +144,3 @@ def _clips(results: Results) -> str:
 
 def _without(cells: list[str], column: int) -> list[str]:
     return [*cells[:column], *cells[column + 1 :]]
-
-
-def _circumstances(results: Results) -> str:
-    """Weights and source of a run, and whether its numbers may be too high."""
-    if "sha256" in results.weights:
-        return describe_weights(results.weights, results.commit)
-    texts = []
-    for name, record in results.weights.items():
-        texts.append(f"{name}: {describe_weights(record, results.commit)}")
-        texts += _doubts(name, record)
-    return " ".join(texts)
-
-
-def _doubts(name: str, record: dict[str, Any]) -> list[str]:
-    """What to know about weights whose command does not say what was left out of their training."""
-    other = {ODD: EVEN, EVEN: ODD}.get(name, "")
-    if f"--leave-out {other}" in record["command"]:
-        return []
-    return [
-        f"The command of the weights {name} has no `--leave-out {other}`; their record says that "
-        f"they were trained on: {record['data']}. **If that is not the {name} half alone, the "
-        "figures of unseen clips are too high.**"
-    ]

@@ -32,12 +32,19 @@ from rotoline.stages.regions.evidence import (
     region_logits,
 )
 from rotoline.systems.fast import FastSystem
+from rotoline.systems.fast.tuning import DEFAULT_STEPS, TuningConfig
 from rotoline.tracker import Tracker
 from rotoline.types import SATURATED_LOGIT, LabelMap
 
 WORKING_PIXELS = 240 * 432
 """Working size of the tracker: that of the sequences, a quarter of the default, to save time."""
-CONFIG = FAST.model_copy(update={"working_pixels": WORKING_PIXELS, "regions": Evidence()})
+CONFIG = FAST.model_copy(
+    update={
+        "working_pixels": WORKING_PIXELS,
+        "regions": Evidence(),
+        "tuning": TuningConfig(steps=DEFAULT_STEPS),  # with several objects, too
+    }
+)
 """Settings of the tracker."""
 SMALL_AREA = 4
 """Pixels added to areas, so that regions of a few pixels have little weight."""

@@ -133,13 +133,14 @@ def train_regions(
             "have been; give both options to the run that collects them, with --data"
         )
     record, tensors = _read_network(inputs.weights)
-    found = None if inputs.data else _join_files(inputs.samples)
-    make_folder(folder)
-    if inputs.data is not None:
+    if inputs.data is None:
+        found = _join_files(inputs.samples)
+        make_folder(folder)
+    else:
+        make_folder(folder)  # before an hour of tracking
         yield Progress("reading")
         found = yield from _collect(inputs, inputs.data, settings)
         write_samples(folder / SAMPLES_NAME, found.sequences, found.origin)
-    assert found is not None
     yield Progress("fitting")
     samples, seed = found.sequences, settings.seed
     model = _fit(samples, seed)

@@ -9,15 +9,16 @@ every frame (bundled clip, one of three objects with the untuned network: J&F .6
 none .938).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from rotoline.annotations import Annotations
 from rotoline.learning.recomposition import AnnotatedPicture
+from rotoline.metrics.region import region_similarity
 from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import limit_again, limit_to_foreground
 from rotoline.stages.fuse import fuse
@@ -145,9 +146,7 @@ def _read_back_frame(
     labels = fuse(logits, ids, annotations.size, config.fuse.background_threshold)
     truth = annotations.labels[index]
     iou = [
-        np.sum((labels == one) & (truth == one)) / np.sum((labels == one) | (truth == one))
-        if is_shown
-        else np.nan
+        region_similarity(labels == one, truth == one) if is_shown else math.nan
         for one, is_shown in zip(ids, shown.tolist(), strict=True)
     ]
     return torch.tensor(iou, dtype=torch.float64)
