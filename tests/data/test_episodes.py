@@ -1,71 +1,92 @@
+"""Batches of episodes: from plans to drawn frames."""
+
 import pytest
 import torch
 
-from rotoline.data import episodes
-from rotoline.data.episodes import EpisodeMaker
+from rotoline.data.episode_maker import EpisodeMaker
+from rotoline.data.scene_plans import LENGTH, MAX_LAYERS, MAX_OBJECTS
+from rotoline.data.stills import UNKNOWN
 from rotoline.data.training_clips import Clip
+
+SIZE = (64, 96)
+
+
+def make_still(name, *, ids=(1, 2), unknown=False, kind="instances", group="things"):
+    """Rectangles of one colour each over noise."""
+    generator = torch.Generator().manual_seed(len(name))
+    frame = torch.randint(0, 256, (3, 70, 90), generator=generator, dtype=torch.uint8)
+    labels = torch.zeros(70, 90, dtype=torch.uint8)
+    for at, one in enumerate(ids):
+        labels[10:50, 8 + 30 * at : 30 + 30 * at] = one
+        frame[:, labels == one] = torch.tensor([[60 * one], [20], [250 - 60 * one]]).byte()
+    if unknown:
+        labels[55:62, 20:70] = UNKNOWN
+    return Clip(name, [frame], [labels], group, kind)
 
 
 @pytest.fixture
 def maker(clips):
-    """Draws from two videos and a still."""
-    still = Clip("still", clips[0].frames[:1], clips[0].labels[:1])
-    return EpisodeMaker([*clips, still], 7, (64, 96))
+    """Episodes of two videos and three stills."""
+    stills = [
+        make_still("coco-instances/a", unknown=True),
+        make_still("voc-animals-instances/b", group="animals"),
+        make_still("clothing-co-parsing/c", kind="garments", group="clothing"),
+    ]
+    return EpisodeMaker.of([*clips, *stills], 7, SIZE, torch.device("cpu"))
 
 
 def test_episodes_follow_from_seed_and_number(maker):
     state = torch.get_rng_state()
-    first, again, other = maker.make(3, 0.5), maker.make(3, 0.5), maker.make(4, 0.5)
-    for name in ("frames", "masks", "previous_masks"):
-        assert torch.equal(getattr(first, name), getattr(again, name))
-    assert (first.uses_memory, first.coarseness) == (again.uses_memory, again.coarseness)
+    both, first, second = (maker.make(numbers, 0.5) for numbers in ((3, 4), (3,), (4,)))
+    assert both.object_counts == first.object_counts + second.object_counts
+    assert both.coarseness == first.coarseness + second.coarseness
+    assert both.uses_memory == first.uses_memory + second.uses_memory
+    for name in ("frames", "masks", "others", "known", "previous_masks"):
+        parts = torch.cat([getattr(one, name) for one in (first, second)])
+        torch.testing.assert_close(getattr(both, name), parts, rtol=1e-5, atol=1e-3, msg=name)
+    assert torch.equal(first.frames, maker.make((3,), 0.5).frames)
+    other = EpisodeMaker(maker.planner, maker.pool, 8).make((3,), 0.5)
     assert not torch.equal(first.frames, other.frames)
-    reseeded = EpisodeMaker(maker.clips, 8, maker.size).make(3, 0.5)
-    assert not torch.equal(first.frames, reseeded.frames)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_episodes_have_the_documented_shapes_and_ranges(maker):
-    made = [maker.make(number, number / 30) for number in range(30)]
-    for episode in made:
-        count = len(episode.masks)
-        assert episode.frames.shape == (5, 3, 64, 96)
-        assert 0 <= episode.frames.min() < episode.frames.max() <= 255
-        assert episode.masks.shape == (count, 5, 64, 96)
-        assert episode.previous_masks.shape == (count, 64, 96)
-        for masks in (episode.masks, episode.previous_masks):
-            assert set(masks.unique().tolist()) <= {0.0, 1.0}
-        assert episode.masks.sum(0).max() <= 1  # objects do not overlap
-        assert episode.known.shape == (5, 64, 96)
-        assert (episode.known == 1).all()
-    assert {len(episode.masks) for episode in made} == {1, 2}
-    assert {episode.uses_memory for episode in made} == {True, False}
-    assert {1} < {episode.coarseness for episode in made} <= {1, 2, 4, 8}
+    batch = maker.make(range(60), 0.5)
+    objects = sum(batch.object_counts)
+    assert batch.frames.shape == (60, LENGTH, 3, *SIZE)
+    assert 0 <= batch.frames.min() < batch.frames.max() <= 255
+    assert batch.masks.shape == (objects, LENGTH, *SIZE)
+    assert batch.known.shape == (60, LENGTH, *SIZE)
+    assert batch.others.shape == batch.previous_masks.shape == (objects, *SIZE)
+    for name in ("masks", "others", "known", "previous_masks"):
+        assert set(getattr(batch, name).unique().tolist()) == {0.0, 1.0}, name
+    assert {1, 2, 3} <= set(batch.object_counts) <= set(range(1, MAX_OBJECTS + 1))
+    assert set(batch.uses_memory) == {True, False}
+    assert {1} < set(batch.coarseness) <= {1, 2, 4, 8}
+    together = torch.zeros_like(batch.known).index_add(0, batch.episode_of, batch.masks)
+    assert together.max() == 1  # objects do not overlap
+    assert not (together * (1 - batch.known)).any()  # an unknown pixel is no object
+    # The other objects of the reference frame are the other tracked objects there.
+    first = together[:, 0][batch.episode_of] - batch.masks[:, 0]
+    assert torch.equal(batch.others, first)
+    # Nearly all objects can be seen in the reference frame.
+    assert (batch.masks[:, 0].flatten(1).sum(1) > 0).float().mean() > 0.9
 
 
-@pytest.mark.parametrize("shift", [(0, 0), (3, 0), (0, -4), (-5, 6), (7, 2)])
-def test_shifted_mask_does_not_come_in_again_at_the_other_side(shift):
-    stack = torch.rand(2, 5, 8, 10, generator=torch.Generator().manual_seed(0))
-    stack[:, 3] = 1
-    before = stack.clone()
-    shifted = episodes._shifted(stack, shift)
-    rows, cols = (torch.arange(extent) - by for extent, by in zip((8, 10), shift, strict=True))
-    stays = ((rows >= 0) & (rows < 8))[:, None] & ((cols >= 0) & (cols < 10))
-    assert torch.equal(shifted[:, 3], stays.float().expand(2, -1, -1))
-    # Where the mask is, the picture has moved with it.
-    expected = before[:, :3, rows.clamp(0, 7)][..., cols.clamp(0, 9)]
-    assert torch.equal(shifted[:, :3, stays], expected[:, :, stays])
-    assert torch.equal(stack, before)
-
-
-def test_pasted_object_hides_what_was_unknown(make_sampler):
-    generator = torch.Generator().manual_seed(0)
-    stack, other = (torch.rand(2, 5, 8, 12, generator=generator) for _ in range(2))
-    stack[:, 3] = stack[:, 4] = other[:, 3] = 0  # nothing is known, and there is no object
-    other[:, 3, 2:6, 4:8] = 1
-    visible = 0
-    for seed in range(20):
-        _, masks, others, known = episodes._paste(stack, other, make_sampler(seed))
-        assert torch.equal(known, torch.cat((masks, others)).amax(0))
-        visible += bool(known.any())
-    assert visible > 10
+def test_all_kinds_of_scenes_are_planned(maker, make_sampler):
+    plans = [maker.planner.plan(make_sampler(seed), 0.5) for seed in range(300)]
+    layers = [layer for plan in plans for layer in plan.layers]
+    assert max(len(plan.layers) for plan in plans) == MAX_LAYERS
+    assert any(layer.cut for layer in layers)
+    assert any(layer.hidden == (0,) for layer in layers)  # a stranger that comes in later
+    assert any(layer.hidden and 0 not in layer.hidden for layer in layers)  # one that leaves
+    assert any(len(set(layer.pictures)) > 1 for layer in layers)  # a video
+    garments = [layer for layer in layers if len(layer.labels) > 100]
+    assert garments
+    # A whole person is one object.
+    assert all(len(set(layer.labels.values()) - {UNKNOWN}) == 1 for layer in garments)
+    pasted = [layer for layer in layers if 0 in layer.labels.values()]
+    assert pasted  # what is not tracked
+    for plan in plans:
+        numbers = {n for layer in plan.layers for n in layer.labels.values()} - {0, UNKNOWN}
+        assert numbers <= set(range(1, plan.object_count + 1))

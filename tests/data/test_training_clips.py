@@ -1,4 +1,5 @@
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -6,8 +7,8 @@ import torch
 from PIL import Image
 
 from rotoline.data.splits import DEVELOPMENT_SPLIT
+from rotoline.data.stills import STILL_SETS
 from rotoline.data.training_clips import (
-    SHARES,
     Clip,
     PackedLabels,
     describe,
@@ -124,24 +125,26 @@ def test_missing_or_unfit_masks_are_refused(data, write_labels):
         load_clips(data, ())
 
 
-def test_groups_are_sampled_by_their_shares(make_sampler):
+def test_sets_are_sampled_by_their_shares(make_sampler):
     frame, label = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.uint8)
-    clips = [
-        Clip(f"{group}/{index}", [frame], [label], group)
-        for count, group in enumerate(SHARES, start=1)
+    video = Clip("bear", [frame] * 2, [label] * 2)
+    stills = [
+        Clip(f"{name}/{index}", [frame], [label])
+        for count, name in enumerate(STILL_SETS, start=1)
         for index in range(count)
     ]
     sampler = make_sampler(0)
 
     def shares(some):
-        drawn = [sample_clip(some, sampler).group for _ in range(600)]
-        return {group: drawn.count(group) / 600 for group in SHARES}
+        drawn = Counter(sample_clip(some, sampler).set_name for _ in range(1000))
+        return {name: drawn[name] / 1000 for name in ("video", *STILL_SETS)}
 
-    expected = {group: share / 20 for group, share in SHARES.items()}
-    assert shares(clips) == pytest.approx(expected, abs=0.05)
+    expected = {name: one.share / 20 for name, one in STILL_SETS.items()} | {"video": 9 / 20}
+    assert sum(expected.values()) == pytest.approx(1)
+    assert shares([video, *stills]) == pytest.approx(expected, abs=0.05)
     # Without videos, the shares of the others keep their ratio.
-    expected = {group: share / 11 for group, share in SHARES.items()} | {"video": 0}
-    assert shares(clips[1:]) == pytest.approx(expected, abs=0.05)
+    expected = {name: one.share / 11 for name, one in STILL_SETS.items()} | {"video": 0}
+    assert shares(stills) == pytest.approx(expected, abs=0.05)
 
 
 def test_packed_labels_are_what_was_packed():

@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 import pytest
@@ -13,11 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from rotoline.config import read_config
-from rotoline.data.episodes import EpisodeMaker
+from rotoline.data.episode_maker import EpisodeMaker
 from rotoline.errors import ConfigError, WeightsError
-from rotoline.systems.fast.episode_loss import episode_losses
 from rotoline.systems.fast.network import FastNet, network_from_state
 from rotoline.training import fast, session
+from rotoline.training.batch_losses import batch_losses
 from rotoline.training.checkpoints import FILE_NAME
 from rotoline.training.fast import FastRecipe, FastTraining, one_cycle
 from rotoline.training.loop import run
@@ -55,60 +53,17 @@ def assert_same(one, other):
     assert [name for name, value in one.items() if not torch.equal(value, other[name])] == []
 
 
-def visible_episodes(maker, objects):
-    """Episodes with that many objects, all visible, and with everything switched on."""
-    for number in range(200):
-        episode = maker.make(number, 0.0)
-        visible = episode.masks.flatten(2).sum(2).min() > 30
-        if len(episode.masks) == objects and visible and episode.uses_memory:
-            yield episode
-
-
-def test_gradients_reach_every_part_through_the_solver(clips):
-    net = fresh_net().train()
-    episode = next(visible_episodes(EpisodeMaker(clips, 0, (64, 96)), 2))
-    losses = episode_losses(net, episode)
-    assert all(loss > 0 for loss in losses.values())
-    sum(losses.values()).backward()
-    without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
-    assert without == []
-
-
-def test_objects_compete_only_where_there_are_two(clips):
-    episode = next(visible_episodes(EpisodeMaker(clips, 0, (32, 64)), 1))
-    losses = episode_losses(fresh_net(), episode)
-    assert losses["competing"] == 0
-    assert all(losses[name] > 0 for name in ("classifier", "refined", "propagated"))
-
-
-def test_nothing_depends_on_the_masks_of_unknown_pixels(clips):
-    """Neither in the reference frame, from which the classifiers are learned, nor in a target."""
-    net = fresh_net()
-    episode = next(visible_episodes(EpisodeMaker(clips, 0, (64, 96)), 2))
-    known = episode.known.clone()
-    known[[0, 2, 3, 4], 16:40, 30:70] = 0
-    masks = episode.masks.clone()
-    masks[:, :, 16:40, 30:70] = 0
-    one, other = (replace(episode, known=known, masks=found) for found in (episode.masks, masks))
-    assert not torch.equal(one.masks, other.masks)
-    for name, loss in episode_losses(net, one).items():
-        torch.testing.assert_close(loss, episode_losses(net, other)[name], msg=name)
-
-
 @pytest.mark.slow
 def test_training_lowers_the_loss(clips, tmp_path, monkeypatch):
     """On episodes that it was not trained on."""
     monkeypatch.setattr(fast, "EMA_DECAY", 0.0)
-    config = settings("steps=10", "optimiser.learning_rate=1.5e-2")
-    net, episodes = fresh_net(), EpisodeMaker(clips, 1, (32, 64))
-    unseen = [
-        episode for count in (1, 2) for episode in islice(visible_episodes(episodes, count), 2)
-    ]
+    config = settings("steps=10", "batch=2", "optimiser.learning_rate=1.5e-2")
+    net = fresh_net()
+    unseen = EpisodeMaker.of(clips, 1, (32, 64), torch.device("cpu")).make(range(8), 0.0)
 
     @torch.no_grad()
     def total():
-        losses = [episode_losses(net, episode) for episode in unseen]
-        return sum(float(sum(parts.values())) for parts in losses)
+        return float(sum(batch_losses(net, unseen).values()))
 
     before = total()
     list(train_fast(net, clips, config, tmp_path))
@@ -121,7 +76,7 @@ def test_training_lowers_the_loss(clips, tmp_path, monkeypatch):
 def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path, monkeypatch):
     """Bit for bit: the result, and with it the running mean, and all that a checkpoint holds."""
     monkeypatch.setattr(fast, "EMA_DECAY", 0.5)
-    config = settings("steps=4")
+    config = settings("steps=4", "batch=2")
     whole, parts = fresh_net(), fresh_net()
     list(train_fast(whole, clips, config, tmp_path / "whole"))
     stopped = train_fast(parts, clips, config, tmp_path / "parts")

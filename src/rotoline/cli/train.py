@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,6 +37,10 @@ Settings = Annotated[
     typer.Option(
         "--set", help="One setting, such as steps=6000 or crop.height=240; may be repeated."
     ),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(help="Where the networks are trained; auto: on a GPU if there is one."),
 ]
 FastStart = Annotated[
     Path | None,
@@ -100,6 +104,7 @@ def fast(
     output: Output,
     leave_out: LeaveOut = "",
     start: FastStart = None,
+    device: Device = "auto",
     settings: Settings = None,
 ) -> None:
     """Train the networks of the preset fast; run the command again to resume.
@@ -112,7 +117,7 @@ def fast(
 
     chosen = read_config(FastTraining(), None, settings or [])
     losses = ("classifier", "refined", "propagated")
-    _train(FastRecipe(chosen, start), data, output, leave_out, losses)
+    _train(FastRecipe(chosen, start), data, output, leave_out, device, losses)
 
 
 def regions(  # noqa: PLR0913 - one parameter an option
@@ -156,6 +161,7 @@ def paper_foreground(
     output: Output,
     leave_out: LeaveOut = "",
     start: ForegroundStart = "resnet101-imagenet",
+    device: Device = "auto",
     settings: Settings = None,
 ) -> None:
     """Train the foreground network of the preset paper; run the command again to resume.
@@ -168,15 +174,16 @@ def paper_foreground(
     from rotoline.training.paper_foreground import ForegroundRecipe, ForegroundTraining
 
     chosen = read_config(ForegroundTraining(), None, settings or [])
-    _train(ForegroundRecipe(chosen, _find(start)), data, output, leave_out)
+    _train(ForegroundRecipe(chosen, _find(start)), data, output, leave_out, device)
 
 
-def paper_spn(
+def paper_spn(  # noqa: PLR0913 - one parameter an option
     data: Data,
     output: Output,
     foreground: Foreground,
     leave_out: LeaveOut = "",
     start: SpnStart = "vgg16-imagenet",
+    device: Device = "auto",
     settings: Settings = None,
 ) -> None:
     """Train the propagation network of the preset paper; run the command again to resume.
@@ -190,7 +197,7 @@ def paper_spn(
 
     chosen = read_config(SpnTraining(), None, settings or [])
     recipe = SpnRecipe(chosen, PretrainedWeights(foreground, _find(start)))
-    _train(recipe, data, output, leave_out)
+    _train(recipe, data, output, leave_out, device)
 
 
 def _find(start: str) -> Path | None:
@@ -209,6 +216,7 @@ def _train(
     data: Path,
     output: Path,
     leave_out: str,
+    device: Literal["auto", "cpu", "cuda"],
     losses: Collection[str] = ("loss",),
 ) -> None:
     """Run a training, and print its losses every `STEPS_BETWEEN_LINES` steps."""
@@ -219,7 +227,8 @@ def _train(
 
     names = sequences_of(leave_out)
     out, rank = console(), 0
-    for record in train(recipe, data, output, leave_out=names, command=_command()):
+    records = train(recipe, data, output, leave_out=names, device=device, command=_command())
+    for record in records:
         rank = process_rank()
         if record["step"] % STEPS_BETWEEN_LINES == 0 and rank == 0:
             terms = ", ".join(f"{name} {record[name]:.3f}" for name in losses)

@@ -28,7 +28,7 @@ LabelKind = Literal["instances", "classes", "garments"]
 person in the picture, who is all garments together."""
 
 Group = Literal["video", "things", "animals", "people", "clothing"]
-"""What clips show; see `SHARES` in `rotoline.data.training_clips`."""
+"""What clips show."""
 
 MIN_OBJECT_AREA = 0.005
 """Smallest area of an object of a still that may be chosen, as a fraction of the picture: about
@@ -46,6 +46,9 @@ class StillSet:
 
     group: Group
     """What the stills show."""
+    share: float
+    """How often a still of the set is sampled, of 20 times in all if all sets and the videos are
+    there."""
     kind: LabelKind = "instances"
     """What the labels are."""
     label_folder: str = "masks"
@@ -55,18 +58,20 @@ class StillSet:
 
 
 STILL_SETS: Mapping[str, StillSet] = {
-    "davis-2017-first-frames": StillSet(group="things"),
-    "coco-instances": StillSet(group="things"),
-    "sod-bsds": StillSet(group="things"),
-    "voc-animals-instances": StillSet(group="animals"),
-    "voc-animals-classes": StillSet(group="animals", kind="classes"),
-    "feral-cats": StillSet(group="animals"),
-    "oxford-pets": StillSet(group="animals"),
-    "wild-animals": StillSet(group="animals"),
-    "coco-person": StillSet(group="people"),
-    "penn-fudan": StillSet(group="people"),
-    "teacher-occlusion": StillSet(group="people", has_black_bars=True),
-    "clothing-co-parsing": StillSet(group="clothing", kind="garments", label_folder="labels"),
+    "davis-2017-first-frames": StillSet(share=0.5, group="things"),
+    "coco-instances": StillSet(share=2.5, group="things"),
+    "sod-bsds": StillSet(share=1.0, group="things"),
+    "voc-animals-instances": StillSet(share=0.7, group="animals"),
+    "voc-animals-classes": StillSet(share=0.8, group="animals", kind="classes"),
+    "feral-cats": StillSet(share=0.4, group="animals"),
+    "oxford-pets": StillSet(share=0.5, group="animals"),
+    "wild-animals": StillSet(share=0.6, group="animals"),
+    "coco-person": StillSet(share=1.0, group="people"),
+    "penn-fudan": StillSet(share=0.6, group="people"),
+    "teacher-occlusion": StillSet(share=0.4, group="people", has_black_bars=True),
+    "clothing-co-parsing": StillSet(
+        share=2.0, group="clothing", kind="garments", label_folder="labels"
+    ),
 }
 """The sets by the name of their folder. Each may be missing."""
 

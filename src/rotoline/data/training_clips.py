@@ -8,7 +8,7 @@ The videos are needed, the stills are optional. See docs/how-to/train.md.
 
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rotoline.data.davis import davis_sequence_names, find_davis_sequences, is_davis
 from rotoline.data.splits import SEQUENCES, SPLITS
-from rotoline.data.stills import UNKNOWN, Group, LabelKind, read_stills
+from rotoline.data.stills import STILL_SETS, UNKNOWN, Group, LabelKind, read_stills
 from rotoline.data.video_sequence import VideoSequence
 from rotoline.errors import InputError
 from rotoline.learning.sampler import Sampler
@@ -35,8 +35,9 @@ STILL_SHORT_SIDE = 320
 VIDEO_FOLDER = "davis-2016-train"
 """Folder of the videos, where the data folder is not itself in the layout of DAVIS."""
 
-SHARES: Mapping[Group, int] = {"video": 9, "things": 4, "animals": 3, "people": 2, "clothing": 2}
-"""How often clips of each group are sampled, of 20 times in all."""
+VIDEO_SHARE = 9.0
+"""How often a video is sampled, of 20 times in all if all sets of stills are there; see
+`StillSet.share`."""
 
 
 class PackedLabels(Sequence[Tensor]):
@@ -78,6 +79,11 @@ class Clip:
     """What it shows."""
     kind: LabelKind = "instances"
     """What the labels are; `classes` are objects by now."""
+
+    @property
+    def set_name(self) -> str:
+        """Name of the set of stills that it is from; "video" for a video."""
+        return self.name.partition("/")[0] if self.is_still else "video"
 
     @property
     def is_still(self) -> bool:
@@ -139,15 +145,25 @@ def reflect_index(index: int, count: int) -> int:
 
 
 def sample_clip(clips: Sequence[Clip], sampler: Sampler) -> Clip:
-    """Sample a clip: its group by `SHARES`, all clips of a group equally likely.
-
-    Where there are no clips of a group, the shares of the others keep their ratio.
-    """
-    groups: dict[Group, list[Clip]] = {}
+    """Sample a clip: its set by `sample_set`, all clips of a set equally likely."""
+    sets: dict[str, list[Clip]] = {}
     for clip in clips:
-        groups.setdefault(clip.group, []).append(clip)
-    drawn = [group for group, share in SHARES.items() if group in groups for _ in range(share)]
-    return sampler.one_of(groups[sampler.one_of(drawn)])
+        sets.setdefault(clip.set_name, []).append(clip)
+    return sampler.one_of(sets[sample_set(list(sets), sampler)])
+
+
+def sample_set(names: Sequence[str], sampler: Sampler) -> str:
+    """Sample one of some sets by their shares; "video" stands for all videos.
+
+    The shares of the sets that are there keep their ratio.
+    """
+    shares = [STILL_SETS[name].share if name in STILL_SETS else VIDEO_SHARE for name in names]
+    point = sampler.uniform(0, sum(shares))
+    for name, share in zip(names, shares, strict=True):
+        point -= share
+        if point < 0:
+            return name
+    return names[-1]
 
 
 def _find_videos(folder: Path, leave_out: Collection[str]) -> list[VideoSequence]:

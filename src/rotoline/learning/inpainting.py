@@ -5,20 +5,25 @@ from torch.nn import functional
 
 
 def inpaint_background(picture: Tensor, inside: Tensor) -> Tensor:
+    """`inpaint_backgrounds` of one picture `(3, H, W)` and its pixels to fill, `(1, H, W)`."""
+    return inpaint_backgrounds(picture[None], inside[None])[0]
+
+
+def inpaint_backgrounds(pictures: Tensor, inside: Tensor) -> Tensor:
     """Fill the pixels of an object coarsely from its surroundings.
 
     Args:
-        picture: `(3, H, W)`.
-        inside: `(1, H, W)`, 1 where to fill.
+        pictures: `(B, 3, H, W)`.
+        inside: `(B, 1, H, W)`, 1 where to fill.
 
     Returns:
-        `(3, H, W)`: unchanged more than two pixels outside the object. The others are weighted
+        `(B, 3, H, W)`: unchanged more than two pixels outside the object. The others are weighted
         means of the pixels outside, over the smallest neighbourhood of an image pyramid that has
         any; black if there are no pixels outside.
     """
-    size = picture.shape[1:]
-    weight = 1 - functional.max_pool2d(inside[None], 5, stride=1, padding=2)
-    mean = picture[None]
+    size = pictures.shape[2:]
+    weight = 1 - functional.max_pool2d(inside, 5, stride=1, padding=2)
+    mean = pictures
     filled, covered = mean * weight, weight
     while bool((covered == 0).any()) and max(mean.shape[-2:]) > 1:
         total, weight = (
@@ -32,4 +37,4 @@ def inpaint_background(picture: Tensor, inside: Tensor) -> Tensor:
         new = (1 - covered) * (enlarged_weight > 0.5)
         filled = filled + new * enlarged / enlarged_weight.clamp(min=0.5)
         covered = covered + new
-    return filled[0]
+    return filled

@@ -8,6 +8,13 @@ from torch.nn import functional
 def mask_loss(
     logit: Tensor, mask: Tensor, known: Tensor | None = None, *, block: int = 4
 ) -> Tensor:
+    """The mean of `mask_losses` over the batch, a scalar."""
+    return mask_losses(logit, mask, known, block=block).mean()
+
+
+def mask_losses(
+    logit: Tensor, mask: Tensor, known: Tensor | None = None, *, block: int = 4
+) -> Tensor:
     """Two times binary cross entropy plus one minus the soft intersection over union.
 
     Pixels near the object's border have weight four in the cross entropy, the others one: the
@@ -21,19 +28,20 @@ def mask_loss(
             stride 4, where a pixel is a block.
 
     Returns:
-        The mean over the batch, a scalar; about 0 if an absent object is predicted nowhere. With
-        `known`, the cross entropy is the mean over all known pixels of the batch.
+        `(B,)`: the loss of each mask; about 0 if an absent object is predicted nowhere.
     """
     weight = 1 + 3 * near_border(mask, known, block=block)
+    if known is not None:
+        weight = weight * known
+    entropies = functional.binary_cross_entropy_with_logits(
+        logit, mask, weight=weight, reduction="none"
+    ).flatten(1)
     score, truth = logit.sigmoid(), mask
     if known is None:
-        entropy = functional.binary_cross_entropy_with_logits(logit, mask, weight=weight)
+        entropy = entropies.mean(1)
     else:
         known = known.expand_as(mask)
-        entropies = functional.binary_cross_entropy_with_logits(
-            logit, mask, weight=weight * known, reduction="sum"
-        )
-        entropy = entropies / known.sum().clamp(min=1)
+        entropy = entropies.sum(1) / known.flatten(1).sum(1).clamp(min=1)
         score, truth = score * known, truth * known
     score, truth = score.flatten(1), truth.flatten(1)
     both = (score * truth).sum(1)
@@ -41,7 +49,7 @@ def mask_loss(
     # A block is added to both areas: if only a few pixels of the object are visible, a single wrong
     # pixel would change the ratio by a large amount, and with none it would be 0 / 0.
     overlap = (both + block**2) / (either + block**2)
-    return 2 * entropy + (1 - overlap).mean()
+    return 2 * entropy + 1 - overlap
 
 
 def class_balanced_loss(logits: Tensor, mask: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ def sample_motions(
         1 + `count` affine maps `(3, 3)` of output pixels.
     """
     first, change = _sample_pose(spread, sampler), _sample_pose(spread / 2, sampler)
-    poses = _interpolated(first, change, count)
+    poses = interpolated(first, change, count)
     return [_motion(pose, size) for pose in (_sample_pose(spread, sampler), *poses)]
 
 
@@ -86,8 +86,8 @@ def sample_deformations(
         1 + `count` fields `(2, H, W)`, (x, y) in pixels.
     """
     reference, first, change = (amount * sampler.noise(2, *DEFORMATION_GRID) for _ in range(3))
-    rows, columns = map(_cubic_weights, DEFORMATION_GRID, size)
-    return [rows @ field @ columns.T for field in (reference, *_interpolated(first, change, count))]
+    rows, columns = map(cubic_weights, DEFORMATION_GRID, size)
+    return [rows @ field @ columns.T for field in (reference, *interpolated(first, change, count))]
 
 
 def warp(
@@ -153,7 +153,7 @@ def _source(
     return parts, sampling_grid(points, (parts[0].shape[1], parts[0].shape[2]))
 
 
-def _cubic_weights(count: int, length: int) -> Tensor:
+def cubic_weights(count: int, length: int) -> Tensor:
     """`(length, count)`: what each of `count` values counts in a bicubic interpolation to `length`.
 
     The first and the last value are at the ends. Two products with such a matrix take a twentieth
@@ -170,12 +170,16 @@ def paste_softly(picture: Tensor, other: Tensor, inside: Tensor) -> Tensor:
 
     The border is soft: a network could recognise what was pasted by a sharp seam.
     """
-    alpha = functional.avg_pool2d(inside[None].float(), 3, stride=1, padding=1)
-    return torch.lerp(picture, other, alpha)
+    return torch.lerp(picture, other, soften(inside[None].float()))
 
 
-def _interpolated(first: Tensor, change: Tensor, count: int) -> list[Tensor]:
-    """`count` values from `first` to `first + change`, evenly spaced."""
+def soften(inside: Tensor) -> Tensor:
+    """Masks `(..., H, W)` with a border that is soft over three pixels."""
+    return functional.avg_pool2d(inside, 3, stride=1, padding=1)
+
+
+def interpolated(first: Tensor, change: Tensor, count: int) -> list[Tensor]:
+    """Return `count` values from `first` to `first + change`, evenly spaced."""
     return [first + change * step / max(1, count - 1) for step in range(count)]
 
 

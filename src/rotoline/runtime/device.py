@@ -1,4 +1,4 @@
-"""Where the nets of the `paper` preset run, and in which precision."""
+"""On which device networks run, and in which precision."""
 
 import os
 from contextlib import AbstractContextManager
@@ -6,12 +6,25 @@ from typing import Literal
 
 import torch
 
+from rotoline.errors import ConfigError
+
 Precision = Literal["auto", "float32", "bfloat16"]
+DeviceName = Literal["auto", "cpu", "cuda"]
 
 
-def choose_device() -> torch.device:
-    """The GPU of this process where there is one, else the CPU."""
-    if not torch.cuda.is_available():
+def choose_device(name: DeviceName = "auto") -> torch.device:
+    """The device of this process by its name; `auto` is the GPU where there is one, else the CPU.
+
+    Raises:
+        ConfigError: A GPU is asked for, and there is none.
+    """
+    is_there = torch.cuda.is_available()
+    if name == "cuda" and not is_there:
+        raise ConfigError(
+            "there is no GPU that PyTorch can use; take the CPU, or install a build of PyTorch "
+            "for the GPU of this machine"
+        )
+    if name == "cpu" or not is_there:
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
@@ -25,3 +38,14 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     """
     halves = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
     return torch.autocast(device.type, torch.bfloat16, enabled=halves)
+
+
+def fast_precision(device: torch.device) -> Precision:
+    """The faster precision of a device: bfloat16 on a GPU, and on a CPU with instructions for it.
+
+    A CPU without them computes bfloat16 in float32, and slower than float32 itself.
+    """
+    if device.type == "cuda":
+        return "bfloat16"
+    has_instructions = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return "bfloat16" if has_instructions() else "float32"

@@ -21,12 +21,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from rotoline.data.episodes import EpisodeMaker
-from rotoline.data.training_clips import SHORT_SIDE, Clip
+from rotoline.data.episode_batch import EpisodeBatch
+from rotoline.data.episode_maker import EpisodeMaker
+from rotoline.data.training_clips import Clip
 from rotoline.errors import WeightsError
-from rotoline.learning.episode import Episode
-from rotoline.systems.fast.episode_loss import episode_losses
+from rotoline.runtime.device import fast_precision
 from rotoline.systems.fast.network import FastNet
+from rotoline.training.batch_losses import batch_losses
 from rotoline.training.checkpoints import TrainingState
 from rotoline.training.loop import TrainingRun
 from rotoline.training.session import Exported
@@ -42,6 +43,8 @@ EMA_DECAY = 0.998
 """The result is a running mean of the weights; this fraction of the mean stays in each step."""
 WARM_UP = 0.05
 """Share of the training in which the learning rate rises to its peak."""
+SHORT_SIDE = 384
+"""Shorter side of the pictures in memory; a view reduces them further more often than not."""
 CHECKPOINT_EVERY = 200
 """Number of steps between two checkpoints: two minutes on two CPU cores."""
 
@@ -58,7 +61,9 @@ class FastTraining(TrainingSettings):
     """Train the networks of the preset `fast`."""
 
     steps: int = Field(default=6000, ge=1)
-    """Number of optimiser steps, one episode each."""
+    """Number of optimiser steps."""
+    batch: int = Field(default=1, ge=1)
+    """Number of episodes in a step, in each process."""
     seed: int = Field(default=0, ge=0)
     """Seed of the initial weights and of every episode."""
     crop: Crop = Crop(height=240, width=432)
@@ -78,7 +83,6 @@ class FastRecipe:
     """Weights to start from, possibly of a version with fewer layers; None starts from the
     ImageNet weights of the backbone."""
     file_name: str = "fast.safetensors"
-    uses_gpu: bool = False
     short_side: int = SHORT_SIDE
 
     def initialise(self) -> tuple[FastNet, str]:
@@ -94,7 +98,7 @@ class FastRecipe:
         load_imagenet_weights(net.encoder.backbone)
         return net, "EfficientNet-Lite0, ImageNet"
 
-    def prepare(self, net: FastNet, clips: list[Clip]) -> TrainingRun[Episode]:
+    def prepare(self, net: FastNet, clips: list[Clip]) -> TrainingRun[EpisodeBatch]:
         """AdamW, one cycle of the learning rate, episodes, a running mean of the weights."""
         settings = self.settings
         # Channels last is a tenth quicker on a CPU.
@@ -103,12 +107,17 @@ class FastRecipe:
         for part in (backbone._conv_stem, backbone._bn0, *backbone._blocks[:FROZEN_BLOCKS]):
             part.requires_grad_(FROZEN_BLOCKS == 0)
         average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
-        episodes = EpisodeMaker(clips, settings.seed, (settings.crop.height, settings.crop.width))
+        device = net.log_ridge.device
+        size = (settings.crop.height, settings.crop.width)
+        episodes = EpisodeMaker.of(clips, settings.seed, size, device)
+        count, precision = settings.batch, fast_precision(device)
         return TrainingRun(
             TrainingState(net, average, _make_optimizer(net, settings.optimiser)),
             settings,
-            sample=episodes.make,
-            loss=lambda episode: episode_losses(net, episode),
+            sample=lambda number, progress: episodes.make(
+                range(number * count, (number + 1) * count), progress
+            ),
+            loss=lambda episodes: batch_losses(net, episodes, precision),
             lr_factor=lambda step: one_cycle(step / settings.steps),
             checkpoint_every=CHECKPOINT_EVERY,
         )

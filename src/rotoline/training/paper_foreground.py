@@ -92,7 +92,6 @@ class ForegroundRecipe:
     """Weights of a published ResNet-101, or of a foreground network; None starts from random
     weights."""
     file_name: str = "foreground.safetensors"
-    uses_gpu: bool = True
 
     @property
     def short_side(self) -> int:

@@ -111,7 +111,6 @@ class SpnRecipe:
     settings: SpnTraining
     start: PretrainedWeights
     file_name: str = "paper.safetensors"
-    uses_gpu: bool = True
 
     @property
     def short_side(self) -> int:

@@ -4,13 +4,12 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import torch
 from torch import nn
 
 from rotoline.data.training_clips import Clip, describe, load_clips
 from rotoline.io.run_record import current_commit
 from rotoline.runtime.allocator import keep_freed_memory
-from rotoline.runtime.device import choose_device
+from rotoline.runtime.device import DeviceName, choose_device
 from rotoline.training.distributed import process_rank, start_processes, stop_processes
 from rotoline.training.loop import StepRecord, TrainingRun, run
 from rotoline.training.settings import TrainingSettings
@@ -45,11 +44,6 @@ class Recipe(Protocol[Net]):
         ...
 
     @property
-    def uses_gpu(self) -> bool:
-        """Whether the training runs on a GPU if there is one."""
-        ...
-
-    @property
     def short_side(self) -> int:
         """Pictures whose shorter side is longer are reduced to this size in pixels."""
         ...
@@ -77,6 +71,7 @@ def train(
     folder: Path,
     *,
     leave_out: Collection[str] = (),
+    device: DeviceName = "auto",
     command: str = "",
 ) -> Iterator[StepRecord]:
     """Train by a recipe, and write the weights with their record.
@@ -89,6 +84,7 @@ def train(
         data: The folder of training data, laid out as in docs/how-to/train.md.
         folder: Folder for the log, the checkpoint and, at the end, the weights with their record.
         leave_out: Names of video sequences that are not used.
+        device: Where the networks are trained; `auto` is a GPU if there is one.
         command: The command that the user typed, for the record.
 
     Yields:
@@ -96,22 +92,26 @@ def train(
 
     Raises:
         InputError: There is no training data.
-        ConfigError: The folder has a checkpoint of other settings, or the training diverged.
+        ConfigError: The folder has a checkpoint of other settings, the training diverged, or there
+            is no such device.
         WeightsError: Pretrained weights do not fit, or the checkpoint is damaged.
         OutputError: A file cannot be written.
     """
     keep_freed_memory()
-    device = choose_device() if recipe.uses_gpu else torch.device("cpu")
-    start_processes(device)
+    chosen = choose_device(device)
+    start_processes(chosen)
     try:
         net, origin = recipe.initialise()
         clips = load_clips(data, leave_out, recipe.short_side)
-        yield from run(recipe.prepare(net.to(device), clips), folder)
+        described = describe(clips)
+        training = recipe.prepare(net.to(chosen), clips)
+        del clips  # a training that has packed them needs them no more
+        yield from run(training, folder)
         if process_rank() == 0:
             exported = recipe.export(net)
             about = {
                 "licence": LICENCE,
-                "data": f"{describe(clips)}; start: {origin}",
+                "data": f"{described}; start: {origin}",
                 "command": command,
                 "commit": current_commit(),
                 "seed": recipe.settings.seed,

@@ -92,12 +92,12 @@ def predict_targets(
     levels = (level.split((1, count)) for level in path)
     reference, targets = (TopDown(*parts) for parts in zip(*levels, strict=True))
     known = None if episode.known is None else episode.known[0]
-    masks, counted = _known_shares(episode.masks[:, 0], known, 4)
-    others, _ = _known_shares(episode.others, known, 4)
+    masks, counted = _shares(episode.masks[:, 0], known, 4)
+    others, _ = _shares(episode.others, known, 4)
     embedding = encoder.embedding(reference.fine).squeeze(0)
     equations = accumulate(embedding, masks, others, OTHER_OBJECT_WEIGHT, counted)
     classifiers = solve(equations, net.ridge)
-    values, counted = _known_shares(episode.masks[:, 0], known, 16)
+    values, counted = _shares(episode.masks[:, 0], known, 16)
     memory = MemoryFrames(
         encoder.global_keys(reference.far).squeeze(0).flatten(1),
         values.flatten(1),
@@ -113,15 +113,25 @@ def predict_targets(
         scores, keys = maps.propagated[:, 0].detach().sigmoid(), view.local_keys
 
 
-def _known_shares(masks: Tensor, known: Tensor | None, stride: int) -> tuple[Tensor, Tensor | None]:
-    """Reduce masks `(K, H, W)` and `known` `(H, W)`, all 0 or 1, to blocks of stride x stride.
+def _shares(masks: Tensor, known: Tensor | None, stride: int) -> tuple[Tensor, Tensor | None]:
+    """`known_shares`; all pixels are known if `known` is None, and so is the second result then."""
+    if known is None:
+        return functional.avg_pool2d(masks, stride), None
+    return known_shares(masks, known, stride)
+
+
+def known_shares(masks: Tensor, known: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+    """Reduce masks `(K, H, W)` and `known`, all 0 or 1, to blocks of stride x stride.
+
+    Args:
+        masks: One for each object.
+        known: `(H, W)`, or `(K, H, W)` for each object.
+        stride: Side of the blocks.
 
     Returns:
         `(K, h, w)` each: the share of the known pixels of a block that the object covers, and the
-        share of the block's pixels that are known; None if all are known.
+        share of the block's pixels that are known.
     """
-    if known is None:
-        return functional.avg_pool2d(masks, stride), None
     counted = functional.avg_pool2d(known.expand_as(masks), stride)
     covered = functional.avg_pool2d(masks * known, stride)
     return covered / counted.clamp(min=1 / stride**2), counted

@@ -1,0 +1,108 @@
+"""The losses of a batch are the mean of those of its episodes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rotoline.data.episode_batch import EpisodeBatch
+from rotoline.learning.episode import Episode
+from rotoline.systems.fast.episode_loss import episode_losses
+from rotoline.systems.fast.network import FastNet
+from rotoline.training.batch_losses import batch_losses
+
+
+@pytest.fixture(scope="module")
+def net():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return FastNet().double()
+
+
+def make_episode(seed, objects, *, is_known=True, uses_memory=True, coarseness=1):
+    """Rectangles that move over noise."""
+    generator = torch.Generator().manual_seed(seed)
+    masks = torch.zeros(objects, 5, 64, 96, dtype=torch.float64)
+    for k in range(objects):
+        for t in range(5):
+            masks[k, t, 4 + 3 * t + 6 * k : 40 + 2 * t, 2 * t + 28 * k : 26 + 2 * t + 28 * k] = 1
+    known = torch.ones(5, 64, 96, dtype=torch.float64)
+    known[:, 10:30, :40] = float(is_known)
+    return Episode(
+        frames=255 * torch.rand(5, 3, 64, 96, generator=generator, dtype=torch.float64),
+        masks=masks,
+        others=masks[:, 0].sum(0) - masks[:, 0],
+        known=known,
+        previous_masks=masks[:, 1].roll(3, -1),
+        uses_memory=uses_memory,
+        coarseness=coarseness,
+    )
+
+
+EPISODES = (
+    make_episode(1, 1),
+    make_episode(2, 3, coarseness=4),
+    make_episode(3, 2, is_known=False),
+    make_episode(4, 1, is_known=False, uses_memory=False, coarseness=2),
+    make_episode(5, 3, uses_memory=False),
+)
+
+
+def collate(episodes):
+    """A batch of some episodes."""
+    return EpisodeBatch(
+        frames=torch.stack([one.frames for one in episodes]),
+        masks=torch.cat([one.masks for one in episodes]),
+        others=torch.cat([one.others for one in episodes]),
+        known=torch.stack([one.known for one in episodes]),
+        previous_masks=torch.cat([one.previous_masks for one in episodes]),
+        object_counts=tuple(len(one.masks) for one in episodes),
+        uses_memory=tuple(one.uses_memory for one in episodes),
+        coarseness=tuple(one.coarseness for one in episodes),
+    )
+
+
+def totals_and_gradients(net, losses):
+    net.zero_grad()
+    sum(losses.values()).backward()
+    return {name: p.grad.clone() for name, p in net.named_parameters()}
+
+
+def test_losses_and_gradients_are_the_mean_of_those_of_the_episodes(net):
+    together = batch_losses(net, collate(EPISODES))
+    single = [episode_losses(net, one) for one in EPISODES]
+    for name, loss in together.items():
+        mean = torch.stack([losses[name] for losses in single]).mean()
+        torch.testing.assert_close(loss, mean.to(loss.dtype), rtol=1e-6, atol=1e-7, msg=name)
+    summed = {name: torch.stack([losses[name] for losses in single]).mean() for name in together}
+    found, expected = (totals_and_gradients(net, losses) for losses in (together, summed))
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_object_that_the_reference_does_not_show_counts_in_no_loss(net):
+    shown = make_episode(6, 2)
+    hidden = replace(shown, masks=shown.masks.clone())
+    hidden.masks[1, 0] = 0
+    other = replace(hidden, masks=hidden.masks.clone())
+    other.masks[1, 2:] = 0  # where it is does not matter
+    one, two = (batch_losses(net, collate([episode])) for episode in (hidden, other))
+    for name in ("classifier", "refined", "propagated"):
+        torch.testing.assert_close(one[name], two[name], msg=name)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_gpu_gives_the_losses_of_the_cpu(net):
+    batch = collate(EPISODES)
+    expected = batch_losses(net, batch)
+    moved = replace(
+        batch,
+        **{
+            name: getattr(batch, name).cuda()
+            for name in ("frames", "masks", "others", "known", "previous_masks")
+        },
+    )
+    found = batch_losses(net.cuda(), moved)
+    net.cpu()
+    for name, loss in found.items():
+        torch.testing.assert_close(loss.cpu(), expected[name], rtol=1e-4, atol=1e-5)
