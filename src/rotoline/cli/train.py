@@ -1,4 +1,4 @@
-"""`rotoline train fast`, `regions`, `paper-foreground` and `paper-spn`."""
+"""`rotoline train fast`, `regions`, `paper-foreground`, `paper-spn` and `pack`."""
 
 import sys
 from collections.abc import Collection
@@ -198,6 +198,24 @@ def paper_spn(  # noqa: PLR0913 - one parameter an option
     chosen = read_config(SpnTraining(), None, settings or [])
     recipe = SpnRecipe(chosen, PretrainedWeights(foreground, _find(start)))
     _train(recipe, data, output, leave_out, device)
+
+
+def pack(
+    data: Data,
+    output: Annotated[Path, typer.Option(help="Folder for the files.", show_default=False)],
+    part_size: Annotated[float, typer.Option(help="Largest size of a file in MiB.")] = 60.0,
+) -> None:
+    """Pack training data into a few small files, to send it to another machine.
+
+    Writes OUTPUT/video-1.zip, OUTPUT/stills-1.zip and so on: the pictures at the size that the
+    training of the preset fast uses, and their masks. There, unpack every file into one folder,
+    which is the --data of the training: python -m zipfile -e video-1.zip DATA
+    """
+    from rotoline.cli.terminal import console
+    from rotoline.data.packing import pack as write_parts
+
+    for part in write_parts(data, output, part_size):
+        console().print(f"{part.path}: {part.pictures} pictures", soft_wrap=True, markup=False)
 
 
 def _find(start: str) -> Path | None:

@@ -81,7 +81,7 @@ def corrupt(masks: Tensor, others: Tensor, errors: Sequence[MaskErrors]) -> Tens
         for at, length, axis in extents
     ]
     quarters = (height // 4, width // 4)
-    gone = [(0 <= one) & (one < extent) for one, extent in zip(beyond, quarters, strict=True)]
+    gone = [(one >= 0) & (one < extent) for one, extent in zip(beyond, quarters, strict=True)]
     masks = masks * ~(gone[0] & gone[1])
     blobs = functional.interpolate(
         torch.stack([one.blobs for one in errors]).to(device)[:, None],

@@ -128,6 +128,21 @@ def _check_complete(masks: Path, names: set[str]) -> None:
 
 def _read_still(name: str, picture: Path, mask: Path, still_set: StillSet) -> Still:
     """Read a picture and its label map, as the set needs it."""
+    frame, labels = read_raw_still(picture, mask)
+    if still_set.has_black_bars:
+        inside = inside_black_bars(frame)
+        frame, labels = frame[inside], labels[inside]
+    if still_set.kind == "classes":
+        labels = regions_as_objects(labels)
+    return Still(name, frame, labels)
+
+
+def read_raw_still(picture: Path, mask: Path) -> tuple[Frame, LabelMap]:
+    """Read a picture, uint8 `(H, W, 3)`, and its label map, uint8 `(H, W)`, as they are.
+
+    Raises:
+        InputError: One of them is missing or damaged, or they differ in size.
+    """
     # Label maps do not follow an orientation tag, so the picture is not rotated either.
     with opened_picture(picture) as image:
         frame = np.array(image.convert("RGB"))
@@ -137,12 +152,7 @@ def _read_still(name: str, picture: Path, mask: Path, still_set: StillSet) -> St
             f"{mask} is {labels.shape[0]} x {labels.shape[1]}, but {picture} is "
             f"{frame.shape[0]} x {frame.shape[1]} (height x width); replace one of them"
         )
-    if still_set.has_black_bars:
-        inside = inside_black_bars(frame)
-        frame, labels = frame[inside], labels[inside]
-    if still_set.kind == "classes":
-        labels = regions_as_objects(labels)
-    return Still(name, frame, labels)
+    return frame, labels
 
 
 def inside_black_bars(picture: Frame) -> tuple[slice, slice]:

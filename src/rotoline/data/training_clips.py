@@ -115,7 +115,7 @@ def load_clips(
     Raises:
         InputError: There are no videos, or files are missing or cannot be used.
     """
-    clips = [_load_video(sequence, short_side) for sequence in _find_videos(folder, leave_out)]
+    clips = [_load_video(sequence, short_side) for sequence in find_videos(folder, leave_out)]
     for still_set, still in read_stills(folder):
         size = min(short_side, STILL_SHORT_SIDE)
         frame, labels = _reduce(still.picture, still.labels, size)
@@ -166,8 +166,8 @@ def sample_set(names: Sequence[str], sampler: Sampler) -> str:
     return names[-1]
 
 
-def _find_videos(folder: Path, leave_out: Collection[str]) -> list[VideoSequence]:
-    """Find the video sequences of a data folder; at least one."""
+def find_videos(folder: Path, leave_out: Collection[str]) -> list[VideoSequence]:
+    """Find the video sequences of a data folder; see `load_clips`."""
     found = [root for root in (folder / VIDEO_FOLDER, folder) if is_davis(root)]
     if len(found) > 1:
         raise InputError(
@@ -215,9 +215,15 @@ def _load_video(sequence: VideoSequence, short_side: int) -> Clip:
 
 def _reduce(frame: Frame, labels: LabelMap, short_side: int) -> tuple[Tensor, LabelMap]:
     """A frame `(3, H, W)` and labels `(H, W)`, uint8, reduced to `short_side` if it is smaller."""
+    pixels, ids = reduced(frame, labels, short_side)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), ids
+
+
+def reduced(frame: Frame, labels: LabelMap, short_side: int) -> tuple[Frame, LabelMap]:
+    """Reduce a frame `(H, W, 3)` and its labels `(H, W)` if their shorter side is longer."""
     height, width = labels.shape
     scale = min(1.0, short_side / min(height, width))
     size = (round(width * scale), round(height * scale))
     pixels = np.array(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
     ids = np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), ids
+    return pixels, ids
