@@ -123,3 +123,11 @@ def test_compare_versions_of_one_environment_finds_equal_masks():
         assert 0 < line["ratio_min"] <= line["ratio_median"] <= line["ratio_max"]
         assert line["old"] == line["new"]
     assert len(table) == 2 + len(lines)
+
+
+def test_training_measures_drawing_and_learning():
+    for line, batch in zip(run("training", "--device", "cpu")[0], (1, 4), strict=True):
+        assert line["batch"] == batch
+        assert line["seconds_drawing"] > 0
+        assert line["seconds_learning"] > 0
+        assert_checked(line, "one by one")

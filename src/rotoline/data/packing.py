@@ -31,7 +31,7 @@ from rotoline.types import Frame, LabelMap
 
 VIDEO_SHORT_SIDE = 384
 """Shorter side of the frames of videos, in pixels."""
-QUALITY = 48
+QUALITY = 46
 """Quality of the pictures, as WebP counts it."""
 WAITING = 16
 """Number of pictures that are encoded ahead."""
