@@ -15,6 +15,7 @@ from rotoline.data.picture_pool import PicturePool
 from rotoline.data.previous_masks import corrupt, sample_errors
 from rotoline.data.scene_drawing import draw_scenes, masks_of
 from rotoline.data.scene_plans import LENGTH, ScenePlanner
+from rotoline.data.strokes import draw_strokes, sample_strokes
 from rotoline.data.training_clips import Clip
 from rotoline.learning.augmentation import generator_for
 from rotoline.learning.sampler import Sampler
@@ -33,13 +34,22 @@ class EpisodeMaker:
     pool: PicturePool
     seed: int
     """Seed of all episodes."""
+    stroke_share: float = 0.0
+    """Probability that the reference frame is known where a few strokes are, and nowhere else."""
 
     @classmethod
     def of(
-        cls, clips: Sequence[Clip], seed: int, size: tuple[int, int], device: torch.device
+        cls,
+        clips: Sequence[Clip],
+        seed: int,
+        size: tuple[int, int],
+        device: torch.device,
+        *,
+        stroke_share: float = 0.0,
     ) -> "EpisodeMaker":
         """A maker of episodes of a size (height, width), whose pictures are on a device."""
-        return cls(ScenePlanner.of(clips, size), PicturePool.of(clips).to(device), seed)
+        pool = PicturePool.of(clips).to(device)
+        return cls(ScenePlanner.of(clips, size), pool, seed, stroke_share)
 
     @torch.no_grad()
     def make(self, numbers: Sequence[int], progress: float) -> EpisodeBatch:
@@ -58,6 +68,12 @@ class EpisodeMaker:
             for sampler, plan in zip(samplers, plans, strict=True)
             for _ in range(plan.object_count)
         ]
+        strokes = [
+            sample_strokes(plan.object_count, sampler)
+            if sampler.chance(self.stroke_share)
+            else None
+            for sampler, plan in zip(samplers, plans, strict=True)
+        ]
         drawn = draw_scenes(self.pool, plans, size)
         masks, known = masks_of(drawn, plans)
         counts = tuple(plan.object_count for plan in plans)
@@ -68,6 +84,11 @@ class EpisodeMaker:
             ]
         )
         others, beside = (taken - masks[:, :2].flatten(2)).clamp(0, 1).unflatten(2, size).unbind(1)
+        for number, (first, marks) in enumerate(
+            zip(masks[:, 0].split(counts), strokes, strict=True)
+        ):
+            if marks is not None:
+                known[number, 0] = draw_strokes(first, known[number, 0], marks)
         return EpisodeBatch(
             frames=vary(drawn.frames, lights),
             masks=masks,

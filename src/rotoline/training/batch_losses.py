@@ -33,8 +33,8 @@ def batch_losses(
 
     Args:
         net: The network; gradients reach all parameters that require them.
-        batch: B episodes on the device of the network. An object without a pixel in the reference
-            counts in no loss: nobody could know what it is.
+        batch: B episodes on the device of the network. An object without a known pixel in the
+            reference counts in no loss: nobody could know what it is.
         precision: In what the encoder computes; all that is computed for each object is in float32.
 
     Returns:
@@ -42,7 +42,8 @@ def batch_losses(
     """
     counts = batch.object_counts
     rows = _Rows(batch.episode_of, batch.place, (len(counts), max(counts)))
-    shown = (batch.masks[:, 0].flatten(1).amax(1) > 0).float()
+    first = batch.masks[:, 0] * batch.known[:, 0][rows.episode]
+    shown = (first.flatten(1).amax(1) > 0).float()
     weights = rows.share(shown)
     several = torch.tensor([count > 1 for count in counts], device=shown.device)
     losses = dict.fromkeys((*LOSS_WEIGHTS, "competing"), shown.new_zeros(()))

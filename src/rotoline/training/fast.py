@@ -66,6 +66,8 @@ class FastTraining(TrainingSettings):
     """Number of episodes in a step, in each process."""
     seed: int = Field(default=0, ge=0)
     """Seed of the initial weights and of every episode."""
+    stroke_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the episodes that teach from a few strokes in place of whole masks."""
     crop: Crop = Crop(height=240, width=432)
     """The size of the frames that the network is trained on."""
     optimiser: FastOptimiser = FastOptimiser(
@@ -109,7 +111,9 @@ class FastRecipe:
         average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
         device = net.log_ridge.device
         size = (settings.crop.height, settings.crop.width)
-        episodes = EpisodeMaker.of(clips, settings.seed, size, device)
+        episodes = EpisodeMaker.of(
+            clips, settings.seed, size, device, stroke_share=settings.stroke_share
+        )
         count, precision = settings.batch, fast_precision(device)
         return TrainingRun(
             TrainingState(net, average, _make_optimizer(net, settings.optimiser)),
