@@ -22,9 +22,12 @@ PAGE = ROOT / "docs" / "results.md"
 RAW = ROOT / "benchmarks" / "results"
 DEVELOPMENT = RAW / "development" / "dev"
 """`results.json` of `rotoline experiment dev`."""
-HALVES, HALVES_BEFORE = RAW / "halves" / "ablation", RAW / "halves" / "before"
-"""The 30 clips of `rotoline experiment halves`: a folder per variant, with the `results.json` that
-`rotoline experiment ablation` wrote; and without tuning, with the region filter of before."""
+HALVES, HALVES_BEFORE = RAW / "halves" / "after", RAW / "halves" / "before"
+"""`results.json` of `rotoline experiment halves`: by default, and without tuning, with the region
+filter of before."""
+HALVES_ABLATION = RAW / "halves" / "ablation"
+"""The same clips: a folder per variant, with the `results.json` that `rotoline experiment ablation`
+wrote."""
 UNLIKE = RAW / "unlike"
 """`results.json` of `rotoline experiment unlike`."""
 CURVE = RAW / "tuning" / "halves-read-back.jsonl"
@@ -63,16 +66,16 @@ def halves_accuracy() -> str:
     from rotoline.evaluation.results import read_results
     from rotoline.evaluation.unseen_report import accuracy_page
 
-    results = read_results(HALVES / "full")
+    results = read_results(HALVES)
     text, _, _ = accuracy_page("", results, halves_rows(results), NOTES).partition("## Clips")
-    return _measured(text, HALVES / "full")
+    return _measured(text, HALVES)
 
 
 def halves_gain() -> str:
     """What fine-tuning and the region filter bring together."""
     from rotoline.evaluation.halves import halves_rows
 
-    return _compared(HALVES_BEFORE, HALVES / "full", halves_rows)
+    return _compared(HALVES_BEFORE, HALVES, halves_rows)
 
 
 def halves_ablation() -> str:
@@ -81,8 +84,9 @@ def halves_ablation() -> str:
     from rotoline.evaluation.halves import halves_rows
     from rotoline.evaluation.report import ablation_table
 
-    table, _, _ = ablation_table(read_ablation(HALVES), halves_rows).partition("## Table 2")
-    return _measured(table, HALVES / "full")
+    text = ablation_table(read_ablation(HALVES_ABLATION), halves_rows)
+    table, _, _ = text.partition("## Table 2")
+    return _measured(table, HALVES_ABLATION / "full")
 
 
 def halves_calibration() -> str:
@@ -90,9 +94,9 @@ def halves_calibration() -> str:
     from rotoline.evaluation.report import calibration_table
     from rotoline.evaluation.results import read_results
 
-    paragraphs = calibration_table(read_results(HALVES / "full")).split("\n\n")
+    paragraphs = calibration_table(read_results(HALVES_ABLATION / "full")).split("\n\n")
     tables = (paragraph for paragraph in paragraphs if paragraph.startswith("|"))
-    return _measured("\n\n".join(tables), HALVES / "full")
+    return _measured("\n\n".join(tables), HALVES_ABLATION / "full")
 
 
 def unlike_accuracy() -> str:

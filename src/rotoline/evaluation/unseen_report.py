@@ -49,10 +49,10 @@ def accuracy_page(title: str, results: Results, rows: Sequence[Row], notes: str)
 
 
 def comparison_page(before: Results, after: Results, rows: Sequence[tuple[Row, Row]]) -> str:
-    """Return the differences between two runs: of the means, then of every clip.
+    """Return the differences between two runs: of the means, then of every clip of both.
 
     Args:
-        before: The measures of the other run, on the same clips.
+        before: The measures of the other run.
         after: The measures of this run.
         rows: The means of both runs.
     """
@@ -60,6 +60,7 @@ def comparison_page(before: Results, after: Results, rows: Sequence[tuple[Row, R
     clips = [
         comparison_row(Row(name=clip.label, clips=[old[clip.label]]), Row(name=name, clips=[clip]))
         for clip in after.clips
+        if clip.label in old
         for name in [f"{clip.label}, {clip.group}"]
     ]
     return page(
