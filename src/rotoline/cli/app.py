@@ -99,6 +99,7 @@ experiments = typer.Typer(no_args_is_help=True, help="Measure accuracy, and comp
 experiments.command("halves")(experiment.halves)
 experiments.command("unlike")(experiment.unlike)
 experiments.command("dev")(experiment.dev)
+experiments.command("interactive")(experiment.interactive)
 experiments.command("ablation")(experiment.ablation)
 app.add_typer(experiments, name="experiment")
 published = typer.Typer(

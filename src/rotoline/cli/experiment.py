@@ -179,6 +179,48 @@ def unlike(  # noqa: PLR0913 (each is an option)
     _run(experiment, output, configure(preset, config, settings), against, jobs)
 
 
+def interactive(  # noqa: PLR0913 (each is an option)
+    data: Data,
+    odd_weights: OddWeights,
+    even_weights: EvenWeights,
+    output: Output,
+    settings: Settings = None,
+    only: Only = None,
+    *,
+    with_frames: Annotated[
+        bool,
+        typer.Option(
+            "--frames/--no-frames",
+            help="Whether to segment the clips with more and more marked frames too, which takes "
+            "five times as long as rotoline experiment halves --no-fitted.",
+        ),
+    ] = True,
+    jobs: Jobs = 1,
+) -> None:
+    """Measure how good masks are after some strokes, and with more marked frames.
+
+    On the clips of rotoline experiment halves that the weights have not seen. A robot paints the
+    strokes; the next marked frame is that of lowest confidence.
+    Writes OUTPUT/table.md, strokes.json, and frames.json.
+    """
+    from rotoline.evaluation.clips import UNSEEN
+    from rotoline.evaluation.halves import halves_subjects
+    from rotoline.evaluation.interactive import run_interactive
+
+    halves = {"odd": odd_weights, "even": even_weights}
+    subjects = halves_subjects(data, halves, only=only or (), fitted=False)
+    progress = run_interactive(
+        [one for one in subjects if one.clip.group == UNSEEN],
+        output,
+        config=configure("fast", None, settings),
+        command=["rotoline", *sys.argv[1:]],
+        with_frames=with_frames,
+        jobs=jobs,
+    )
+    _show_run(progress, output)
+    _print_page(output / "table.md")
+
+
 def ablation(  # noqa: PLR0913 (each is an option)
     data: Data,
     output: Output,

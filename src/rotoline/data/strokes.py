@@ -16,11 +16,11 @@ from rotoline.learning.sampler import Sampler
 
 COUNTS = (1, 1, 2, 3)
 """Numbers of strokes of an object, and of the background, all equally likely."""
-LENGTHS, RADII = (0.2, 1.2), (1.0, 4.0)
+LENGTHS, RADII = (0.2, 1.2), (1.5, 4.0)
 """Ranges of the length, as a multiple of the object's size, and of the radius in pixels."""
 MAX_BEND = 0.5
 """Largest deviation from a straight line, as a fraction of the length."""
-POINTS = 24
+POINTS = 48
 """Points of a stroke; its pixels are those within its radius of one of them."""
 MARGIN = 5
 """A stroke starts where a square of so many pixels is inside, if there is such a place."""

@@ -1,4 +1,6 @@
-"""The rows that are learned: every object and, if there are several, their union.
+"""What is learned from masks: which rows, and which shares of the pixels of the maps.
+
+The rows are every object and, if there are several, their union.
 
 The union is the foreground. A lone object is its own union, so nothing is learned twice. The union
 of a frame that does not show all objects is unknown, because the missing ones may be there without
@@ -9,6 +11,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def with_union(masks: Tensor) -> Tensor:
@@ -32,3 +35,20 @@ def rows_learned_from(shown: Mapping[int, Tensor]) -> dict[int, Tensor]:
         index: torch.cat((objects, (objects.all() | none_is_whole)[None]))
         for index, objects in shown.items()
     }
+
+
+def known_shares(masks: Tensor, known: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+    """Reduce masks `(K, H, W)` and `known`, all 0 or 1, to blocks of stride x stride.
+
+    Args:
+        masks: One for each object.
+        known: `(H, W)`, or `(K, H, W)` for each object.
+        stride: Side of the blocks.
+
+    Returns:
+        `(K, h, w)` each: the share of the known pixels of a block that the object covers, and the
+        share of the block's pixels that are known.
+    """
+    counted = functional.avg_pool2d(known.expand_as(masks), stride)
+    covered = functional.avg_pool2d(masks * known, stride)
+    return covered / counted.clamp(min=1 / stride**2), counted

@@ -15,9 +15,10 @@ from torch.nn import functional
 from rotoline.data.episode_batch import EpisodeBatch
 from rotoline.learning.losses import mask_losses
 from rotoline.learning.ridge import NormalEquations, solve
+from rotoline.learning.targets import known_shares
 from rotoline.runtime.device import Precision, autocast
 from rotoline.systems.fast.encoder import Features, TopDown
-from rotoline.systems.fast.episode_loss import LOSS_WEIGHTS, StageMaps, known_shares, upsample4x
+from rotoline.systems.fast.episode_loss import LOSS_WEIGHTS, StageMaps, upsample4x
 from rotoline.systems.fast.memory_readout import RADIUS
 from rotoline.systems.fast.network import FastNet
 from rotoline.systems.fast.online_ridge import OTHER_OBJECT_WEIGHT

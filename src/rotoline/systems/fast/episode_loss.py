@@ -15,6 +15,7 @@ from torch.nn import functional
 from rotoline.learning.episode import Episode
 from rotoline.learning.losses import mask_loss
 from rotoline.learning.ridge import accumulate, solve
+from rotoline.learning.targets import known_shares
 from rotoline.systems.fast.encoder import Features, TopDown
 from rotoline.systems.fast.memory_readout import MemoryFrames
 from rotoline.systems.fast.network import FastNet
@@ -118,23 +119,6 @@ def _shares(masks: Tensor, known: Tensor | None, stride: int) -> tuple[Tensor, T
     if known is None:
         return functional.avg_pool2d(masks, stride), None
     return known_shares(masks, known, stride)
-
-
-def known_shares(masks: Tensor, known: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Reduce masks `(K, H, W)` and `known`, all 0 or 1, to blocks of stride x stride.
-
-    Args:
-        masks: One for each object.
-        known: `(H, W)`, or `(K, H, W)` for each object.
-        stride: Side of the blocks.
-
-    Returns:
-        `(K, h, w)` each: the share of the known pixels of a block that the object covers, and the
-        share of the block's pixels that are known.
-    """
-    counted = functional.avg_pool2d(known.expand_as(masks), stride)
-    covered = functional.avg_pool2d(masks * known, stride)
-    return covered / counted.clamp(min=1 / stride**2), counted
 
 
 def _predict(

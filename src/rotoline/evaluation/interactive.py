@@ -1,0 +1,265 @@
+"""How fast does a person get to a good mask? Strokes in single frames, and marked frames in clips.
+
+    rotoline experiment interactive --data DATA --odd-weights ODD --even-weights EVEN --output OUT
+
+On the clips of `rotoline.evaluation.halves`, with weights that have not seen them:
+
+- *strokes*: `SHARES` of the way through each clip, single frames are segmented from strokes alone
+  (`rotoline.systems.fast.strokes`). In every round a robot (`rotoline.evaluation.stroke_robot`)
+  paints one stroke where each object is missing, and one where it is too large; measured is the IoU
+  after each round. Nothing is carried over between frames.
+- *frames*: the clip is segmented with the true masks of one frame; then those of the scored frame
+  of lowest confidence are added, and it is segmented again. Measured is the J&F of all scored
+  frames, marked ones included, by the number of marked frames.
+
+OUT/strokes.json, OUT/frames.json   everything measured, and what produced it
+OUT/table.md                        both tables
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from torch.nn import functional
+
+from rotoline.evaluation.bootstrap import mean_interval
+from rotoline.evaluation.clips import EvaluationClip
+from rotoline.evaluation.measure import ClipMeasurement
+from rotoline.evaluation.results import RunRecord, circumstances, write_record
+from rotoline.evaluation.runner import Subject, load_models
+from rotoline.evaluation.stroke_robot import paint
+from rotoline.evaluation.tables import markdown_table
+from rotoline.io.atomic import write_text
+from rotoline.metrics import region_similarity
+from rotoline.model import Model
+from rotoline.run import check_output
+from rotoline.runtime.progress import Progress
+from rotoline.stages.preprocess import to_tensor, working_size
+from rotoline.systems.fast.strokes import StrokeMaps, segment_from_strokes
+from rotoline.systems.protocol import SystemConfig
+from rotoline.types import Frame, LabelMap
+
+SHARES = (1 / 6, 1 / 2, 5 / 6)
+"""Where in a clip the frames are that are segmented from strokes."""
+ROUNDS = 5
+"""Rounds of strokes, and largest number of marked frames."""
+
+_RECORD = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class StrokeMeasure(BaseModel):
+    """One object in one frame."""
+
+    model_config = _RECORD
+
+    clip: str
+    weights: str
+    frame: str
+    object_id: int
+    iou: tuple[float, ...]
+    """After each round."""
+
+
+class FramesMeasure(BaseModel):
+    """One clip."""
+
+    model_config = _RECORD
+
+    clip: str
+    weights: str
+    marked: tuple[int, ...]
+    """Indices of the marked frames, in the order in which they were marked."""
+    j_and_f: tuple[float, ...]
+    """With the first one, two, and so on of them."""
+
+
+class StrokeResults(RunRecord):
+    """All frames that were segmented from strokes."""
+
+    frames: tuple[StrokeMeasure, ...]
+
+
+class FramesResults(RunRecord):
+    """All clips that were segmented with more and more marked frames."""
+
+    clips: tuple[FramesMeasure, ...]
+
+
+Measure = StrokeMeasure | FramesMeasure
+
+
+def run_interactive(
+    subjects: Sequence[Subject],
+    output: Path,
+    *,
+    config: SystemConfig,
+    command: Sequence[str],
+    with_frames: bool = True,
+    jobs: int = 1,
+) -> Iterator[Progress]:
+    """Measure strokes and, if asked for, marked frames, into the new folder `output`.
+
+    Args:
+        subjects: Clips and weights.
+        output: Must not exist, or be empty.
+        config: The settings, of the preset `fast`.
+        command: The command line, for the record.
+        with_frames: Whether clips are segmented with marked frames too, which takes far longer.
+        jobs: Number of processes, with one thread each.
+
+    Yields:
+        Progress, once a clip and part.
+
+    Raises:
+        RotolineError: Input, weights or output cannot be used.
+    """
+    yield Progress("reading")
+    check_output(output)
+    models = load_models(subjects, config.preset)
+    parts: list[_Part] = [measure_strokes]
+    parts += [measure_frames] if with_frames else []
+    found: dict[tuple[int, int], list[Measure]] = {}
+    total = len(subjects) * len(parts)
+    tasks = [(part, at) for part in range(len(parts)) for at in range(len(subjects))]
+    with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,)) as executor:
+        futures = {
+            executor.submit(parts[part], subjects[at], config): (part, at) for part, at in tasks
+        }
+        for done, future in enumerate(as_completed(futures), start=1):
+            found[futures[future]] = future.result()
+            yield Progress("measuring", done, total)
+    produced = circumstances(next(iter(models.values())), config, command)
+    produced |= {"weights": {name: one.record.model_dump() for name, one in models.items()}}
+    measures = [one for task in tasks for one in found[task]]
+    strokes = tuple(one for one in measures if isinstance(one, StrokeMeasure))
+    frames = tuple(one for one in measures if isinstance(one, FramesMeasure))
+    write_record(output / "strokes.json", StrokeResults(frames=strokes, **produced))
+    if frames:
+        write_record(output / "frames.json", FramesResults(clips=frames, **produced))
+    write_text(output / "table.md", interactive_page(strokes, frames))
+    yield Progress("done", total, total)
+
+
+_Part = Callable[[Subject, SystemConfig], list[Measure]]
+
+
+def measure_strokes(subject: Subject, config: SystemConfig) -> list[Measure]:
+    """Segment single frames of a clip from strokes, and measure every round."""
+    clip, model = subject.clip, load_models([subject], config.preset)[subject.weights_name]
+    count = len(clip.frame_names)
+    measures: list[Measure] = []
+    for index in (round(share * (count - 1)) for share in SHARES):
+        truth = clip.read_mark(index)
+        ids = [one for one in clip.object_ids if (truth == one).any()]
+        if ids:
+            rounds = _paint_and_segment(model, config, clip.read_frame(index), truth, ids)
+            measures += [
+                StrokeMeasure(
+                    clip=clip.name,
+                    weights=subject.weights_name,
+                    frame=clip.frame_names[index],
+                    object_id=one,
+                    iou=tuple(values),
+                )
+                for one, values in zip(ids, zip(*rounds, strict=True), strict=True)
+            ]
+    return measures
+
+
+@torch.inference_mode()
+def _paint_and_segment(
+    model: Model, config: SystemConfig, frame: Frame, truth: LabelMap, ids: Sequence[int]
+) -> list[list[float]]:
+    """IoU of each object after each round."""
+    size = working_size((truth.shape[0], truth.shape[1]), config.working_pixels)
+    net = model.system.net  # type: ignore[attr-defined]  # of the preset fast
+    features = net.encoder(to_tensor(frame, size))
+    true = np.stack([truth == one for one in ids])
+    inside, outside, found = (np.zeros_like(true) for _ in range(3))
+    rounds = []
+    for _ in range(ROUNDS):
+        for k in range(len(ids)):
+            inside[k] |= paint(true[k] & ~found[k])
+            outside[k] |= paint(found[k] & ~true[k])
+        # The first strokes on the background: where a person sees that nothing is.
+        if not found.any():
+            outside |= paint(np.logical_not(true.any(axis=0)))
+        logits = segment_from_strokes(
+            net, features, StrokeMaps(_reduced(inside, size), _reduced(outside, size))
+        )
+        scores = functional.interpolate(
+            logits[None], size=truth.shape, mode="bilinear", align_corners=False
+        )[0]
+        best = scores == scores.amax(0, keepdim=True)
+        found = ((scores > 0) & best).numpy()
+        rounds.append([region_similarity(a, b) for a, b in zip(found, true, strict=True)])
+    return rounds
+
+
+def _reduced(strokes: NDArray[np.bool_], size: tuple[int, int]) -> torch.Tensor:
+    """Strokes `(K, H, W)` at the working size: a pixel has one if any of its pixels has."""
+    maps = torch.from_numpy(strokes).float()[None]
+    return functional.adaptive_max_pool2d(maps, size)[0]
+
+
+def measure_frames(subject: Subject, config: SystemConfig) -> list[Measure]:
+    """Segment a clip with one marked frame, then with that of lowest confidence too, and so on."""
+    clip, model = subject.clip, load_models([subject], config.preset)[subject.weights_name]
+    marked = [min(clip.marked)]
+    j_and_f: list[float] = []
+    while len(j_and_f) < ROUNDS:
+        measurement = ClipMeasurement(model, config, _marked(clip, marked), subject.weights_name)
+        for _ in measurement.run():
+            pass
+        measure = measurement.result().measure
+        j_and_f.append(measure.scores["J&F"])
+        confidence = np.mean([one.confidence for one in measure.objects], axis=0)
+        rest = [at for at, index in enumerate(clip.scored) if index not in marked]
+        if not rest:
+            break
+        marked.append(clip.scored[min(rest, key=lambda at: confidence[at])])
+    used = tuple(marked[: len(j_and_f)])
+    return [
+        FramesMeasure(
+            clip=clip.name, weights=subject.weights_name, marked=used, j_and_f=tuple(j_and_f)
+        )
+    ]
+
+
+def _marked(clip: EvaluationClip, marked: Sequence[int]) -> EvaluationClip:
+    return replace(clip, marked=tuple(sorted(marked)))
+
+
+def interactive_page(strokes: Sequence[StrokeMeasure], frames: Sequence[FramesMeasure]) -> str:
+    """Both tables as Markdown."""
+    text = "# Strokes and marked frames\n"
+    if strokes:
+        text += _table("IoU of single frames after rounds of strokes", "rounds", strokes)
+    if frames:
+        text += _table("J&F of clips by the number of marked frames", "marked frames", frames)
+    return text
+
+
+def _table(
+    title: str, what: str, measures: Sequence[StrokeMeasure] | Sequence[FramesMeasure]
+) -> str:
+    """The mean over clips in every round, with its interval."""
+    by_clip: dict[str, list[tuple[float, ...]]] = {}
+    for one in measures:
+        values = one.iou if isinstance(one, StrokeMeasure) else one.j_and_f
+        by_clip.setdefault(one.clip, []).append(values)
+    shortest = min(len(values) for rows in by_clip.values() for values in rows)
+    rows = []
+    for at in range(shortest):
+        clips = [np.array([values[at] for values in one]) for one in by_clip.values()]
+        interval = mean_interval(clips)
+        bounds = f"[{interval.low:.3f}, {interval.high:.3f}]"
+        rows.append((str(at + 1), f"{interval.mean:.3f}", bounds))
+    table = markdown_table((what, "mean", "95 % interval"), rows)
+    return f"\n## {title}\n\n{len(by_clip)} clips.\n\n{table}\n"
