@@ -90,3 +90,15 @@ def test_all_kinds_of_scenes_are_planned(maker, make_sampler):
     for plan in plans:
         numbers = {n for layer in plan.layers for n in layer.labels.values()} - {0, UNKNOWN}
         assert numbers <= set(range(1, plan.object_count + 1))
+
+
+def test_some_episodes_with_strokes_show_one_picture_and_no_map_from_before(maker):
+    strokes = EpisodeMaker(maker.planner, maker.pool, 7, stroke_share=1.0)
+    batch = strokes.make(range(30), 0.5)
+    assert batch.known[:, 0].mean() < 0.3  # few pixels of the reference are known
+    assert batch.known[:, 2:].mean() > 0.8
+    masks = batch.masks
+    still = (masks == masks[:, :1]).flatten(1).all(1) & masks.flatten(1).any(1)
+    lost = ~batch.previous_masks.flatten(1).any(1)
+    assert 5 < still.sum() < len(masks) - 5
+    assert lost[still].all()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from rotoline.data.episode_batch import EpisodeBatch
-from rotoline.data.light import sample_light, vary
+from rotoline.data.light import sample_light, steady, vary
 from rotoline.data.picture_pool import PicturePool
 from rotoline.data.previous_masks import corrupt, sample_errors
 from rotoline.data.scene_drawing import draw_scenes, masks_of
@@ -22,6 +22,9 @@ from rotoline.learning.sampler import Sampler
 
 MEMORY_SHARE = 0.9
 """Probability that the refinement network gets the readouts."""
+FROZEN_SHARE = 0.4
+"""Probability that an episode with strokes shows one picture all the time: first without any map
+from before, then with the own answer, as while a person marks a frame."""
 COARSE_SHARE = 0.25
 """Probability that the score maps are reduced before they are propagated."""
 
@@ -68,12 +71,15 @@ class EpisodeMaker:
             for sampler, plan in zip(samplers, plans, strict=True)
             for _ in range(plan.object_count)
         ]
-        strokes = [
-            sample_strokes(plan.object_count, sampler)
-            if sampler.chance(self.stroke_share)
-            else None
-            for sampler, plan in zip(samplers, plans, strict=True)
-        ]
+        strokes = []
+        for at, (sampler, plan) in enumerate(zip(samplers, plans, strict=True)):
+            has_strokes = sampler.chance(self.stroke_share)
+            strokes.append(sample_strokes(plan.object_count, sampler) if has_strokes else None)
+            if has_strokes and sampler.chance(FROZEN_SHARE):
+                plans[at], lights[at] = plan.frozen(), steady(lights[at])
+                first = sum(one.object_count for one in plans[:at])
+                for number in range(first, first + plan.object_count):
+                    errors[number] = errors[number]._replace(is_lost=True)
         drawn = draw_scenes(self.pool, plans, size)
         masks, known = masks_of(drawn, plans)
         counts = tuple(plan.object_count for plan in plans)

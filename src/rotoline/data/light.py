@@ -5,7 +5,7 @@ Many episodes at once, on any device; everything random is decided on the CPU.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -69,6 +69,11 @@ def sample_light(length: int, sampler: Sampler) -> Light:
         seed=sampler.integer(0, 2**31 - 1),
         quality=sampler.integer(*QUALITIES) if sampler.chance(COMPRESSED_SHARE) else 0,
     )
+
+
+def steady(light: Light) -> Light:
+    """The same variation without what changes from frame to frame, but for the grain."""
+    return replace(light, exposures=(1.0,) * len(light.exposures), blur=None)
 
 
 def vary(frames: Tensor, lights: Sequence[Light]) -> Tensor:

@@ -7,7 +7,7 @@ pictures of many scenes at once, on any device.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -102,6 +102,19 @@ class ScenePlan:
     """The background, then what is before it, the last in front."""
     object_count: int
     """Number of tracked objects; 1 to `MAX_OBJECTS`."""
+
+    def frozen(self) -> "ScenePlan":
+        """The same scene in which every frame shows what the reference shows."""
+        layers = [
+            replace(
+                layer,
+                pictures=[layer.pictures[0]] * LENGTH,
+                motion=Motion(*([part[0]] * LENGTH for part in layer.motion)),
+                hidden=range(LENGTH) if 0 in layer.hidden else (),
+            )
+            for layer in self.layers
+        ]
+        return ScenePlan(layers, self.object_count)
 
 
 class _Thing(NamedTuple):
