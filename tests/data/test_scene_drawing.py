@@ -100,6 +100,18 @@ def test_unknown_moves_with_the_object_and_is_no_object(stills):
     assert not labels[:, 20:].any()
 
 
+def test_things_are_all_objects_tracked_or_not(stills):
+    background = LayerPlan(pictures=[0] * LENGTH, motion=still_motion(torch.eye(3)), labels={})
+    pasted = LayerPlan(
+        pictures=[1] * LENGTH, motion=still_motion(translation(-14, 4)), labels={3: 1}
+    )
+    plans = [ScenePlan((background, pasted), 1)]
+    things = draw_scenes(PicturePool.of(stills), plans, SIZE).things[0]
+    expected = torch.zeros(SIZE)
+    expected[8:20, 10:30] = expected[4:16, 24:44] = 1
+    assert torch.equal(things, expected.expand_as(things))
+
+
 def test_cut_object_is_filled_and_no_longer_there(stills):
     plain = stills[0].frames[0].clone()
     plain[:] = 90

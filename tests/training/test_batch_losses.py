@@ -8,7 +8,7 @@ import torch
 from rotoline.data.episode_batch import EpisodeBatch
 from rotoline.learning.episode import Episode
 from rotoline.systems.fast.episode_loss import episode_losses
-from rotoline.systems.fast.network import FastNet
+from rotoline.systems.fast.network import ADDED_LAYERS, FastNet
 from rotoline.training.batch_losses import batch_losses
 
 
@@ -55,6 +55,7 @@ def collate(episodes):
         masks=torch.cat([one.masks for one in episodes]),
         others=torch.cat([one.others for one in episodes]),
         known=torch.stack([one.known for one in episodes]),
+        things=torch.stack([one.masks.amax(0) for one in episodes]),
         previous_masks=torch.cat([one.previous_masks for one in episodes]),
         object_counts=tuple(len(one.masks) for one in episodes),
         uses_memory=tuple(one.uses_memory for one in episodes),
@@ -65,19 +66,34 @@ def collate(episodes):
 def totals_and_gradients(net, losses):
     net.zero_grad()
     sum(losses.values()).backward()
-    return {name: p.grad.clone() for name, p in net.named_parameters()}
+    return {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
 
 
 def test_losses_and_gradients_are_the_mean_of_those_of_the_episodes(net):
     together = batch_losses(net, collate(EPISODES))
     single = [episode_losses(net, one) for one in EPISODES]
+    del together["objectness"]
     for name, loss in together.items():
         mean = torch.stack([losses[name] for losses in single]).mean()
         torch.testing.assert_close(loss, mean.to(loss.dtype), rtol=1e-6, atol=1e-7, msg=name)
     summed = {name: torch.stack([losses[name] for losses in single]).mean() for name in together}
     found, expected = (totals_and_gradients(net, losses) for losses in (together, summed))
     for name, gradient in found.items():
+        if name.startswith(ADDED_LAYERS):
+            continue
         torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_objectness_is_learned_from_all_things_and_from_nothing_that_is_unknown(net):
+    batch = collate(EPISODES)
+    loss = batch_losses(net, batch)["objectness"]
+    net.zero_grad()
+    loss.backward()
+    assert net.encoder.objectness.weight.grad.any()
+    unknown = replace(batch, things=torch.where(batch.known > 0, batch.things, 1 - batch.things))
+    torch.testing.assert_close(batch_losses(net, unknown)["objectness"], loss)
+    others = replace(batch, things=1 - batch.things)
+    assert batch_losses(net, others)["objectness"] != loss
 
 
 def test_object_that_the_reference_does_not_show_counts_in_no_loss(net):
@@ -99,7 +115,7 @@ def test_gpu_gives_the_losses_of_the_cpu(net):
         batch,
         **{
             name: getattr(batch, name).cuda()
-            for name in ("frames", "masks", "others", "known", "previous_masks")
+            for name in ("frames", "masks", "others", "known", "things", "previous_masks")
         },
     )
     found = batch_losses(net.cuda(), moved)

@@ -21,6 +21,8 @@ class EpisodeBatch:
     """float32 `(M, H, W)`, 0 or 1."""
     known: Tensor
     """float32 `(B, N, H, W)`, 0 or 1."""
+    things: Tensor
+    """float32 `(B, N, H, W)`, 0 or 1: where any object is that has a label, tracked or not."""
     previous_masks: Tensor
     """float32 `(M, H, W)`, 0 or 1."""
     object_counts: tuple[int, ...]

@@ -100,6 +100,7 @@ class EpisodeMaker:
             masks=masks,
             others=others,
             known=known,
+            things=drawn.things,
             previous_masks=corrupt(masks[:, 1], beside, errors),
             object_counts=counts,
             uses_memory=tuple(sampler.chance(MEMORY_SHARE) for sampler in samplers),

@@ -45,11 +45,12 @@ class PicturePool:
             (frame, clip.labels[t]) for clip in clips for t, frame in enumerate(clip.frames)
         )
         for (frame, labels), first, size in zip(pictures, starts, sizes, strict=True):
+            # Odd rows and columns at the end are left out of the smaller sizes.
             for start, (height, width) in zip(first.tolist(), size.tolist(), strict=True):
                 part = pixels[start : start + height * width].view(height, width, 4)
-                frame, labels = _reduced(frame, labels, (height, width))
-                part[..., :3] = frame.permute(1, 2, 0)
-                part[..., 3] = labels
+                part[..., :3] = frame[:, :height, :width].permute(1, 2, 0)
+                part[..., 3] = labels[:height, :width]
+                frame, labels = _halved(frame), labels[1::2, 1::2]
         return cls(pixels, starts, sizes)
 
     def to(self, device: torch.device) -> "PicturePool":
@@ -72,10 +73,9 @@ class PicturePool:
             pixels, uint8 `(n, H, W)`; and whether a point lies within the picture, bool
             `(n, H, W)`.
         """
-        full, size = self.sizes[pictures, 0], self.sizes[pictures, levels]
         start = self.starts[pictures, levels][:, None, None]
-        extent = size.flip(1)[:, :, None, None]
-        points = points * (extent / full.flip(1)[:, :, None, None])
+        extent = self.sizes[pictures, levels].flip(1)[:, :, None, None]
+        points = points * (0.5**levels)[:, None, None, None]
         within = ((points >= 0) & (points < extent)).all(1)
         points = points.remainder(2 * extent)
         points = torch.minimum(points, 2 * extent - points)
@@ -100,13 +100,8 @@ class PicturePool:
         return colours, read(nearest[:, 0], nearest[:, 1])[..., 3], within
 
 
-def _reduced(frame: Tensor, labels: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """A frame `(3, h, w)` and its labels `(h, w)`, uint8, at their size or about half of it."""
-    if frame.shape[-2:] == size:
-        return frame, labels
-    smaller = functional.adaptive_avg_pool2d(frame.float(), size).round().byte()
-    rows, cols = (
-        (torch.arange(new) * old + old // 2).div(new, rounding_mode="floor").clamp(max=old - 1)
-        for new, old in zip(size, labels.shape, strict=True)
-    )
-    return smaller, labels[rows][:, cols]
+def _halved(frame: Tensor) -> Tensor:
+    """A frame uint8 `(3, h, w)` at half its size, each pixel the mean of four."""
+    if min(frame.shape[-2:]) < 2:
+        return frame
+    return functional.avg_pool2d(frame.float(), 2).round().byte()

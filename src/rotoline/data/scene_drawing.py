@@ -24,6 +24,8 @@ class Drawn(NamedTuple):
     """float32 `(B, N, 3, H, W)`, RGB in [0, 255]."""
     labels: Tensor
     """uint8 `(B, N, H, W)`: tracked objects 1, 2 and so on; 0 for background, 255 for unknown."""
+    things: Tensor
+    """float32 `(B, N, H, W)`, 0 or 1: where any object is that has a label, tracked or not."""
 
 
 class _Layers(NamedTuple):
@@ -62,6 +64,7 @@ def draw_scenes(pool: PicturePool, plans: Sequence[ScenePlan], size: tuple[int, 
     count, device = len(plans) * LENGTH, pool.pixels.device
     frames = torch.zeros(count, 3, *size, device=device)
     labels = torch.zeros(count, *size, dtype=torch.uint8, device=device)
+    things = torch.zeros(count, *size, device=device)
     for depth in range(MAX_LAYERS):
         layers = _gather(plans, depth, device)
         if layers is None:
@@ -72,14 +75,17 @@ def draw_scenes(pool: PicturePool, plans: Sequence[ScenePlan], size: tuple[int, 
         if depth == 0:
             # Whether the mirror image of an object belongs to it, nobody can say.
             labels[rows] = torch.where(within | (new == 0), new, UNKNOWN)
-            frames[rows] = _fill(pixels, found, layers)
+            frames[rows], filled = _fill(pixels, found, layers)
+            things[rows] = ((found > 0) & (found != UNKNOWN) & ~filled).float()
         else:
             # Beyond its border a picture is mirrored, and the object would be there twice.
             inside = (new != NOT_DRAWN) & within
             frames[rows] = torch.lerp(frames[rows], pixels, soften(inside[:, None].float()))
             labels[rows] = torch.where(inside, new, labels[rows])
+            things[rows] = torch.where(inside, (found != UNKNOWN).float(), things[rows])
     shape = (len(plans), LENGTH)
-    return Drawn(frames.clamp(0, 255).unflatten(0, shape), labels.unflatten(0, shape))
+    frames = frames.clamp(0, 255)
+    return Drawn(*(part.unflatten(0, shape) for part in (frames, labels, things)))
 
 
 def _gather(plans: Sequence[ScenePlan], depth: int, device: torch.device) -> _Layers | None:
@@ -124,12 +130,17 @@ def _look_up(tables: Tensor, labels: Tensor) -> Tensor:
     return tables.gather(1, labels.flatten(1).long()).view(labels.shape)
 
 
-def _fill(pixels: Tensor, found: Tensor, layers: _Layers) -> Tensor:
-    """Fill the places of the labels that are cut out."""
+def _fill(pixels: Tensor, found: Tensor, layers: _Layers) -> tuple[Tensor, Tensor]:
+    """Fill the places of the labels that are cut out; return the pictures, and these places."""
+    filled = torch.zeros_like(found, dtype=torch.bool)
     if len(layers.filled) == 0:
-        return pixels
-    inside = _look_up(layers.cut, found[layers.filled])[:, None].float()
-    return pixels.index_copy(0, layers.filled, inpaint_backgrounds(pixels[layers.filled], inside))
+        return pixels, filled
+    inside = _look_up(layers.cut, found[layers.filled])
+    new = inpaint_backgrounds(pixels[layers.filled], inside[:, None].float())
+    return (
+        pixels.index_copy(0, layers.filled, new),
+        filled.index_copy(0, layers.filled, inside),
+    )
 
 
 def _sample(

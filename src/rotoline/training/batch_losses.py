@@ -23,6 +23,8 @@ from rotoline.systems.fast.memory_readout import RADIUS
 from rotoline.systems.fast.network import FastNet
 from rotoline.systems.fast.online_ridge import OTHER_OBJECT_WEIGHT
 
+OBJECTNESS_WEIGHT = 0.3
+"""Weight of the loss of the objectness, where that of the propagated maps has 1."""
 ABSENT = -1e4
 """Logit of the places of a batch where there is no object; its share in a softmax is 0."""
 
@@ -39,7 +41,8 @@ def batch_losses(
         precision: In what the encoder computes; all that is computed for each object is in float32.
 
     Returns:
-        A scalar for the map of each stage, and `competing`, as `episode_losses` names them.
+        A scalar for the map of each stage, and `competing`, as `episode_losses` names them; and
+        `objectness`, the loss of the objectness against all objects that have a label.
     """
     counts = batch.object_counts
     rows = _Rows(batch.episode_of, batch.place, (len(counts), max(counts)))
@@ -47,9 +50,11 @@ def batch_losses(
     shown = (first.flatten(1).amax(1) > 0).float()
     weights = rows.share(shown)
     several = torch.tensor([count > 1 for count in counts], device=shown.device)
-    losses = dict.fromkeys((*LOSS_WEIGHTS, "competing"), shown.new_zeros(()))
+    names = (*LOSS_WEIGHTS, "competing", "objectness")
+    losses = dict.fromkeys(names, shown.new_zeros(()))
     count = batch.frames.shape[1] - 2
-    for index, maps in enumerate(_predict_targets(net, batch, rows, precision), start=2):
+    predicted = _predict_targets(net, batch, rows, precision)
+    for index, (maps, objectness) in enumerate(predicted, start=2):
         truth, known = batch.masks[:, index], batch.known[:, index]
         for name, logits in maps._asdict().items():
             each = mask_losses(upsample4x(logits), truth, known[rows.episode])
@@ -57,6 +62,8 @@ def batch_losses(
         if max(counts) > 1:
             loss = _competition(maps.propagated[:, 0], truth, known, rows)
             losses["competing"] = losses["competing"] + (loss * several).mean() / count
+        each = mask_losses(upsample4x(objectness), batch.things[:, index], known)
+        losses["objectness"] = losses["objectness"] + OBJECTNESS_WEIGHT / count * each.mean()
     return losses
 
 
@@ -87,8 +94,8 @@ class _Rows(NamedTuple):
 
 def _predict_targets(
     net: FastNet, batch: EpisodeBatch, rows: _Rows, precision: Precision
-) -> Iterator[StageMaps]:
-    """Predict all objects in one target frame after the other."""
+) -> Iterator[tuple[StageMaps, Tensor]]:
+    """Predict all objects in one target frame after the other, and its objectness."""
     reference, keys, targets = _encode(net, batch, precision)
     known = batch.known[:, 0][rows.episode]
     masks, counted = known_shares(batch.masks[:, 0], known, 4)
@@ -122,7 +129,7 @@ def _predict_targets(
         refined = net.refinement(logits, scores[:, None], readout, rivals, seen)
         coarse = _coarsened(refined, batch)
         maps = StageMaps(logits, refined, net.propagation(coarse, seen))
-        yield maps
+        yield maps, view.objectness
         scores, keys = maps.propagated[:, 0].detach().sigmoid(), view.local_keys
 
 

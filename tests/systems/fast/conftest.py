@@ -36,6 +36,7 @@ def make_features():
             edges=draw(1, LIFTED + DECODED, h, w),
             local_keys=unit(1, LOCAL_KEYS, h // 2, w // 2),
             global_keys=unit(1, GLOBAL_KEYS, h // 4, w // 4),
+            objectness=draw(1, 1, h, w),
         )
 
     return make

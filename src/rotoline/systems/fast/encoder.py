@@ -52,6 +52,10 @@ class Features(NamedTuple):
     point."""
     global_keys: Tensor
     """`(B, 64, h / 4, w / 4)`: unit vectors, similar where any two frames show the same object."""
+    objectness: Tensor
+    """`(B, 1, h, w)`: logit of whether a pixel belongs to any object, whichever it is: the paper's
+    generic foreground. It is learned from all masks of the training pictures, and part of
+    `guidance`."""
 
 
 class TopDown(NamedTuple):
@@ -95,6 +99,13 @@ class Encoder(nn.Module):
         self.smooth = nn.ModuleList(_Smooth(WIDTH) for _ in CHANNELS)
         self.embed = Pointwise(WIDTH, WIDTH)
         self.guide = Pointwise(WIDTH, GUIDANCE)
+        # Weights of before have neither of these two, and work as they did; and a new network has
+        # the random numbers in all other layers that it had without them.
+        with torch.random.fork_rng(devices=()):
+            self.objectness = Pointwise(WIDTH, 1)
+            self.guide_objectness = nn.Conv2d(1, GUIDANCE, 3, padding=1, bias=False)
+        for parameter in (*self.objectness.parameters(), self.guide_objectness.weight):
+            nn.init.zeros_(parameter)
         self.guide_coarse = Pointwise(WIDTH, COARSE_GUIDANCE)
         self.gate = nn.Sequential(
             nn.Conv2d(WIDTH, 32, 3, padding=1), nn.ReLU(inplace=True), Pointwise(32, 16)
@@ -144,14 +155,16 @@ class Encoder(nn.Module):
         is_learned = any(parameter.requires_grad for parameter in self.gate.parameters())
         with torch.set_grad_enabled(torch.is_grad_enabled() and is_learned):
             gates = softmax_gates(self.gate(fine).unflatten(1, (4, 4)).contiguous())
+        objectness: Tensor = self.objectness(fine)
         return Features(
             self.embedding(fine),
-            self.guide(fine),
+            self.guide(fine) + self.guide_objectness(2 * objectness.sigmoid() - 1),
             self.guide_coarse(coarse),
             gates,
             self.edges(fine),
             self.local_keys(coarse),
             self.global_keys(far),
+            objectness,
         )
 
     def embedding(self, fine: Tensor) -> Tensor:

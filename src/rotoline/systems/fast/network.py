@@ -17,6 +17,10 @@ REGION_UNITS = 8
 """Hidden units of the region filter's network."""
 
 
+ADDED_LAYERS = ("encoder.objectness.", "encoder.guide_objectness.")
+"""Layers that weights of before do not have."""
+
+
 class RegionNumbers(nn.Module):
     """The numbers of the region filter, which `rotoline train regions` learns.
 
@@ -74,10 +78,17 @@ class FastNet(nn.Module):
 def network_from_state(state: Mapping[str, Tensor]) -> FastNet:
     """Build the network from the tensors of a weights file, ready for inference.
 
+    Weights that were trained before there was an objectness have 0 for it, which changes nothing.
+
     Raises:
         WeightsError: The tensors are not those of this network.
     """
     with torch.device("meta"):
         net = FastNet()
-    assign_state(net, state)
+    added = {
+        name: torch.zeros(value.shape)
+        for name, value in net.state_dict().items()
+        if name.startswith(ADDED_LAYERS)
+    }
+    assign_state(net, {**added, **state})
     return net.fold()

@@ -242,9 +242,11 @@ class FittedFastSystem(FittedSystem[Features]):
         return FittedFastSystem(self.net, classifiers, config, self.size)
 
     def intermediate_maps(self, features: Features, scores: Tensor) -> dict[str, Tensor]:
-        """Scores `(K, ...)` inside `score`: of the classifiers, and of both readouts."""
+        """Scores `(K, ...)` inside `score`: of the classifiers, of both readouts, objectness."""
         count, context = len(scores), self._context(scores)
         maps = {"appearance": self._appearance(features)}
+        if bool(self.net.encoder.objectness.weight.any()):
+            maps["objectness"] = features.objectness[0].sigmoid().expand(count, -1, -1)
         if self.config.scoring.context == "previous+memory":
             carried, looked_up = readout_maps(self.net, features, context)
             maps |= {"from previous frame": carried[:count], "from memory": looked_up[:count]}
