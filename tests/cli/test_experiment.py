@@ -256,6 +256,40 @@ def test_several_processes_measure_what_one_does(make_data, tmp_path, halves):
 
 
 @pytest.mark.slow
+def test_interactive_measures_strokes_and_marked_frames(make_data, tmp_path, experiment):
+    weights, out = shipped_weights("fast"), tmp_path / "out"
+    halves = ["--odd-weights", weights, "--even-weights", weights, "--set", "tuning.steps=0"]
+    data = make_data("bear", "bmx-bumps", girls=False, frames=8)
+    result = experiment("interactive", data, out, *halves)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("frames.json", "strokes.json", "table.md"),
+    ]
+    strokes = json.loads((out / "strokes.json").read_text())
+    assert [(one["clip"], one["weights"]) for one in strokes["frames"]] == [
+        *(("bear", "odd"), ("bear", "odd"), ("bear", "odd")),
+        *(("bmx-bumps", "even"), ("bmx-bumps", "even"), ("bmx-bumps", "even")),
+    ]
+    for one in strokes["frames"]:
+        assert len(one["iou"]) == 5
+        assert max(one["iou"]) > 0.7
+    frames = json.loads((out / "frames.json").read_text())
+    for one in frames["clips"]:
+        assert len(set(one["marked"])) == len(one["j_and_f"]) == 5
+        assert one["marked"][0] == 0
+        assert one["j_and_f"][-1] > 0.9  # most scored frames are marked then
+    means = [rows_of(part) for part in (out / "table.md").read_text().split("## ")[1:]]
+    for table, values in zip(
+        means,
+        ([one["iou"] for one in strokes["frames"]], [one["j_and_f"] for one in frames["clips"]]),
+        strict=True,
+    ):
+        assert [table[str(n)][0] for n in range(1, 6)] == [
+            f"{mean:.3f}" for mean in np.mean(values, axis=0)
+        ]
+
+
+@pytest.mark.slow
 def test_ablation_measures_what_halves_have_not_seen(make_data, tmp_path, experiment):
     weights, out = shipped_weights("fast"), tmp_path / "out"
     halves = ["--odd-weights", weights, "--even-weights", weights]

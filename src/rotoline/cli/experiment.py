@@ -203,6 +203,7 @@ def interactive(  # noqa: PLR0913 (each is an option)
     strokes; the next marked frame is that of lowest confidence.
     Writes OUTPUT/table.md, strokes.json, and frames.json.
     """
+    from rotoline.cli.terminal import Unit, show_progress
     from rotoline.evaluation.clips import UNSEEN
     from rotoline.evaluation.halves import halves_subjects
     from rotoline.evaluation.interactive import run_interactive
@@ -217,7 +218,7 @@ def interactive(  # noqa: PLR0913 (each is an option)
         with_frames=with_frames,
         jobs=jobs,
     )
-    _show_run(progress, output)
+    show_progress(progress, Unit("clips", 1, 0))
     _print_page(output / "table.md")
 
 

@@ -17,9 +17,7 @@ OUT/table.md                        both tables
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +30,7 @@ from rotoline.evaluation.bootstrap import mean_interval
 from rotoline.evaluation.clips import EvaluationClip
 from rotoline.evaluation.measure import ClipMeasurement
 from rotoline.evaluation.results import RunRecord, circumstances, write_record
-from rotoline.evaluation.runner import Subject, load_models
+from rotoline.evaluation.runner import Subject, call_in_processes, load_models
 from rotoline.evaluation.stroke_robot import paint
 from rotoline.evaluation.tables import markdown_table
 from rotoline.io.atomic import write_text
@@ -111,7 +109,7 @@ def run_interactive(
         config: The settings, of the preset `fast`.
         command: The command line, for the record.
         with_frames: Whether clips are segmented with marked frames too, which takes far longer.
-        jobs: Number of processes, with one thread each.
+        jobs: Number of processes, with one thread each; 1 for this process, with all threads.
 
     Yields:
         Progress, once a clip and part.
@@ -124,29 +122,32 @@ def run_interactive(
     models = load_models(subjects, config.preset)
     parts: list[_Part] = [measure_strokes]
     parts += [measure_frames] if with_frames else []
-    found: dict[tuple[int, int], list[Measure]] = {}
-    total = len(subjects) * len(parts)
-    tasks = [(part, at) for part in range(len(parts)) for at in range(len(subjects))]
-    with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,)) as executor:
-        futures = {
-            executor.submit(parts[part], subjects[at], config): (part, at) for part, at in tasks
-        }
-        for done, future in enumerate(as_completed(futures), start=1):
-            found[futures[future]] = future.result()
-            yield Progress("measuring", done, total)
+    calls = [(part, (subject, config)) for part in parts for subject in subjects]
+    found: dict[int, list[Measure]] = {}
+    results = call_in_processes(calls, jobs) if jobs > 1 else _call_here(calls)
+    for index, result in results:
+        found[index] = result
+        yield Progress("measuring", len(found), len(calls))
     produced = circumstances(next(iter(models.values())), config, command)
     produced |= {"weights": {name: one.record.model_dump() for name, one in models.items()}}
-    measures = [one for task in tasks for one in found[task]]
+    measures = [one for index in range(len(calls)) for one in found[index]]
     strokes = tuple(one for one in measures if isinstance(one, StrokeMeasure))
     frames = tuple(one for one in measures if isinstance(one, FramesMeasure))
     write_record(output / "strokes.json", StrokeResults(frames=strokes, **produced))
     if frames:
         write_record(output / "frames.json", FramesResults(clips=frames, **produced))
     write_text(output / "table.md", interactive_page(strokes, frames))
-    yield Progress("done", total, total)
+    yield Progress("done", len(calls), len(calls))
 
 
 _Part = Callable[[Subject, SystemConfig], list[Measure]]
+
+
+def _call_here(
+    calls: Sequence[tuple[_Part, tuple[Subject, SystemConfig]]],
+) -> Iterator[tuple[int, list[Measure]]]:
+    for index, (part, arguments) in enumerate(calls):
+        yield index, part(*arguments)
 
 
 def measure_strokes(subject: Subject, config: SystemConfig) -> list[Measure]:

@@ -1,12 +1,13 @@
 """Measure many clips, in this process or in several; each is written as soon as it is measured."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
@@ -18,6 +19,8 @@ from rotoline.evaluation.results import write_record
 from rotoline.model import Model, load_model
 from rotoline.runtime.progress import Progress
 from rotoline.systems.protocol import SystemConfig
+
+Result = TypeVar("Result")
 
 Measured = dict[str, MeasuredClip]
 """The measures of one clip by the name of the configuration."""
@@ -152,27 +155,44 @@ class Measurements:
         done = 0
         # The longest clips first, so that no process has to finish one alone at the end.
         order = sorted(range(len(self._tasks)), key=lambda index: -self._tasks[index].frames)
-        executor = ProcessPoolExecutor(self._jobs, get_context("spawn"), _use_one_thread)
         yield Progress("segmenting", done, self.total)
-        try:
-            futures = {executor.submit(_measure_alone, self._tasks[i]): i for i in order}
-            for future in as_completed(futures):
-                index = futures[future]
-                self._measured[index] = future.result()
-                done += self._tasks[index].frames
-                yield Progress("segmenting", done, self.total)
-        except BrokenProcessPool as error:
-            raise ConfigError(
-                "a process that measured a clip was ended from outside, probably because memory "
-                "was short; give fewer --jobs, or free memory"
-            ) from error
-        finally:
-            executor.shutdown(cancel_futures=True)
+        tasks = [(_measure_alone, (self._tasks[index],)) for index in order]
+        for at, measured in call_in_processes(tasks, self._jobs):
+            self._measured[order[at]] = measured
+            done += self._tasks[order[at]].frames
+            yield Progress("segmenting", done, self.total)
 
 
-def _use_one_thread() -> None:
-    """Prepare a process that shares the machine with others."""
-    torch.set_num_threads(1)
+def call_in_processes(
+    calls: Sequence[tuple[Callable[..., Result], tuple[Any, ...]]], jobs: int
+) -> Iterator[tuple[int, Result]]:
+    """Call functions in several processes, with one thread each.
+
+    Args:
+        calls: Functions that can be pickled, with their arguments.
+        jobs: Number of processes.
+
+    Yields:
+        The index of each call and its result, as soon as it is done.
+
+    Raises:
+        ConfigError: A process was ended from outside.
+    """
+    executor = ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,))
+    try:
+        futures = {
+            executor.submit(function, *arguments): index
+            for index, (function, arguments) in enumerate(calls)
+        }
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise ConfigError(
+            "a process that measured a clip was ended from outside, probably because memory "
+            "was short; give fewer --jobs, or free memory"
+        ) from error
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _measure_alone(task: Task) -> Measured:
