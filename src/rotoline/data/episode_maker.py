@@ -14,7 +14,8 @@ from rotoline.data.light import sample_light, steady, vary
 from rotoline.data.picture_pool import PicturePool
 from rotoline.data.previous_masks import corrupt, sample_errors
 from rotoline.data.scene_drawing import draw_scenes, masks_of
-from rotoline.data.scene_plans import LENGTH, ScenePlanner
+from rotoline.data.scene_planner import ScenePlanner
+from rotoline.data.scene_plans import LENGTH
 from rotoline.data.strokes import draw_strokes, sample_strokes
 from rotoline.data.training_clips import Clip
 from rotoline.learning.augmentation import generator_for

@@ -1,0 +1,354 @@
+"""Sampling of scenes: every random decision about what an episode shows (`scene_plans`)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rotoline.data.objects import ObjectIndex, ObjectView, index_objects, joined
+from rotoline.data.scene_plans import (
+    LENGTH,
+    MAX_LAYERS,
+    MAX_OBJECTS,
+    TARGETS,
+    LayerPlan,
+    Motion,
+    ScenePlan,
+)
+from rotoline.data.stills import UNKNOWN
+from rotoline.data.training_clips import Clip, reflect_index, sample_set
+from rotoline.learning.geometry import centre_to_origin, similarity, translation
+from rotoline.learning.sampler import Sampler
+from rotoline.learning.warp import DEFORMATION_GRID, interpolated, sample_motions
+
+MAX_GAPS = (10, 60)
+"""Largest distance in frames from the reference to the targets, at the start and after two thirds
+of the training."""
+
+ZOOM = (0.6, 2.4)
+"""Pixels of the picture per pixel of the frame."""
+MAX_BEYOND = 1.4
+"""Largest size of a view, the square root of its area, as a multiple of that of its picture."""
+COMPANION_SHARE = 0.6
+"""Probability that another large object of a still is tracked too."""
+TOGETHER_SHARE = 0.3
+"""Probability that all of a still moves together, as before a moving camera."""
+EXCHANGE_SHARE = 0.3
+"""Probability that objects are shown before the background of another clip."""
+UNION_SHARE = 0.6
+"""Probability that all garments of a still are one object, the person."""
+PASTED_COUNTS = (0, 0, 1, 1, 2)
+"""Numbers of pasted objects, all equally likely."""
+LOOKALIKE_SHARE, KIN_SHARE = 0.3, 0.4
+"""Probability that a pasted object is a copy of one that is there, and else that it is of the same
+group of clips."""
+TRACKED_SHARE = 0.5
+"""Probability that a pasted object is tracked; otherwise it counts as background."""
+LATE_SHARE = 0.5
+"""Probability that a pasted object that is not tracked is absent from the reference frame."""
+HIDDEN_SHARE = 0.15
+"""Probability that a layer is out of sight for some frames after the reference."""
+SIZES = (0.05, 0.7)
+"""Size of a pasted object, the square root of its area, as a fraction of that of the frame."""
+VIDEO_SPREAD, OBJECT_SPREAD, BACKGROUND_SPREAD, SCENE_SPREAD = 1.0, 5.0, 2.0, 3.0
+"""How far a video, an object, the background and a whole scene move; see `sample_motions`."""
+OBJECT_BEND, BACKGROUND_BEND, SCENE_BEND = 0.02, 0.006, 0.008
+"""Largest deformation, as a fraction of the width."""
+RECOLOUR_SHARE = 0.3
+"""Probability that a pasted object has other colours than its clip."""
+
+
+class _Thing(NamedTuple):
+    """An object of a clip, to be shown in a scene."""
+
+    pictures: list[int]
+    """The picture of each frame."""
+    labels: tuple[int, ...]
+    """Its labels; several for a person with garments."""
+    view: ObjectView
+    """Where it is in the reference frame."""
+    zoom: float
+    """Pixels of the picture per pixel of the frame."""
+    is_still: bool
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A scene while it is planned."""
+
+    size: tuple[int, int]
+    sampler: Sampler
+    layers: list[LayerPlan] = field(default_factory=list)
+    things: list[_Thing] = field(default_factory=list)
+    """The objects of the base of the scene, of which copies can be made."""
+    objects: int = 0
+    """Number of tracked objects."""
+
+    def new_object(self) -> int:
+        """The label of another tracked object."""
+        self.objects += 1
+        return self.objects
+
+    def moved(self, view: Tensor, spread: float, bend: float) -> Motion:
+        """A motion around one view."""
+        motions = sample_motions(self.size, spread, LENGTH - 1, self.sampler)
+        amount = self.sampler.uniform(0, bend) * self.size[1]
+        reference, first, change = amount * self.sampler.noise(3, 2, *DEFORMATION_GRID)
+        bends = [reference, *interpolated(first, change, LENGTH - 1)]
+        return Motion([view @ motion for motion in motions], bends)
+
+    def hidden(self) -> tuple[int, ...]:
+        """The frames after the reference in which a tracked layer is out of sight, often none."""
+        if not self.sampler.chance(HIDDEN_SHARE):
+            return ()
+        first = self.sampler.integer(1, LENGTH - 1)
+        return tuple(range(first, min(LENGTH, first + self.sampler.integer(1, 2))))
+
+
+class _Source(NamedTuple):
+    """What the plans need to know of a clip."""
+
+    first: int
+    """Number of its first picture."""
+    length: int
+    """Number of its frames."""
+    extent: tuple[int, int]
+    """Their height and width."""
+    group: str
+    kind: str
+
+    @property
+    def is_still(self) -> bool:
+        return self.length == 1
+
+
+@dataclass(frozen=True, slots=True)
+class ScenePlanner:
+    """Samples scenes from clips."""
+
+    sets: Mapping[str, Sequence[_Source]]
+    """The clips of each set of data."""
+    size: tuple[int, int]
+    """Height and width of the frames."""
+    index: ObjectIndex
+    """Where the objects of the clips are."""
+
+    @classmethod
+    def of(cls, clips: Sequence[Clip], size: tuple[int, int]) -> "ScenePlanner":
+        """A planner for the clips of a `PicturePool`, in which their objects are looked up."""
+        sets: dict[str, list[_Source]] = {}
+        first = 0
+        for clip in clips:
+            height, width = clip.frames[0].shape[-2:]
+            source = _Source(first, len(clip.frames), (height, width), clip.group, clip.kind)
+            sets.setdefault(clip.set_name, []).append(source)
+            first += len(clip.frames)
+        return cls(sets, size, index_objects(clips))
+
+    def plan(self, sampler: Sampler, progress: float) -> ScenePlan:
+        """Sample a scene.
+
+        Args:
+            sampler: Source of all random numbers.
+            progress: Fraction of the training that is done, 0 to 1; the distance between reference
+                and targets grows with it.
+        """
+        draft = _Draft(self.size, sampler)
+        low, high = MAX_GAPS
+        max_gap = int(low + (high - low) * min(1.0, progress * 1.5))
+        clip = self._sample_clip(sampler)
+        pictures = _pictures(clip, max_gap, sampler)
+        shown = self.index[pictures[0]]
+        groups = _tracked(clip, shown, sampler)
+        focus = sampler.one_of(groups)[1] if groups else None
+        view = _sample_view(focus, clip.extent, self.size, sampler)
+        zoom = _zoom(view)
+        draft.things = [
+            _Thing(pictures, labels, where, zoom, clip.is_still) for labels, where in groups
+        ]
+        numbers = {labels: draft.new_object() for labels, _ in groups} or {(): draft.new_object()}
+        is_exchanged = sampler.chance(EXCHANGE_SHARE)
+        if clip.is_still and not sampler.chance(TOGETHER_SHARE):
+            self._move_apart(draft, pictures, view, numbers, is_exchanged=is_exchanged)
+        else:
+            self._move_together(draft, clip, pictures, view, numbers, is_exchanged=is_exchanged)
+        for _ in range(sampler.one_of(PASTED_COUNTS)):
+            if len(draft.layers) < MAX_LAYERS:
+                self._paste(draft, clip.group, max_gap)
+        return ScenePlan(tuple(draft.layers), draft.objects)
+
+    def _sample_clip(self, sampler: Sampler, group: str | None = None) -> _Source:
+        """A clip, of a group if one is named; sets by their shares, all clips of a set equally."""
+        names = [
+            name for name, clips in self.sets.items() if group is None or clips[0].group == group
+        ]
+        return sampler.one_of(self.sets[sample_set(names, sampler)])
+
+    def _move_together(
+        self,
+        draft: _Draft,
+        clip: _Source,
+        pictures: list[int],
+        view: Tensor,
+        numbers: Mapping[tuple[int, ...], int],
+        *,
+        is_exchanged: bool,
+    ) -> None:
+        """All objects of the base in one layer: the whole picture, or they alone elsewhere."""
+        spread, bend = (SCENE_SPREAD, SCENE_BEND) if clip.is_still else (VIDEO_SPREAD, 0.0)
+        moved = draft.moved(view, spread, bend)
+        labels = {one: number for ids, number in numbers.items() for one in ids}
+        if is_exchanged and labels:
+            draft.layers.append(self._background(draft))
+        draft.layers.append(
+            LayerPlan(pictures=pictures, labels={**labels, UNKNOWN: UNKNOWN}, motion=moved)
+        )
+
+    def _move_apart(
+        self,
+        draft: _Draft,
+        pictures: list[int],
+        view: Tensor,
+        numbers: Mapping[tuple[int, ...], int],
+        *,
+        is_exchanged: bool,
+    ) -> None:
+        """Each object of a still moves by itself, before the filled picture or another one."""
+        cut = tuple(one for ids in numbers for one in ids)
+        if is_exchanged:
+            draft.layers.append(self._background(draft))
+        else:
+            moved = draft.moved(view, BACKGROUND_SPREAD, BACKGROUND_BEND)
+            draft.layers.append(
+                LayerPlan(pictures=pictures, labels={}, cut=(*cut, UNKNOWN), motion=moved)
+            )
+        for ids in draft.sampler.shuffled(list(numbers)):
+            moved = draft.moved(view, OBJECT_SPREAD, OBJECT_BEND)
+            labels = dict.fromkeys(ids, numbers[ids])
+            draft.layers.append(
+                LayerPlan(
+                    pictures=pictures,
+                    labels={**labels, UNKNOWN: UNKNOWN},
+                    hidden=draft.hidden(),
+                    motion=moved,
+                )
+            )
+
+    def _background(self, draft: _Draft) -> LayerPlan:
+        """Another picture; whatever it shows is background."""
+        sampler = draft.sampler
+        clip = self._sample_clip(sampler)
+        view = _sample_view(None, clip.extent, self.size, sampler)
+        moved = draft.moved(view, BACKGROUND_SPREAD, BACKGROUND_BEND)
+        return LayerPlan(pictures=_pictures(clip, 1, sampler), labels={}, motion=moved)
+
+    def _paste(self, draft: _Draft, group: str, max_gap: int) -> None:
+        """Add an object of another clip, or a copy of one that is there."""
+        sampler, (height, width) = draft.sampler, self.size
+        if draft.things and sampler.chance(LOOKALIKE_SHARE):
+            thing = sampler.one_of(draft.things)
+            thing = thing._replace(zoom=thing.zoom * sampler.uniform(0.8, 1.25))
+        else:
+            kin = group if sampler.chance(KIN_SHARE) else None
+            found = self._sample_thing(sampler, kin, max_gap)
+            if found is None:
+                return
+            thing = found
+        place = translation(-width * sampler.uniform(0.05, 0.95), -height * sampler.uniform(0, 1))
+        angle = math.radians(sampler.uniform(-15, 15))
+        turn = similarity(angle, thing.zoom, mirrored=sampler.chance(0.5))
+        view = translation(*thing.view.centre.tolist()) @ turn @ place
+        is_tracked = draft.objects < MAX_OBJECTS and sampler.chance(TRACKED_SHARE)
+        late = (0,) if sampler.chance(LATE_SHARE) else ()
+        hidden = draft.hidden() if is_tracked else late
+        number = draft.new_object() if is_tracked else 0
+        is_recoloured = sampler.chance(RECOLOUR_SHARE)
+        draft.layers.append(
+            LayerPlan(
+                pictures=thing.pictures,
+                labels=dict.fromkeys(thing.labels, number),
+                hidden=hidden,
+                gains=[sampler.uniform(0.6, 1.4) if is_recoloured else 1.0 for _ in range(3)],
+                motion=draft.moved(view, OBJECT_SPREAD, OBJECT_BEND if thing.is_still else 0.0),
+            )
+        )
+
+    def _sample_thing(self, sampler: Sampler, group: str | None, max_gap: int) -> _Thing | None:
+        """An object of any clip; None if the chosen frame of the clip shows none."""
+        clip = self._sample_clip(sampler, group)
+        pictures = _pictures(clip, max_gap, sampler)
+        groups = _tracked(clip, self.index[pictures[0]], sampler)
+        if not groups:
+            return None
+        labels, view = sampler.one_of(groups)
+        wanted = math.exp(sampler.uniform(*map(math.log, SIZES))) * math.sqrt(math.prod(self.size))
+        return _Thing(pictures, labels, view, math.sqrt(view.area) / wanted, clip.is_still)
+
+
+def _pictures(clip: _Source, max_gap: int, sampler: Sampler) -> list[int]:
+    """The pictures of the reference, of the frame before the targets, and of the targets.
+
+    Args:
+        clip: Beyond its ends it runs backwards.
+        max_gap: Largest distance in frames between the reference and the frame before the targets.
+        sampler: Source of all random numbers.
+    """
+    if clip.is_still:
+        return [clip.first] * LENGTH
+    reference = sampler.integer(0, clip.length - 1)
+    direction = 1 if sampler.chance(0.5) else -1
+    step = sampler.one_of([1, 1, 2, 3])
+    # A quarter of the episodes continue from the reference itself, as at the start of a clip.
+    gap = 0 if sampler.chance(0.25) else sampler.integer(1, max_gap)
+    row = [reference + direction * (gap + step * at) for at in range(TARGETS + 1)]
+    return [clip.first + reflect_index(index, clip.length) for index in (reference, *row)]
+
+
+def _tracked(
+    clip: _Source, shown: Sequence[ObjectView], sampler: Sampler
+) -> list[tuple[tuple[int, ...], ObjectView]]:
+    """Choose the objects of a picture that are tracked, each with its labels."""
+    if not shown:
+        return []
+    if clip.kind == "garments" and sampler.chance(UNION_SHARE):
+        # Also the garments that are too small to be objects: they belong to the person.
+        return [(tuple(range(1, UNKNOWN)), joined(shown))]
+    focus = sampler.one_of(shown)
+    others = [one for one in shown if one is not focus and sampler.chance(COMPANION_SHARE)]
+    # With a layer for the background and one for what is pasted.
+    chosen = [focus, *sampler.shuffled(others)][: MAX_OBJECTS - 1]
+    return [((one.label,), one) for one in chosen]
+
+
+def _sample_view(
+    focus: ObjectView | None, extent: Sequence[int], size: tuple[int, int], sampler: Sampler
+) -> Tensor:
+    """A view with a part of an object, or anywhere in a picture `extent` (height, width) large.
+
+    It stays within the picture where that is large enough. The rotation is up to 10 degrees, and
+    half of the views are mirrored.
+    """
+    # In a small picture a wide view would show the mirrored picture more than the picture.
+    ratio = math.sqrt(math.prod(extent) / math.prod(size))
+    widest = min(max(1.0, MAX_BEYOND * ratio), ZOOM[1])
+    zoom = math.exp(sampler.uniform(math.log(ZOOM[0]), math.log(widest)))
+    if focus is None:
+        point = (sampler.uniform(0, extent[1]), sampler.uniform(0, extent[0]))
+    else:
+        point = focus.point(sampler)
+    middle = []
+    for at, length, window in zip(point, reversed(extent), reversed(size), strict=True):
+        half = zoom * window / 2
+        at += sampler.uniform(-0.6, 0.6) * half
+        middle.append(min(max(at, half), length - half) if length > 2 * half else length / 2)
+    angle = math.radians(sampler.uniform(-10, 10))
+    turn = similarity(angle, zoom, mirrored=sampler.chance(0.5))
+    return translation(*middle) @ turn @ centre_to_origin(size)
+
+
+def _zoom(view: Tensor) -> float:
+    """Pixels of the picture per pixel of the frame."""
+    return math.sqrt(abs(float(torch.linalg.det(view[:2, :2]))))
