@@ -14,9 +14,21 @@ def test_objects_start_where_they_are_first_annotated():
     annotations = check_annotations({9: late, 2: early}, {2: FRAME, 9: FRAME})
     assert annotations.object_ids == [3, 200]
     assert annotations.first_annotated.tolist() == [9, 2]
-    assert annotations.visible_in(2).tolist() == [False, True]
-    assert annotations.visible_in(5).tolist() == [False, False]
+    assert annotations.annotated_in(2).tolist() == [False, True]
+    assert annotations.annotated_in(5).tolist() == [False, False]
     assert annotations.masks(9).sum((1, 2)).tolist() == [1.0, 1.0]
+
+
+def test_mask_that_is_all_background_says_that_no_object_is_there():
+    first, nothing = np.zeros((4, 6), np.int64), np.zeros((4, 6), np.int64)
+    first[0, 0], first[1, 1] = 200, 3
+    annotations = check_annotations({0: nothing, 2: first}, {0: FRAME, 2: FRAME})
+    assert annotations.object_ids == [3, 200]
+    assert annotations.first_annotated.tolist() == [2, 2]
+    assert annotations.annotated_in(0).tolist() == [True, True]
+    assert not annotations.masks(0).any()
+    with pytest.raises(InputError, match="all 2 masks are all background"):
+        check_annotations({0: nothing, 2: nothing}, {0: FRAME, 2: FRAME})
 
 
 @pytest.mark.parametrize(

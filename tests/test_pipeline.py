@@ -114,6 +114,42 @@ def test_every_annotated_frame_is_learned_from(model, make_clip, small, overlap)
     assert overlap(results[5].labels, labels[5], 1) > 0.8
 
 
+def test_frame_that_is_marked_as_empty_is_empty_and_the_object_comes_back(
+    model, make_clip, small, overlap
+):
+    """In frames 1 and 4 the mask says that the object is not there, whatever they look like."""
+    pictures, labels = make_clip(frames=8)
+    nothing = np.zeros_like(labels[0])
+    results = run(model, pictures, {1: nothing, 2: labels[2], 4: nothing}, small)
+    assert sorted(results) == list(range(8))
+    for index in (1, 4):
+        assert not results[index].labels.any()
+        assert results[index].confidence[1] == 0
+    pictures[4][:] = pictures[4][0, 0]
+    later = run(model, pictures, {0: labels[0], 4: nothing}, small)
+    assert overlap(later[7].labels, labels[7], 1) > 0.7
+
+
+def test_empty_frame_teaches_what_the_object_is_not(model, make_clip, small):
+    """A look-alike in a frame that is marked as empty scores lower than without that mark."""
+    pictures, labels = make_clip(frames=3)
+    other = pictures[1].copy()
+    other[labels[1] == 1] = (210, 60, 60)
+    pictures[1] = pictures[2] = other
+
+    def score(masks):
+        tracker = model.tracker(config=small)
+        list(rotoline.pipeline.segment(pictures, masks, tracker))
+        maps = tracker.fitted.intermediate_maps(tracker.fitted.encode(other), tracker.state.scores)
+        wanted = labels[1] == 1
+        size = maps["appearance"].shape[-2:]
+        rows, cols = (np.arange(n) * old // n for n, old in zip(size, wanted.shape, strict=True))
+        return float(maps["appearance"][0].numpy()[wanted[rows][:, cols]].mean())
+
+    marked = score({0: labels[0], 1: np.zeros_like(labels[0])})
+    assert marked < score({0: labels[0]}) - 0.1
+
+
 def test_object_that_leaves_is_gone_with_no_confidence(model, make_clip, small):
     pictures, labels = make_clip(frames=3)
     empty = make_clip(frames=1, ids=())[0][0]

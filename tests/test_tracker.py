@@ -202,8 +202,8 @@ def test_refused_annotation_leaves_the_tracker_as_it_was():
     tracker, same = make(), make()
     for one in (tracker, same):
         one.step(FIRST, labels_of(FIRST, red=1))
-    with pytest.raises(InputError, match="all background"):
-        tracker.step(WITHOUT_RED, np.zeros(SIZE, np.uint8))
+    with pytest.raises(InputError, match="ids from 0 to 300"):
+        tracker.step(WITHOUT_RED, np.full(SIZE, 300) * labels_of(FIRST, red=1))
     for _ in range(2):
         found, expected = tracker.step(WITHOUT_RED), same.step(WITHOUT_RED)
         assert found.index == expected.index
@@ -226,6 +226,19 @@ def test_later_annotation_corrects_a_lone_object():
     np.testing.assert_array_equal(tracker.step(NEXT).labels, labels_of(NEXT, red=1))
     assert sorted(tracker.annotations.labels) == [0, 2]
     assert tracker.fitted.resets == [2]
+
+
+def test_annotation_that_is_all_background_says_that_no_object_is_there():
+    tracker, nothing = make(), np.zeros(SIZE, np.uint8)
+    with pytest.raises(InputError, match="all background"):
+        tracker.step(FIRST, nothing)
+    tracker.step(FIRST, labels_of(FIRST, red=1, blue=2))
+    assert tracker.step(NEXT).labels.any()
+    result = tracker.step(NEXT, nothing)
+    assert not result.labels.any()
+    assert tracker.state.hidden_frames.tolist() == [1, 1]
+    assert sorted(tracker.annotations.labels) == [0, 2]
+    assert tracker.annotations.object_ids == [1, 2]
 
 
 def test_object_added_later_gets_a_row_and_the_others_keep_their_state():
@@ -286,7 +299,7 @@ def test_annotation_of_one_object_leaves_the_others_where_they_are():
     annotations = rotoline.annotations.check_annotations(drawn, {0: FIRST, 1: NEXT})
     tracker.fit({0: FIRST, 1: NEXT}, annotations)
     tracker.apply_annotation(0)
-    logits = tracker.track(NEXT, 1, active=~annotations.visible_in(1))
+    logits = tracker.track(NEXT, 1, active=~annotations.annotated_in(1))
     before = tracker.state.with_objects([0, 1])
     after = tracker.apply_annotation(1, logits)
     assert torch.equal(tracker.state.scores[0], before.scores[0])

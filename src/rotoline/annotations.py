@@ -19,7 +19,8 @@ class Annotations:
     """Label maps of the annotated frames, checked.
 
     An object that an annotated frame does not show may be hidden there, or merely not annotated;
-    neither is assumed.
+    neither is assumed. A frame whose annotation is all background is different: it says that none
+    of the objects is there.
     """
 
     labels: dict[int, LabelMap]
@@ -35,9 +36,17 @@ class Annotations:
         height, width = next(iter(self.labels.values())).shape
         return height, width
 
-    def visible_in(self, index: int) -> Tensor:
-        """The objects annotated in frame `index`, bool `(K,)`."""
-        return torch.from_numpy(np.isin(self.object_ids, self.labels.get(index, ())))
+    def annotated_in(self, index: int) -> Tensor:
+        """The objects of which frame `index` says where they are, or that they are not there.
+
+        Returns:
+            bool `(K,)`: all objects if the annotation is all background, else those it shows; none
+            if the frame is not annotated.
+        """
+        labels = self.labels.get(index)
+        if labels is None:
+            return torch.zeros(len(self.object_ids), dtype=torch.bool)
+        return torch.from_numpy(np.isin(self.object_ids, labels) | (not labels.any()))
 
     def masks(self, index: int) -> Tensor:
         """The annotated masks of frame `index`, float `(K, H, W)`, 0 or 1."""
@@ -59,37 +68,52 @@ def check_annotations(
     """Check label maps against the frames they belong to.
 
     Args:
-        masks: One label map for frame 0, or several by frame index.
+        masks: One label map for frame 0, or several by frame index. One that is all background
+            says that no object is in its frame.
         frames: The frames with those indices.
 
     Raises:
-        InputError: No masks, a wrong shape, type or id, or nothing but background.
+        InputError: No masks, a wrong shape, type or id, or nothing but background in all of them.
     """
     labels: dict[int, LabelMap] = {}
     first: dict[ObjectId, int] = {}
-    for index, given in sorted(by_index(masks).items()):
+    given_masks = sorted(by_index(masks).items())
+    for index, given in given_masks:
         height, width = frames[index].shape[:2]
-        labels[index] = check_mask(f"the mask of frame {index}", given, (height, width))
+        labels[index] = check_mask(
+            f"the mask of frame {index}",
+            given,
+            (height, width),
+            may_be_empty=len(given_masks) > 1,
+        )
         for object_id in np.unique(labels[index]).tolist():
             if object_id > 0:
                 first.setdefault(object_id, index)
+    if not first:
+        raise InputError(
+            f"all {len(labels)} masks are all background: every pixel is 0; mark each object in at "
+            f"least one of them, with an id from 1 to {MAX_ID}"
+        )
     object_ids = sorted(first)
     return Annotations(labels, object_ids, torch.tensor([first[i] for i in object_ids]))
 
 
-def check_mask(name: str, mask: Any, size: tuple[int, int] | None = None) -> LabelMap:
+def check_mask(
+    name: str, mask: Any, size: tuple[int, int] | None = None, *, may_be_empty: bool = False
+) -> LabelMap:
     """Check one label map that annotates objects.
 
     Args:
         name: Name of the mask in error messages, such as "the mask of frame 3" or a path.
         mask: Object ids as integers, or bool, where True is object 1.
         size: Height and width of the frame that the mask belongs to, if they are known.
+        may_be_empty: Whether it may be all background.
 
     Returns:
         The ids, uint8 `(H, W)`.
 
     Raises:
-        InputError: A wrong shape, type or id, or nothing but background.
+        InputError: A wrong shape, type or id, or nothing but background where that is not allowed.
     """
     found: NDArray[Any] = np.asarray(mask)
     if found.dtype == bool:
@@ -110,7 +134,7 @@ def check_mask(name: str, mask: Any, size: tuple[int, int] | None = None) -> Lab
             f"{name} has ids from {ids[0]} to {ids[-1]}; "
             f"ids 1 to {MAX_ID} are supported, and 0 for background: renumber the objects"
         )
-    if ids[-1] == 0:
+    if ids[-1] == 0 and not may_be_empty:
         raise InputError(
             f"{name} is all background: every pixel is 0; mark at least one object in it, with an "
             f"id from 1 to {MAX_ID}"

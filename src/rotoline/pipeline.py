@@ -37,7 +37,8 @@ def segment(
     for index, frame in stream.backwards(last):
         logits = tracker.track(frame, index, active=starts > index)
         if index < first:
-            yield tracker.result(index, logits)
+            # Before the first object is marked, an annotation can only say that none is there.
+            yield tracker.result(index, tracker.apply_annotation(index, logits))
         else:
             waiting[index] = compress_logits(logits)
             tracker.apply_annotation(index, logits)
@@ -45,7 +46,7 @@ def segment(
     tracker.new_pass()
     for index, frame in stream.forwards(first):
         is_late = starts > index
-        logits = tracker.track(frame, index, active=~is_late & ~annotations.visible_in(index))
+        logits = tracker.track(frame, index, active=~is_late & ~annotations.annotated_in(index))
         if index in waiting:
             backwards = decompress_logits(waiting.pop(index), logits)
             logits = torch.where(is_late.to(logits.device)[:, None, None], backwards, logits)

@@ -99,7 +99,9 @@ class Tracker:
             annotation: Object ids, integers `(H, W)` from 1 to 255 with 0 for background: the masks
                 of objects in this frame, as the user draws them. Needed with the first frame. Given
                 later, it corrects objects or adds new ones: all objects are then learned again from
-                every annotated frame so far, and what was learned online in between is dropped.
+                every annotated frame so far, and what was learned online in between is dropped. One
+                that is all background says that none of the objects is in this frame; not with the
+                first one.
 
         Returns:
             The result of this frame. Annotated objects are returned exactly as annotated.
@@ -115,7 +117,7 @@ class Tracker:
                 "frame: step(frame, annotation)"
             )
         if annotation is not None:
-            check_annotations({index: annotation}, {index: frame})  # before anything changes
+            self._check(annotation, frame, index)  # before anything changes
         logits = None
         if self._frames:
             if frame.shape[:2] != self.annotations.size:
@@ -124,7 +126,9 @@ class Tracker:
                     f"{self.annotations.size[1]}x{self.annotations.size[0]}; all frames must have "
                     "one size"
                 )
-            shown = np.isin(self.annotations.object_ids, [] if annotation is None else annotation)
+            given = np.ones(1) if annotation is None else np.asarray(annotation)
+            shown = np.isin(self.annotations.object_ids, [] if annotation is None else given)
+            shown |= not given.any()  # it says that no object is there
             logits = self.track(frame, index, active=torch.from_numpy(~shown))
         if annotation is not None:
             logits = self._annotate(frame, annotation, index, logits)
@@ -264,7 +268,7 @@ class Tracker:
         """
         logits = self._hidden() if logits is None else logits
         if index in self.annotations.labels:
-            shown = self.annotations.visible_in(index).to(logits.device)
+            shown = self.annotations.annotated_in(index).to(logits.device)
             share = self.annotations.masks_at(index, self.fitted.map_size).to(logits.device)
             annotated = SATURATED_LOGIT * (2 * share - 1)
             logits = torch.where(shown[:, None, None], annotated, logits)
@@ -278,6 +282,12 @@ class Tracker:
         if self.trace and evidence:
             self.trace.judge(judgements(logits, self.state, self.config.regions, evidence))
         return filter_regions(logits, self.state, allowed, self.config.regions, evidence)
+
+    def _check(self, annotation: LabelMap, frame: Frame, index: int) -> None:
+        """Refuse an annotation that cannot be used with those before it."""
+        known = self._frames
+        labels = self.annotations.labels if known else {}
+        check_annotations({**labels, index: annotation}, {**known, index: frame})
 
     def _annotate(
         self, frame: Frame, annotation: LabelMap, index: int, logits: Tensor | None

@@ -294,7 +294,7 @@ class ClipMeasurement:
         tracker, first = self._tracker, min(marks)
         tracker.new_pass()
         tracker.apply_annotation(first)
-        active = tracker.annotations.visible_in(first)
+        active = tracker.annotations.annotated_in(first)
         logits = tracker.track(self.clip.read_frame(first), first, active)
         # The index is that of no marked frame, in which the mask would be the user's own.
         labels = tracker.result(NO_FRAME, logits).labels

@@ -113,7 +113,8 @@ def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
         frames: The frames that the masks belong to.
 
     Returns:
-        By frame index, in ascending order: object ids, uint8 `(H, W)`. An index beyond the end of a
+        By frame index, in ascending order: object ids, uint8 `(H, W)`; all 0 where a mask among
+        several is all background, which says that no object is there. An index beyond the end of a
         video is detected here only if the container states the number of frames; `frames.read`
         always refuses it.
 
@@ -121,10 +122,18 @@ def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
     files = _match_frames(path, frames) if path.is_dir() else {0: path}
-    return {
-        index: check_mask(str(files[index]), read_mask(files[index]), frames.size)
-        for index in sorted(files)
-    }
+    found = {}
+    for index in sorted(files):
+        name, labels = str(files[index]), read_labels(files[index])
+        _refuse_soft_edges(files[index], labels)
+        # One of several masks may say that no object is in its frame.
+        found[index] = check_mask(name, labels, frames.size, may_be_empty=len(files) > 1)
+    if not any(labels.any() for labels in found.values()):
+        raise InputError(
+            f"all {len(found)} masks in {path} are all background: every pixel is 0; mark each "
+            f"object in at least one of them, with an id from 1 to {MAX_ID}"
+        )
+    return found
 
 
 def write_mask(path: Path | str, labels: LabelMap) -> None:

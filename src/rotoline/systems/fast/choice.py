@@ -113,7 +113,7 @@ def _read_back(
     config = systems[0].config
     judged = type(config)(working_pixels=config.working_pixels)
     systems = [one.with_config(judged) for one in systems]
-    shown = {index: annotations.visible_in(index) for index in frames}
+    shown = {index: annotations.annotated_in(index) for index in frames}
     found = []
     for index in sorted(choose_memory_frames(shown, MEMORY_FRAMES)):
         maps = systems[0].encode_annotated(index, frames[index])
@@ -133,7 +133,7 @@ def _read_back_frame(
     That of an object that is not annotated in the frame is nan.
     """
     config, ids = system.config, annotations.object_ids
-    shown = annotations.visible_in(index)
+    shown = annotations.annotated_in(index)
     share = annotations.masks_at(index, system.map_size)
     saturated = (SATURATED_LOGIT * (2 * share - 1)).sigmoid()
     system.reset_to_annotation(index)

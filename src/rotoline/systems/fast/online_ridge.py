@@ -153,16 +153,20 @@ def fit_ridge_classifiers(
         net: Gives the embedding and the strength of the regularisation.
         annotated: By frame index the pixels `(1, 3, H, W)` in [0, 255] and the masks `(K, H, W)` in
             [0, 1] of all objects. An object that is not annotated in a frame has an empty mask
-            there, and learns nothing from that frame.
+            there, and learns nothing from that frame; if all masks are empty, no object is there,
+            and all learn that the frame is background.
         config: Whether and how results are added online.
         known: `RidgeClassifiers.view_maps` of a network with the same backbone; not computed again.
         kept_frames: Number of annotated frames whose `view_maps` are kept.
     """
     shown = {index: masks.flatten(1).any(1) for index, (_, masks) in annotated.items()}
+    known_in = {index: objects | ~objects.any() for index, objects in shown.items()}
     # The union of all objects is not known in a frame in which some object is not annotated.
-    learned_from = rows_learned_from(shown)
+    learned_from = rows_learned_from(known_in)
     equations, weights, keys, memories = [], [], {}, []
-    chosen = choose_memory_frames(learned_from, MEMORY_FRAMES)
+    # Objects are looked up in frames that show some.
+    showing = {index: learned_from[index] for index, objects in shown.items() if objects.any()}
+    chosen = choose_memory_frames(showing, MEMORY_FRAMES)
     view_maps = dict(known or {})
     kept = list(annotated)[:kept_frames]
     for index, (frame, masks) in annotated.items():
