@@ -30,6 +30,8 @@ HALVES_ABLATION = RAW / "halves" / "ablation"
 wrote."""
 UNLIKE = RAW / "unlike"
 """`results.json` of `rotoline experiment unlike`."""
+STROKES = RAW / "interactive" / "strokes.json"
+"""What `rotoline experiment interactive` measured of strokes."""
 CURVE = RAW / "tuning" / "halves-read-back.jsonl"
 """The 30 clips, cut and reduced: without tuning, and after two numbers of steps."""
 CLIP = RAW / "bundled-clip.json"
@@ -127,6 +129,16 @@ def tuning_curve() -> str:
     head = ("steps", "J&F, always kept", "gain", "gain with the choice", "clips that gain")
     source = "a script that is not in the project, with the weights and the code of ddae784"
     return f"{_table(head, rows)}\n\nRaw file: `{CURVE.relative_to(ROOT)}`.  \nSource: {source}."
+
+
+def interactive_strokes() -> str:
+    """IoU of single frames after rounds of strokes."""
+    from rotoline.evaluation.interactive import StrokeResults, interactive_page
+
+    results = StrokeResults.model_validate_json(STROKES.read_bytes())
+    text = interactive_page(results.frames, ()).partition("\n\n")[2].partition("\n\n")[2]
+    command = shlex.join(results.command)
+    return f"{text.strip()}\n\n{_origin(command, STROKES, results.commit)}"
 
 
 def bundled_clip() -> str:
@@ -239,6 +251,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "halves-calibration": halves_calibration,
     "tuning-curve": tuning_curve,
     "unlike-accuracy": unlike_accuracy,
+    "interactive-strokes": interactive_strokes,
     "bundled-clip": bundled_clip,
     "weights-before-and-after": weights_before_and_after,
     "frame-times": frame_times,
