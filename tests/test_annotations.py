@@ -24,8 +24,8 @@ def test_objects_start_where_they_are_first_annotated():
     [
         (np.zeros((4, 6), np.uint8), "all background"),
         (np.ones((4, 5), np.uint8), "5x4, its frame is 6x4"),
-        (np.full((4, 6), 300), "ids 1 to 255 are supported"),
-        (np.full((4, 6), -1), "ids 1 to 255 are supported"),
+        (np.full((4, 6), 300), "ids 1 to 254 are supported"),
+        (np.full((4, 6), -1), "ids 1 to 254 are supported"),
         (np.ones((4, 6, 3), np.uint8), "integers"),
         (np.full((4, 6), 0.5), "integers"),
     ],

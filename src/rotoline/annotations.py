@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.errors import InputError
-from rotoline.types import MAX_ID, Frame, LabelMap, ObjectId
+from rotoline.types import MAX_ID, VOID, Frame, LabelMap, ObjectId
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,11 @@ def check_mask(name: str, mask: Any, size: tuple[int, int] | None = None) -> Lab
             "draw the mask at the size of the frame"
         )
     ids = np.unique(found)
+    if ids[-1] == VOID and ids[0] >= 0:
+        raise InputError(
+            f"{name} holds {VOID}, which marks void pixels and no object; set these pixels to 0, "
+            f"or give the object an id from 1 to {MAX_ID} (black and white: `mask > 0`)"
+        )
     if ids[0] < 0 or ids[-1] > MAX_ID:
         raise InputError(
             f"{name} has ids from {ids[0]} to {ids[-1]}; "

@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from rotoline.errors import InputError, OutputError
 from rotoline.io.frames import open_frames
-from rotoline.io.masks import DAVIS_PALETTE, read_annotations, read_labels, read_mask, write_mask
+from rotoline.io.masks import read_annotations, read_labels, read_mask, write_mask
+from rotoline.io.palette import DAVIS_PALETTE
 from rotoline.io.video import VideoFile
 
 SIZE = (48, 64)
@@ -54,18 +56,24 @@ def test_ids_of_palette_and_grey_masks_are_kept(save, name, palette):
 
 def test_ids_of_16_bit_grey_masks_are_kept(save):
     for name in ("a.png", "a.tif"):
-        read = read_mask(save(name, squares(1, 255, dtype=np.uint16)))
+        read = read_mask(save(name, squares(1, 254, dtype=np.uint16)))
         assert read.dtype == np.uint8
-        np.testing.assert_array_equal(read, squares(1, 255))
+        np.testing.assert_array_equal(read, squares(1, 254))
 
 
 @pytest.mark.parametrize(
     "pixels",
-    [squares(255), squares(65535, dtype=np.uint16), squares(1) > 0],
-    ids=["grey 0/255", "16-bit grey 0/65535", "1 bit"],
+    [
+        squares(255),
+        squares(65535, dtype=np.uint16),
+        squares(255, dtype=np.uint16),
+        squares(255, dtype=np.float32),
+        squares(1) > 0,
+    ],
+    ids=["grey 0/255", "16-bit grey 0/65535", "16-bit grey 0/255", "float 0/255", "1 bit"],
 )
 def test_white_on_black_is_object_1(save, pixels):
-    np.testing.assert_array_equal(read_mask(save("a.png", pixels)), squares(1))
+    np.testing.assert_array_equal(read_mask(save("a.tif", pixels)), squares(1))
 
 
 def test_masks_of_one_value_are_one_object(save):
@@ -74,10 +82,64 @@ def test_masks_of_one_value_are_one_object(save):
     np.testing.assert_array_equal(read_mask(save("seven.png", full * 7)), full * 7)
 
 
-def test_id_255_is_kept_where_it_is_not_white(save):
-    palette = DAVIS_PALETTE.tobytes()
-    np.testing.assert_array_equal(read_mask(save("a.png", squares(255), palette)), squares(255))
-    np.testing.assert_array_equal(read_mask(save("b.png", squares(1, 255))), squares(1, 255))
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_whole_numbers_of_any_type_are_ids(save, dtype):
+    labels = squares(1, 2, 200)
+    np.testing.assert_array_equal(read_mask(save("a.tif", labels.astype(dtype))), labels)
+
+
+@pytest.mark.parametrize("hidden", [0, 90, 255])
+def test_the_shape_of_a_white_picture_is_in_its_alpha_channel(save, hidden):
+    alpha = squares(255)
+    white = np.where(alpha > 0, 255, hidden).astype(np.uint8)
+    for channels in ([white, white, white, alpha], [white, alpha]):
+        np.testing.assert_array_equal(read_mask(save("a.png", np.dstack(channels))), squares(1))
+
+
+def test_masks_are_turned_upright_as_frames_are(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees clockwise when shown
+    (tmp_path / "frames").mkdir()
+    Image.new("RGB", SIZE[::-1]).save(tmp_path / "frames/0.jpg", exif=exif)
+    labels = squares(1, 2)
+    for suffix, palette in (("png", None), ("png", DAVIS_PALETTE.tobytes()), ("tif", None)):
+        image = Image.fromarray(labels)
+        if palette is not None:
+            image.putpalette(palette)
+        path = tmp_path / f"a.{suffix}"
+        image.save(path, exif=exif)
+        found = read_annotations(path, open_frames(tmp_path / "frames"))
+        np.testing.assert_array_equal(found[0], np.rot90(labels, -1))
+
+
+def tiny_particles() -> np.ndarray:
+    labels = squares()
+    for object_id in range(1, 8):
+        labels[5:7, 6 * object_id : 6 * object_id + 2] = object_id
+    return labels
+
+
+def insect() -> np.ndarray:
+    """A body with six legs of 20 x 2 pixels and two feelers of one pixel."""
+    labels = squares()
+    labels[20:30, 5:60] = 9
+    for leg in range(6):
+        labels[30:48, 8 + 7 * leg : 10 + 7 * leg] = leg + 1
+    labels[5:20, 50], labels[5:20, 55] = 7, 8
+    return labels
+
+
+def stripes() -> np.ndarray:
+    labels = squares()
+    for line in range(12):
+        labels[4 * line, 3:50] = line + 1
+    return labels
+
+
+@pytest.mark.parametrize("labels", [tiny_particles(), insect(), stripes()])
+@pytest.mark.parametrize("palette", [None, DAVIS_PALETTE.tobytes()])
+def test_tiny_and_thin_objects_are_no_soft_edges(save, labels, palette):
+    np.testing.assert_array_equal(read_mask(save("a.png", labels, palette)), labels)
 
 
 def test_thin_objects_are_no_soft_edges(save):
@@ -98,7 +160,7 @@ def test_all_background_is_legal_in_results_and_refused_in_annotations(save):
 
 def test_ids_over_255_are_named(save):
     path = save("a.png", squares(1, 300, 1000, dtype=np.uint16))
-    with pytest.raises(InputError, match=r"holds the ids 300, 1000; ids 1 to 255 are supported"):
+    with pytest.raises(InputError, match=r"holds the ids 300, 1000; ids 1 to 254 are supported"):
         read_mask(path)
 
 
@@ -111,6 +173,113 @@ def test_soft_grey_edges_are_recognised(save, palette):
     expected = rf"{count} different values.*{count - 2} of them.*anti-aliased.*meant: 200;"
     with pytest.raises(InputError, match=expected):
         read_mask(save("b.png", pixels, palette))
+
+
+def with_outline(*ids: int) -> np.ndarray:
+    """Squares whose outermost pixels are void."""
+    labels = squares(*ids)
+    inside = ndimage.binary_erosion(labels > 0)
+    return np.where((labels > 0) & ~inside, 255, labels).astype(np.uint8)
+
+
+@pytest.mark.parametrize("palette", [None, DAVIS_PALETTE.tobytes()])
+def test_void_around_objects_is_background(save, palette):
+    labels = with_outline(1, 2)
+    path = save("a.png", labels, palette)
+    np.testing.assert_array_equal(read_mask(path), np.where(labels == 255, 0, labels))
+    np.testing.assert_array_equal(read_labels(path), labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (squares(1, 255), "lies apart from all objects"),
+        (with_outline(3, 254), "it follows id 254"),
+        (with_outline(100, 180), "shades of grey"),
+        (np.where(squares(1) > 0, 1, 255).astype(np.uint8), "larger than all objects"),
+        (with_outline(1).astype(np.uint16), "more than 8 bits"),
+    ],
+)
+def test_255_that_may_be_an_object_is_refused_with_both_readings(save, labels, reason):
+    expected = rf"read in two ways: 255 marks void .* or it is an object, because .*{reason}"
+    with pytest.raises(InputError, match=expected):
+        read_mask(save("a.png", labels))
+
+
+def test_nothing_but_void_is_refused(save):
+    path = save("a.png", squares(255), DAVIS_PALETTE.tobytes())
+    with pytest.raises(InputError, match=r"holds 255 and no other id.*no object is here; or it is"):
+        read_mask(path)
+
+
+def reordered(labels: np.ndarray, colours: np.ndarray, *order: int) -> tuple[np.ndarray, bytes]:
+    """Indices and palette that show the same picture: index n has the colour of id `order[n]`."""
+    return np.argsort(order)[labels].astype(np.uint8), colours[list(order)].tobytes()
+
+
+GREYS = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
+FANCY = np.array([(0, 0, 0), (250, 10, 90), (30, 200, 220)], np.uint8)
+ON_WHITE = np.array([(255, 255, 255), (250, 10, 90), (30, 200, 220)], np.uint8)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 0), (2, 1, 0), (0, 2, 1)])
+def test_a_rewritten_davis_palette_still_tells_the_ids(save, order):
+    path = save("a.png", *reordered(squares(1, 2), DAVIS_PALETTE, *order))
+    np.testing.assert_array_equal(read_mask(path), squares(1, 2))
+
+
+def test_a_palette_of_the_colours_in_use_tells_the_ids(save):
+    palette = DAVIS_PALETTE[[0, 3, 255]].tobytes()
+    outlined = with_outline(1)
+    path = save("a.png", np.where(outlined == 255, 2, outlined), palette)
+    np.testing.assert_array_equal(read_labels(path), np.where(outlined == 1, 3, outlined))
+
+
+@pytest.mark.parametrize("colours", [FANCY, ON_WHITE, GREYS])
+def test_a_palette_that_swaps_background_and_objects_is_refused(save, colours):
+    path = save("a.png", *reordered(squares(1, 2), colours, 1, 2, 0))
+    expected = r"by index, objects are index 1 .*; by colour, index 2 .* is background"
+    with pytest.raises(InputError, match=expected):
+        read_mask(path)
+
+
+def test_a_transparent_colour_is_background(save):
+    path = save("a.png", *reordered(squares(1), np.roll(FANCY, 1, 0), 1, 0))
+    Image.open(path).save(path, transparency=1)
+    with pytest.raises(InputError, match=r"by colour, index 1 .* is background"):
+        read_mask(path)
+
+
+RANDOM = np.random.default_rng(0).integers(1, 255, (256, 3), np.uint8)
+
+
+@pytest.mark.parametrize("colours", [FANCY, ON_WHITE, GREYS, GREYS[::-1], RANDOM, 0 * GREYS])
+def test_other_palettes_keep_the_index_as_id(save, colours):
+    labels = squares(1, 2) if len(colours) < 256 else squares(1, 128, 2)
+    np.testing.assert_array_equal(read_mask(save("a.png", labels, colours.tobytes())), labels)
+
+
+def test_numbers_with_fractions_are_no_ids(save):
+    for value in (0.5, np.nan):
+        pixels = np.where(squares(1) > 0, value, 0).astype(np.float32)
+        with pytest.raises(InputError, match=r"no whole numbers, such as (0\.5|nan); .*threshold"):
+            read_mask(save("a.tif", pixels))
+
+
+def test_a_shape_in_the_alpha_channel_is_named(save):
+    alpha = squares(255)
+    black = np.zeros((*SIZE, 3), np.uint8)
+    green = DAVIS_PALETTE[squares(2)]
+    soft = smooth_disc((255, 255, 255))[..., 0]
+    for name, colours, shape, expected in (
+        ("green", green, alpha, r"what is opaque is \(0, 128, 0\), probably meant: id 2 for"),
+        ("two", DAVIS_PALETTE[squares(2, 5)], squares(255, 255), r"id 2 for .*, id 5 for"),
+        ("soft", black + 255, soft, r"transparent in part: its edges are soft"),
+        ("white below", np.where(alpha[..., None] > 0, black, 255), alpha, r"is \(0, 0, 0\)"),
+    ):
+        pixels = np.dstack([colours, shape]).astype(np.uint8)
+        with pytest.raises(InputError, match=f"a shape in its alpha channel.*{expected}"):
+            read_mask(save(f"{name}.png", pixels))
 
 
 def test_solid_colours_of_the_davis_palette_give_their_ids(save):
