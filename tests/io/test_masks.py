@@ -129,6 +129,13 @@ def insect() -> np.ndarray:
     return labels
 
 
+def points() -> np.ndarray:
+    """Single pixels on background, and inside of an object."""
+    labels = squares(1, 2)
+    labels[14, 9], labels[2:40:6, 60] = 3, range(10, 17)
+    return labels
+
+
 def stripes() -> np.ndarray:
     labels = squares()
     for line in range(12):
@@ -136,7 +143,7 @@ def stripes() -> np.ndarray:
     return labels
 
 
-@pytest.mark.parametrize("labels", [tiny_particles(), insect(), stripes()])
+@pytest.mark.parametrize("labels", [tiny_particles(), insect(), stripes(), points()])
 @pytest.mark.parametrize("palette", [None, DAVIS_PALETTE.tobytes()])
 def test_tiny_and_thin_objects_are_no_soft_edges(save, labels, palette):
     np.testing.assert_array_equal(read_mask(save("a.png", labels, palette)), labels)
@@ -257,6 +264,21 @@ RANDOM = np.random.default_rng(0).integers(1, 255, (256, 3), np.uint8)
 def test_other_palettes_keep_the_index_as_id(save, colours):
     labels = squares(1, 2) if len(colours) < 256 else squares(1, 128, 2)
     np.testing.assert_array_equal(read_mask(save("a.png", labels, colours.tobytes())), labels)
+
+
+def test_dithered_colours_are_no_ids(save):
+    picture = Image.fromarray(DAVIS_PALETTE[np.kron(squares(1, 2), np.ones((3, 3), np.uint8))])
+    path = save("a.png", np.zeros(SIZE, np.uint8))
+    picture.convert("P").save(path)  # to the colours of the web, which lack these
+    with pytest.raises(InputError, match=r"scattered among others.*\(dithered\)"):
+        read_mask(path)
+
+
+def test_several_pictures_are_no_mask(tmp_path):
+    pictures = [Image.fromarray(squares(1, 2)), Image.fromarray(squares(2))]
+    pictures[0].save(tmp_path / "a.tif", save_all=True, append_images=pictures[1:])
+    with pytest.raises(InputError, match=r"holds 2 pictures, and a mask is one"):
+        read_mask(tmp_path / "a.tif")
 
 
 def test_numbers_with_fractions_are_no_ids(save):

@@ -34,6 +34,8 @@ def read_colour_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
         raise InputError(_explain_colours(path, image.mode, np.array(image.convert("RGB"))))
     picture = np.array(image.convert("RGBA"))
     colours, alpha = picture[..., :3], picture[..., 3]
+    if alpha.max() == 0:
+        raise InputError(f"{path} is transparent everywhere: it shows no object; {HOW_TO_SAVE}")
     if alpha.min() == alpha.max():
         raise InputError(_explain_colours(path, image.mode, colours))
     start = (

@@ -20,7 +20,7 @@ from rotoline.io.colour_masks import HOW_TO_SAVE, read_colour_ids
 from rotoline.io.frames import FrameSource
 from rotoline.io.palette import DAVIS_PALETTE, read_palette_ids
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, describe_contents, list_pictures, opened_picture
-from rotoline.io.soft_edges import refuse_soft_edges
+from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
 from rotoline.types import MAX_ID, VOID, LabelMap, list_ids, without_void
 
 _JPEG_REASON = "whose compression changes ids near edges"
@@ -54,6 +54,7 @@ def read_mask(path: Path | str) -> LabelMap:
     path = Path(path)
     labels = read_labels(path)
     refuse_soft_edges(path, labels)
+    refuse_dithering(path, labels)
     _refuse_unclear_void(path, labels)
     return check_mask(str(path), drop_void(path, labels))
 
@@ -75,6 +76,12 @@ def read_labels(path: Path) -> LabelMap:
             raise InputError(
                 f"{path} is a {opened.format}, {_UNSUITABLE[opened.format]}; "
                 f"{HOW_TO_SAVE}, from the original and not from this file"
+            )
+        pictures = getattr(opened, "n_frames", 1)
+        if pictures > 1:
+            raise InputError(
+                f"{path} holds {pictures} pictures, and a mask is one; save each as a file of its "
+                "own, named like its frame"
             )
         image = ImageOps.exif_transpose(opened)  # as frames are
         if image.mode == "1":

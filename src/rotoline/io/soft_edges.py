@@ -1,4 +1,4 @@
-"""Recognise masks whose edges are soft (anti-aliased): their greys would become objects."""
+"""Recognise masks whose edges are soft, or that are dithered: shades would become objects."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rotoline.errors import InputError
-from rotoline.types import list_ids
+from rotoline.types import LabelMap, list_ids
 
 
 def solid_values(values: NDArray[Any]) -> NDArray[Any]:
@@ -45,6 +45,28 @@ def refuse_soft_edges(path: Path, values: NDArray[Any]) -> None:
         f"between others: its edges are soft (anti-aliased) and would become objects; {probably}; "
         "export the mask without anti-aliasing, or set every other value to 0"
     )
+
+
+def refuse_dithering(path: Path, labels: LabelMap) -> None:
+    """Refuse a mask most of whose ids are scattered among others, pixel by pixel.
+
+    Programs that reduce a picture to the colours of a palette mix a colour from several others.
+
+    Raises:
+        InputError: The mask is dithered.
+    """
+    padded = np.pad(labels, 1)
+    beside = [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
+    is_lonely = (labels > 0) & ~np.any([one == labels for one in beside], axis=0)
+    is_among = is_lonely & np.any([one > 0 for one in beside], axis=0)
+    areas, lonely = (np.bincount(ids, minlength=256) for ids in (labels.ravel(), labels[is_among]))
+    scattered = np.flatnonzero(2 * lonely > areas)
+    if len(scattered) >= 2 and 2 * len(scattered) > np.count_nonzero(areas[1:]):
+        raise InputError(
+            f"{path} holds the ids {list_ids(scattered)} scattered among others, pixel by pixel: "
+            "its colours are mixed from those of a palette (dithered); export the mask without "
+            "dithering, one colour or value per object"
+        )
 
 
 def _neighbours(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
