@@ -100,9 +100,15 @@ def check_mask(name: str, mask: Any, size: tuple[int, int] | None = None) -> Lab
             "a mask must hold object ids as integers (height, width), 0 for background"
         )
     if size is not None and found.shape != size:
+        is_turned = found.shape == size[::-1]
+        what_to_do = (
+            "turn the mask upright, as the frame is read (EXIF data may turn either)"
+            if is_turned
+            else "draw the mask at the size of the frame"
+        )
         raise InputError(
             f"{name} is {found.shape[1]}x{found.shape[0]}, its frame is {size[1]}x{size[0]}; "
-            "draw the mask at the size of the frame"
+            f"{what_to_do}"
         )
     ids = np.unique(found)
     if ids[-1] == VOID and ids[0] >= 0:

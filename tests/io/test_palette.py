@@ -61,3 +61,9 @@ RANDOM = np.random.default_rng(0).integers(1, 255, (256, 3), np.uint8)
 def test_other_palettes_keep_the_index_as_id(save, colours):
     labels = squares(1, 2) if len(colours) < 256 else squares(1, 128, 2)
     np.testing.assert_array_equal(read_mask(save("a.png", labels, colours.tobytes())), labels)
+
+
+def test_ids_beyond_the_colours_of_a_short_palette_are_kept(save):
+    short = np.where(np.arange(256)[:, None] < 5, DAVIS_PALETTE, 0).astype(np.uint8)
+    path = save("a.png", squares(1, 40, 80), short.tobytes())
+    np.testing.assert_array_equal(read_mask(path), squares(1, 40, 80))

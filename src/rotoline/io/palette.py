@@ -102,8 +102,8 @@ def _background_by_colour(
             return 0 if 0 in seen_through else seen_through[0]
     black = [index for index, colour in colours.items() if colour == _BLACK]
     if black:
-        # Black twice: a person sees background where an index says object.
-        return black[0] if len(black) == 1 else black[1]
+        # Ids beyond the colours of a short palette are black as well.
+        return 0 if 0 in black else black[0]
     sides = np.concatenate([indices[0], indices[-1], indices[:, 0], indices[:, -1]])
     if 0 in colours and (sides == sides[0]).all():
         return int(sides[0])
