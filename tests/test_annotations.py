@@ -36,8 +36,10 @@ def test_mask_that_is_all_background_says_that_no_object_is_there():
     [
         (np.zeros((4, 6), np.uint8), "all background"),
         (np.ones((4, 5), np.uint8), "5x4, its frame is 6x4"),
-        (np.full((4, 6), 300), "ids 1 to 255 are supported"),
-        (np.full((4, 6), -1), "ids 1 to 255 are supported"),
+        (np.ones((6, 4), np.uint8), "4x6, its frame is 6x4; turn the mask upright"),
+        (np.full((4, 6), 255), "holds 255, which marks void pixels and no object"),
+        (np.full((4, 6), 300), "ids 1 to 254 are supported"),
+        (np.full((4, 6), -1), "ids 1 to 254 are supported"),
         (np.ones((4, 6, 3), np.uint8), "integers"),
         (np.full((4, 6), 0.5), "integers"),
     ],

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.errors import InputError
-from rotoline.types import MAX_ID, Frame, LabelMap, ObjectId
+from rotoline.types import MAX_ID, VOID, Frame, LabelMap, ObjectId
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +124,22 @@ def check_mask(
             "a mask must hold object ids as integers (height, width), 0 for background"
         )
     if size is not None and found.shape != size:
+        is_turned = found.shape == size[::-1]
+        what_to_do = (
+            "turn the mask upright, as the frame is read (EXIF data may turn either)"
+            if is_turned
+            else "draw the mask at the size of the frame"
+        )
         raise InputError(
             f"{name} is {found.shape[1]}x{found.shape[0]}, its frame is {size[1]}x{size[0]}; "
-            "draw the mask at the size of the frame"
+            f"{what_to_do}"
         )
     ids = np.unique(found)
+    if ids[-1] == VOID and ids[0] >= 0:
+        raise InputError(
+            f"{name} holds {VOID}, which marks void pixels and no object; set these pixels to 0, "
+            f"or give the object an id from 1 to {MAX_ID} (black and white: `mask > 0`)"
+        )
     if ids[0] < 0 or ids[-1] > MAX_ID:
         raise InputError(
             f"{name} has ids from {ids[0]} to {ids[-1]}; "

@@ -96,7 +96,7 @@ class Tracker:
 
         Args:
             frame: RGB, uint8 `(H, W, 3)`; all frames have one size.
-            annotation: Object ids, integers `(H, W)` from 1 to 255 with 0 for background: the masks
+            annotation: Object ids, integers `(H, W)` from 1 to 254 with 0 for background: the masks
                 of objects in this frame, as the user draws them. Needed with the first frame. Given
                 later, it corrects objects or adds new ones: all objects are then learned again from
                 every annotated frame so far, and what was learned online in between is dropped. One

@@ -2,7 +2,7 @@
 
 Frame      uint8 `(H, W, 3)`, RGB
 LabelMap   uint8 `(H, W)`, one object id per pixel, 0 is background
-ObjectId   int, 1 to 255: the user's number, never renumbered
+ObjectId   int, 1 to 254: the user's number, never renumbered
 index      int, the number of a frame, counted from 0
 map        float `(K, h, w)`: one value per object and pixel at the working resolution
 logit      a map before the sigmoid; score: after it, in [0, 1]
@@ -23,8 +23,12 @@ Frame = NDArray[np.uint8]
 LabelMap = NDArray[np.uint8]
 ObjectId = int
 
-MAX_ID = 255
-"""The largest object id: what one byte holds, as in palette PNGs."""
+VOID = 255
+"""The label of void pixels, as in DAVIS and YouTube-VOS: it is not known what they show. They are
+no object."""
+
+MAX_ID = 254
+"""The largest object id: what one byte holds, as in palette PNGs, but for `VOID`."""
 
 SATURATED_LOGIT = 8.0
 """Logit of a pixel that is known to belong to an object (score 0.9997); its negative for a pixel
@@ -58,6 +62,18 @@ class FrameResult:
         """
         scores: NDArray[np.float32] = upsample(self.logits, self.labels.shape).sigmoid().numpy()
         return scores
+
+
+def without_void(labels: LabelMap) -> LabelMap:
+    """Return a copy of a label map in which void pixels are background."""
+    return np.where(labels == VOID, 0, labels).astype(np.uint8)
+
+
+def known_labels(predicted: LabelMap, true: LabelMap) -> tuple[LabelMap, LabelMap]:
+    """Return both label maps with background where the true label is unknown (255)."""
+    if not (true == VOID).any() or true.shape != predicted.shape:
+        return predicted, true
+    return np.where(true == VOID, 0, predicted).astype(np.uint8), without_void(true)
 
 
 def list_ids(ids: Sequence[int] | NDArray[Any]) -> str:

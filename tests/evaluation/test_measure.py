@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from rotoline.evaluation.clips import EvaluationClip
-from rotoline.evaluation.measure import ClipMeasurement, ResultScorer, known_labels
-from rotoline.types import FrameResult
+from rotoline.evaluation.measure import ClipMeasurement, ResultScorer
+from rotoline.types import FrameResult, known_labels
 
 
 @pytest.fixture

@@ -93,6 +93,16 @@ def test_pictures_are_turned_upright(tmp_path, save, suffix, orientation, turns)
     np.testing.assert_allclose(frame, np.rot90(quarters, turns), atol=12)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_tiffs_are_turned_upright(tmp_path, save, dtype):
+    grey = np.arange(16 * 24).reshape(16, 24) % 200
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save("0.tif", (grey * (np.iinfo(dtype).max // 255)).astype(dtype), exif=exif)
+    (frame,) = open_frames(tmp_path)
+    np.testing.assert_array_equal(frame[..., 0], np.rot90(grey, -1))
+
+
 def test_grey_palette_and_transparent_pictures_become_rgb(tmp_path):
     ramp = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
     grey = (ramp // 257).astype(np.uint8)

@@ -3,11 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
+from scipy import ndimage
 
 from rotoline.errors import InputError, OutputError
 from rotoline.io.frames import open_frames
-from rotoline.io.masks import DAVIS_PALETTE, read_annotations, read_labels, read_mask, write_mask
+from rotoline.io.masks import read_annotations, read_labels, read_mask, write_mask
+from rotoline.io.palette import DAVIS_PALETTE
 from rotoline.io.video import VideoFile
 
 SIZE = (48, 64)
@@ -19,27 +21,6 @@ def squares(*ids: int, dtype: type = np.uint8) -> np.ndarray:
     for position, object_id in enumerate(ids):
         labels[10:19, 5 + 12 * position : 14 + 12 * position] = object_id
     return labels
-
-
-def smooth_disc(colour: tuple[int, int, int]) -> np.ndarray:
-    """An RGB picture of a disc with soft edges on black."""
-    image = Image.new("RGB", (8 * SIZE[1], 8 * SIZE[0]))
-    ImageDraw.Draw(image).ellipse((80, 80, 320, 320), fill=colour)
-    return np.asarray(image.resize(SIZE[::-1], Image.Resampling.BOX))
-
-
-@pytest.fixture
-def save(tmp_path):
-    """A function that saves pixels in `tmp_path` and returns the path."""
-
-    def save_mask(name: str, pixels: np.ndarray, palette: bytes | None = None) -> Path:
-        image = Image.fromarray(pixels)
-        if palette is not None:
-            image.putpalette(palette)
-        image.save(tmp_path / name)
-        return tmp_path / name
-
-    return save_mask
 
 
 # What is accepted
@@ -54,18 +35,24 @@ def test_ids_of_palette_and_grey_masks_are_kept(save, name, palette):
 
 def test_ids_of_16_bit_grey_masks_are_kept(save):
     for name in ("a.png", "a.tif"):
-        read = read_mask(save(name, squares(1, 255, dtype=np.uint16)))
+        read = read_mask(save(name, squares(1, 254, dtype=np.uint16)))
         assert read.dtype == np.uint8
-        np.testing.assert_array_equal(read, squares(1, 255))
+        np.testing.assert_array_equal(read, squares(1, 254))
 
 
 @pytest.mark.parametrize(
     "pixels",
-    [squares(255), squares(65535, dtype=np.uint16), squares(1) > 0],
-    ids=["grey 0/255", "16-bit grey 0/65535", "1 bit"],
+    [
+        squares(255),
+        squares(65535, dtype=np.uint16),
+        squares(255, dtype=np.uint16),
+        squares(255, dtype=np.float32),
+        squares(1) > 0,
+    ],
+    ids=["grey 0/255", "16-bit grey 0/65535", "16-bit grey 0/255", "float 0/255", "1 bit"],
 )
 def test_white_on_black_is_object_1(save, pixels):
-    np.testing.assert_array_equal(read_mask(save("a.png", pixels)), squares(1))
+    np.testing.assert_array_equal(read_mask(save("a.tif", pixels)), squares(1))
 
 
 def test_masks_of_one_value_are_one_object(save):
@@ -74,16 +61,26 @@ def test_masks_of_one_value_are_one_object(save):
     np.testing.assert_array_equal(read_mask(save("seven.png", full * 7)), full * 7)
 
 
-def test_id_255_is_kept_where_it_is_not_white(save):
-    palette = DAVIS_PALETTE.tobytes()
-    np.testing.assert_array_equal(read_mask(save("a.png", squares(255), palette)), squares(255))
-    np.testing.assert_array_equal(read_mask(save("b.png", squares(1, 255))), squares(1, 255))
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_whole_numbers_of_any_type_are_ids(save, dtype):
+    labels = squares(1, 2, 200)
+    np.testing.assert_array_equal(read_mask(save("a.tif", labels.astype(dtype))), labels)
 
 
-def test_thin_objects_are_no_soft_edges(save):
+def test_masks_are_turned_upright_as_frames_are(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees clockwise when shown
+    (tmp_path / "frames").mkdir()
+    Image.new("RGB", SIZE[::-1]).save(tmp_path / "frames/0.jpg", exif=exif)
     labels = squares(1, 2)
-    labels[30], labels[:, 60] = 3, 4
-    np.testing.assert_array_equal(read_mask(save("a.png", labels)), labels)
+    for suffix, palette in (("png", None), ("png", DAVIS_PALETTE.tobytes()), ("tif", None)):
+        image = Image.fromarray(labels)
+        if palette is not None:
+            image.putpalette(palette)
+        path = tmp_path / f"a.{suffix}"
+        image.save(path, exif=exif)
+        found = read_annotations(path, open_frames(tmp_path / "frames"))
+        np.testing.assert_array_equal(found[0], np.rot90(labels, -1))
 
 
 def test_all_background_is_legal_in_results_and_refused_in_annotations(save):
@@ -98,52 +95,59 @@ def test_all_background_is_legal_in_results_and_refused_in_annotations(save):
 
 def test_ids_over_255_are_named(save):
     path = save("a.png", squares(1, 300, 1000, dtype=np.uint16))
-    with pytest.raises(InputError, match=r"holds the ids 300, 1000; ids 1 to 255 are supported"):
+    with pytest.raises(InputError, match=r"holds the ids 300, 1000; ids 1 to 254 are supported"):
         read_mask(path)
+
+
+def with_outline(*ids: int) -> np.ndarray:
+    """Squares whose outermost pixels are void."""
+    labels = squares(*ids)
+    inside = ndimage.binary_erosion(labels > 0)
+    return np.where((labels > 0) & ~inside, 255, labels).astype(np.uint8)
 
 
 @pytest.mark.parametrize("palette", [None, DAVIS_PALETTE.tobytes()])
-def test_soft_grey_edges_are_recognised(save, palette):
-    path = save("a.png", smooth_disc((9, 9, 9))[..., 0].repeat(3, 0).repeat(3, 1), palette)
-    assert len(np.unique(read_labels(path))) > 3  # enlarged, every value is solid
-    pixels = smooth_disc((200, 200, 200))[..., 0]
-    count = len(np.unique(pixels))
-    expected = rf"{count} different values.*{count - 2} of them.*anti-aliased.*meant: 200;"
-    with pytest.raises(InputError, match=expected):
-        read_mask(save("b.png", pixels, palette))
+def test_void_around_objects_is_background(save, palette):
+    labels = with_outline(1, 2)
+    path = save("a.png", labels, palette)
+    np.testing.assert_array_equal(read_mask(path), np.where(labels == 255, 0, labels))
+    np.testing.assert_array_equal(read_labels(path), labels)
 
 
-def test_solid_colours_of_the_davis_palette_give_their_ids(save):
-    path = save("a.png", DAVIS_PALETTE[squares(2, 5)])
-    expected = (
-        r"colour picture \(mode RGB\) with 3 colours.*its colours are solid.*"
-        r"id 2 for \(0, 128, 0\), id 5 for \(128, 0, 128\); save the mask as a PNG"
-    )
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (squares(1, 255), "lies apart from all objects"),
+        (with_outline(3, 254), "it follows id 254"),
+        (with_outline(100, 180), "shades of grey"),
+        (np.where(squares(1) > 0, 1, 255).astype(np.uint8), "larger than all objects"),
+        (with_outline(1).astype(np.uint16), "more than 8 bits"),
+    ],
+)
+def test_255_that_may_be_an_object_is_refused_with_both_readings(save, labels, reason):
+    expected = rf"read in two ways: 255 marks void .* or it is an object, because .*{reason}"
     with pytest.raises(InputError, match=expected):
+        read_mask(save("a.png", labels))
+
+
+def test_nothing_but_void_is_refused(save):
+    path = save("a.png", squares(255), DAVIS_PALETTE.tobytes())
+    with pytest.raises(InputError, match=r"holds 255 and no other id.*no object is here; or it is"):
         read_mask(path)
 
 
-def test_other_solid_colours_are_numbered_by_area(save):
-    labels = squares(1, 2)
-    labels[30:40, 5:40] = 2
-    colours = np.array([[0, 0, 0], [10, 20, 30], [250, 240, 230]], np.uint8)[labels]
-    transparent = np.dstack([colours, np.full(SIZE, 255, np.uint8)])
-    expected = r"id 1 for \(250, 240, 230\), id 2 for \(10, 20, 30\)"
-    for name, pixels in (("rgb.png", colours), ("rgba.png", transparent)):
-        with pytest.raises(InputError, match=expected):
-            read_mask(save(name, pixels))
+def test_several_pictures_are_no_mask(tmp_path):
+    pictures = [Image.fromarray(squares(1, 2)), Image.fromarray(squares(2))]
+    pictures[0].save(tmp_path / "a.tif", save_all=True, append_images=pictures[1:])
+    with pytest.raises(InputError, match=r"holds 2 pictures, and a mask is one"):
+        read_mask(tmp_path / "a.tif")
 
 
-def test_soft_colour_edges_are_recognised(save):
-    path = save("a.png", smooth_disc((128, 0, 0)))
-    with pytest.raises(InputError, match=r"edges are soft.*meant: id 1 for \(128, 0, 0\);"):
-        read_mask(path)
-
-
-def test_a_photograph_is_called_one(save):
-    pixels = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
-    with pytest.raises(InputError, match=r"3072 colours.*looks like a photograph"):
-        read_mask(save("a.png", pixels))
+def test_numbers_with_fractions_are_no_ids(save):
+    for value in (0.5, np.nan):
+        pixels = np.where(squares(1) > 0, value, 0).astype(np.float32)
+        with pytest.raises(InputError, match=r"no whole numbers, such as (0\.5|nan); .*threshold"):
+            read_mask(save("a.tif", pixels))
 
 
 def test_formats_that_change_ids_are_refused(save):

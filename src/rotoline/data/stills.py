@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
-from rotoline.data.video_sequence import VOID, read_labels_with_void
+from rotoline.data.video_sequence import read_labels_with_void
 from rotoline.errors import InputError
 from rotoline.io.pictures import list_files, list_pictures, opened_picture
-from rotoline.types import Frame, LabelMap
+from rotoline.types import VOID, Frame, LabelMap
 
 UNKNOWN = VOID
 """The label of pixels of which it is not known what they show; they count in no loss."""

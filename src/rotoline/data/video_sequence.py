@@ -10,15 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from PIL import ImageOps
 
 from rotoline.errors import InputError
 from rotoline.io.frames import ImageFolder
 from rotoline.io.masks import read_labels
 from rotoline.io.pictures import list_pictures, opened_picture
-from rotoline.types import Frame, LabelMap
-
-VOID = 255
-"""The label of void pixels in DAVIS and YouTube-VOS: pixels whose object is not defined."""
+from rotoline.types import Frame, LabelMap, without_void
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +96,8 @@ def read_labels_with_void(path: Path) -> LabelMap:
     with opened_picture(path) as image:
         # `read_labels` takes a grey mask of nothing but 0 and 255 as black and white.
         if image.mode == "L" and image.format == "PNG":
-            return np.array(image)
+            return np.array(ImageOps.exif_transpose(image))
     return read_labels(path)
-
-
-def without_void(labels: LabelMap) -> LabelMap:
-    """Return a copy of a label map in which void pixels are background."""
-    return np.where(labels == VOID, 0, labels).astype(np.uint8)
 
 
 def find_sequence(name: str, frame_folder: Path, label_folder: Path) -> VideoSequence:

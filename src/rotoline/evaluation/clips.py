@@ -7,15 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from rotoline.data.video_sequence import (
-    VOID,
-    VideoSequence,
-    find_sequence,
-    read_labels_with_void,
-    without_void,
-)
+from rotoline.data.video_sequence import VideoSequence, find_sequence, read_labels_with_void
 from rotoline.errors import InputError
-from rotoline.types import Frame, LabelMap, ObjectId
+from rotoline.types import VOID, Frame, LabelMap, ObjectId, without_void
 
 DEVELOPMENT, MULTI_OBJECT, SYNTHETIC = "development", "multi-object", "synthetic"
 """Groups of `rotoline.evaluation.development_clips`."""

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from rotoline.errors import InputError
-from rotoline.io.results import read_label_maps
+from rotoline.io.masks import is_black_and_white
+from rotoline.io.results import LabelMaps, read_label_maps
 from rotoline.metrics import SequenceScores, evaluate_sequence, scored_frames
-from rotoline.types import LabelMap
+from rotoline.types import VOID, LabelMap, ObjectId, known_labels
 
 
 def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> SequenceScores:
@@ -17,7 +18,8 @@ def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> Sequ
     Args:
         predicted: A mask for every frame of `truth`, in a folder of masks or the output folder of
             a run; masks of further frames are ignored.
-        truth: A folder with the true masks. The objects in any of them are scored.
+        truth: A folder with the true masks. The objects in any of them are scored. As
+            in DAVIS, void pixels (255) are background in both masks.
         every_frame: Whether the first and the last true mask are scored too, which DAVIS leaves
             out. Needed if `truth` holds a few frames only.
 
@@ -31,14 +33,30 @@ def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> Sequ
             f"{predicted} lacks {len(missing)} of the {len(true_masks)} frames in {truth}, the "
             f"first is {missing[0]}; predict all frames, with the names the truth has"
         )
-    ids = sorted({int(i) for labels in true_masks.values() for i in np.unique(labels)})
-    object_ids = [object_id for object_id in ids if object_id]
-    if not object_ids:
-        raise InputError(f"the masks in {truth} are all background; there is nothing to score")
+    object_ids = _object_ids(true_masks, truth)
     names = scored_frames(list(true_masks), every_frame=every_frame)
 
     def pairs() -> Iterator[tuple[str, LabelMap, LabelMap]]:
         for name in names:
-            yield name, predicted_masks[name], true_masks[name]
+            yield name, *known_labels(predicted_masks[name], true_masks.with_void(name))
 
     return evaluate_sequence(pairs(), object_ids)
+
+
+def _object_ids(masks: LabelMaps, folder: Path) -> list[ObjectId]:
+    """The ids in all true masks, ascending, without void."""
+    found = {name: set(np.unique(masks.with_void(name)).tolist()) for name in masks}
+    void = next((name for name, ids in found.items() if VOID in ids), None)
+    if void is not None:
+        for name, file in masks.files.items():
+            if found[name] == {0, 1} and is_black_and_white(file):
+                raise InputError(
+                    f"{file} is black and white, and {masks.files[void]} has ids and void pixels "
+                    f"({VOID}). White can be read in two ways: as object 1, or as void; save all "
+                    "masks of the folder in one way, with a palette"
+                )
+    object_ids = sorted(set().union(*found.values()) - {0, VOID})
+    if not object_ids:
+        what = "background" if void is None else f"background or void ({VOID}, no object)"
+        raise InputError(f"the masks in {folder} are all {what}; there is nothing to score")
+    return object_ids

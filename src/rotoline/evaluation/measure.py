@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from rotoline import pipeline
-from rotoline.data.video_sequence import VOID, without_void
 from rotoline.evaluation.clips import EvaluationClip
 from rotoline.evaluation.error_places import ErrorPlaces, LostJ, TrueShape
 from rotoline.metrics import ObjectScores, SequenceScorer, SequenceScores, summarise
 from rotoline.model import Model
 from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
-from rotoline.types import FrameResult, LabelMap, ObjectId
+from rotoline.types import FrameResult, LabelMap, ObjectId, known_labels
 
 SCORES = ("J&F", "J", "F", "J recall", "F recall")
 """The scores of a clip: mean J and mean F, their mean J&F, and the recalls."""
@@ -224,13 +223,6 @@ class ResultScorer:
             )
             for one in self._scorer.scores().objects
         )
-
-
-def known_labels(predicted: LabelMap, true: LabelMap) -> tuple[LabelMap, LabelMap]:
-    """Return both label maps with background where the true label is unknown (255)."""
-    if not (true == VOID).any() or true.shape != predicted.shape:
-        return predicted, true
-    return np.where(true == VOID, 0, predicted).astype(np.uint8), without_void(true)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

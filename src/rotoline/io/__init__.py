@@ -7,6 +7,9 @@
 | `decoding`   | opens and decodes a video file safely; used by `video`                         |
 | `pictures`   | opens one picture file, or says what is wrong with it; lists folders           |
 | `masks`      | reads and writes mask files; reads the masks of the annotated frames           |
+| `palette`    | the colours of mask files; the ids of a mask with a palette                    |
+| `colour_masks` | reads or explains colour pictures given as masks                             |
+| `soft_edges` | recognises masks whose edges are soft, or that are dithered                    |
 | `overlay`    | draws objects into frames: pictures, videos, contact sheets                    |
 | `writers`    | the formats of results, one module each, and their registry                    |
 | `results`    | reads the results of a run back, whatever their format                         |

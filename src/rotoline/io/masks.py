@@ -10,15 +10,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy import ndimage
 
 from rotoline.annotations import check_mask
 from rotoline.errors import InputError
 from rotoline.io.atomic import replacing
+from rotoline.io.colour_masks import HOW_TO_SAVE, read_colour_ids
 from rotoline.io.frames import FrameSource
+from rotoline.io.palette import DAVIS_PALETTE, read_palette_ids
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, describe_contents, list_pictures, opened_picture
-from rotoline.types import MAX_ID, LabelMap, list_ids
+from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
+from rotoline.types import MAX_ID, VOID, LabelMap, list_ids, without_void
 
 _JPEG_REASON = "whose compression changes ids near edges"
 _UNSUITABLE = {
@@ -26,43 +29,34 @@ _UNSUITABLE = {
     "MPO": _JPEG_REASON,  # Pillow's name of a JPEG with a second picture inside
     "GIF": "whose writers renumber ids",
 }
-_HOW_TO_SAVE = "save the mask as a PNG with a palette or in 8-bit grey, one value per object"
-
-
-def _davis_palette() -> NDArray[np.uint8]:
-    """The colour map of PASCAL VOC: the bits of the id, dealt to red, green, blue in turn."""
-    ids = np.arange(256)
-    channels = []
-    for channel in range(3):
-        bits = [((ids >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(3)]
-        channels.append(sum(bits))
-    palette = np.stack(channels, axis=1).astype(np.uint8)
-    palette.setflags(write=False)  # every writer of masks shares it
-    return palette
-
-
-DAVIS_PALETTE = _davis_palette()
-"""Colour of every id in mask files, uint8 (256, 3), RGB; id 0 is black."""
+_DARK = 64
+"""Greys below it are hardly seen on black: ids, not shades that a person painted objects in."""
 
 
 def read_mask(path: Path | str) -> LabelMap:
     """Read a mask that annotates objects.
 
-    Accepted are pictures with a palette (the id is the index), 8-bit grey (the id is the
-    value), 16-bit grey up to id 255, and masks with two values (1 bit, or grey with 0 and
-    the largest value), where white is object 1.
+    Accepted are pictures with a palette (the id is the index, or what its colour is in the palette
+    of DAVIS), grey with 8, 16 or 32 bits or as floating-point numbers (the id is the value),
+    masks with two values (1 bit, or grey with 0 and 255 or 65535), where white is object 1, and
+    white pictures whose alpha channel holds the shape of object 1.
+
+    Pixels of 255 beside objects are void: they are no object, and background here.
 
     Returns:
-        The ids, uint8 (H, W), as the file has them; at least one pixel is not 0.
+        The ids, uint8 (H, W), from 1 to 254, turned upright according to the EXIF data of the
+        file; at least one pixel is not 0.
 
     Raises:
-        InputError: The file is missing, is no mask, or is all background. The message names
-            the ids that were probably meant.
+        InputError: The file is missing, is no mask, can be read in two ways, or is all background.
+            The message names the ids that were probably meant.
     """
     path = Path(path)
     labels = read_labels(path)
-    _refuse_soft_edges(path, labels)
-    return check_mask(str(path), labels)
+    refuse_soft_edges(path, labels)
+    refuse_dithering(path, labels)
+    _refuse_unclear_void(path, labels)
+    return check_mask(str(path), drop_void(path, labels))
 
 
 def read_labels(path: Path) -> LabelMap:
@@ -72,37 +66,50 @@ def read_labels(path: Path) -> LabelMap:
     arbitrarily thin.
 
     Returns:
-        The ids, uint8 (H, W), as the file has them.
+        The ids, uint8 (H, W), with 255 where the mask is void.
 
     Raises:
-        InputError: As `read_mask`, except that a mask may be all background.
+        InputError: As `read_mask`, except that a mask may be all background, and void anywhere.
     """
-    with opened_picture(path) as image:
-        if image.format in _UNSUITABLE:
+    with opened_picture(path) as opened:
+        if opened.format in _UNSUITABLE:
             raise InputError(
-                f"{path} is a {image.format}, {_UNSUITABLE[image.format]}; "
-                f"{_HOW_TO_SAVE}, from the original and not from this file"
+                f"{path} is a {opened.format}, {_UNSUITABLE[opened.format]}; "
+                f"{HOW_TO_SAVE}, from the original and not from this file"
             )
+        pictures = getattr(opened, "n_frames", 1)
+        if pictures > 1:
+            raise InputError(
+                f"{path} holds {pictures} pictures, and a mask is one; save each as a file of its "
+                "own, named like its frame"
+            )
+        image = ImageOps.exif_transpose(opened)  # as frames are
         if image.mode == "1":
             return np.array(image).astype(np.uint8)
-        if image.mode not in ("L", "P", *SIXTEEN_BIT_MODES):
-            raise InputError(_explain_colours(path, image.mode, np.array(image.convert("RGB"))))
-        is_grey = image.mode != "P"
+        if image.mode == "P":
+            return read_palette_ids(path, image)
+        if image.mode == "LA" and image.getchannel("A").getextrema() == (255, 255):
+            image = image.getchannel("L")
+        if image.mode not in ("L", "F", *SIXTEEN_BIT_MODES):
+            return read_colour_ids(path, image)
         values = np.array(image)
-    found = np.unique(values)
-    white = 255 if values.dtype == np.uint8 else 65535
-    if is_grey and found[-1] == white and set(found.tolist()) <= {0, white}:
-        return np.asarray(values == white).astype(np.uint8)
-    if is_grey:
-        _refuse_soft_edges(path, values)
-    if found[0] < 0 or found[-1] > MAX_ID:
-        outside = found[(found < 0) | (found > MAX_ID)]
+    return _grey_ids(path, values)
+
+
+def drop_void(path: Path, labels: LabelMap) -> LabelMap:
+    """Return a copy of the labels of a file in which void pixels are background.
+
+    Raises:
+        InputError: There is nothing but void, which may as well be an object.
+    """
+    found = np.unique(labels)
+    if found[-1] == VOID and set(found.tolist()) <= {0, VOID}:
         raise InputError(
-            f"{path} holds the ids {list_ids(outside)}; ids 1 to {MAX_ID} are supported, "
-            "so give these objects smaller ids"
+            f"{path} holds {VOID} and no other id. It can be read in two ways: {VOID} marks void "
+            "pixels, of which nothing is known, and no object is here; or it is an object; "
+            f"set void pixels to 0, or give the object an id from 1 to {MAX_ID}"
         )
-    labels: LabelMap = values.astype(np.uint8)
-    return labels
+    return without_void(labels)
 
 
 def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
@@ -188,56 +195,59 @@ def _frame_names(frames: FrameSource) -> str:
     return f"frames are called {frames.name(0)} ... {frames.name(frames.count - 1)}"
 
 
-def _solid_values(values: NDArray[Any]) -> NDArray[Any]:
-    """Values that fill a 3 x 3 neighbourhood somewhere; values of soft edges do not."""
-    largest = ndimage.maximum_filter(values, size=3, mode="nearest")
-    smallest = ndimage.minimum_filter(values, size=3, mode="nearest")
-    return np.unique(values[largest == smallest])
+def is_black_and_white(path: Path) -> bool:
+    """Whether a mask is grey without a palette and has no values but 0 and 255."""
+    with opened_picture(path) as image:
+        return image.mode == "L" and set(np.unique(np.array(image)).tolist()) == {0, 255}
 
 
-def _refuse_soft_edges(path: Path, values: NDArray[Any]) -> None:
-    """Raise InputError if most of the values in a mask exist only along edges."""
+def _grey_ids(path: Path, values: NDArray[Any]) -> LabelMap:
+    """Ids from the values of a grey picture; black and white give object 1."""
+    if values.dtype.kind == "f":
+        whole = np.isfinite(values) & (values == np.round(values))
+        if not whole.all():
+            raise InputError(
+                f"{path} holds floating-point numbers that are no whole numbers, such as "
+                f"{values[~whole][0]:g}; a mask holds one id per pixel: if these are scores, "
+                f"compare them with a threshold; {HOW_TO_SAVE}"
+            )
     found = np.unique(values)
-    if len(found) < 4:
-        return
-    solid = _solid_values(values)
-    soft = len(found) - len(solid)
-    if soft >= 3 and soft > len(solid):
-        meant = solid[solid > 0]
-        probably = f"probably meant: {list_ids(meant)}" if len(meant) else "none of them is solid"
+    if found[-1] in (255, 65535) and set(found.tolist()) <= {0, found[-1]}:
+        return np.asarray(values > 0).astype(np.uint8)
+    refuse_soft_edges(path, values)
+    if found[0] < 0 or found[-1] > VOID:
+        outside = found[(found < 0) | (found > VOID)]
         raise InputError(
-            f"{path} holds {len(found)} different values, and {soft} of them only in thin lines: "
-            f"its edges are soft (anti-aliased) and would become objects; {probably}; "
-            "export the mask without anti-aliasing, or set every other value to 0"
+            f"{path} holds the ids {list_ids(outside)}; ids 1 to {MAX_ID} are supported, "
+            "so give these objects smaller ids"
         )
+    if values.dtype != np.uint8 and found[-1] == VOID:
+        raise InputError(_two_readings(path, "it is an ordinary value among more than 8 bits"))
+    labels: LabelMap = values.astype(np.uint8)
+    return labels
 
 
-def _explain_colours(path: Path, mode: str, picture: NDArray[np.uint8]) -> str:
-    """Say what a colour picture given as a mask holds, and which ids were probably meant."""
-    packed = picture.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-    colours, areas = np.unique(packed, return_counts=True)
-    start = (
-        f"{path} is a colour picture (mode {mode}) with {len(colours)} "
-        f"{'colour' if len(colours) == 1 else 'colours'}; a mask holds one id per pixel"
+def _refuse_unclear_void(path: Path, labels: LabelMap) -> None:
+    """Refuse a mask whose pixels of 255 may as well be an object: void surrounds objects."""
+    is_void, is_object = labels == VOID, (labels > 0) & (labels != VOID)
+    if not is_void.any() or not is_object.any():
+        return
+    everywhere = np.ones((3, 3), bool)
+    regions, count = ndimage.label(is_void, everywhere)
+    beside = regions[ndimage.binary_dilation(is_object, everywhere)]
+    if len(np.setdiff1d(np.arange(1, count + 1), beside)):
+        raise InputError(_two_readings(path, "some of it lies apart from all objects"))
+    if is_void.sum() > is_object.sum():
+        raise InputError(_two_readings(path, "it is larger than all objects together"))
+    if labels[is_object].max() == MAX_ID:
+        raise InputError(_two_readings(path, f"it follows id {MAX_ID}"))
+    if labels[is_object].min() >= _DARK:
+        raise InputError(_two_readings(path, "the other ids look like shades of grey"))
+
+
+def _two_readings(path: Path, reason: str) -> str:
+    return (
+        f"{path} holds {VOID} beside other ids. It can be read in two ways: {VOID} marks void "
+        f"pixels, of which nothing is known; or it is an object, because {reason}; "
+        f"set void pixels to 0, or give the object an id from 1 to {MAX_ID}"
     )
-    is_solid = np.isin(colours, _solid_values(packed))
-    if areas[is_solid].sum() <= packed.size / 2 or is_solid.sum() > MAX_ID:
-        return f"{start}, and this looks like a photograph; {_HOW_TO_SAVE}"
-    edges = "its colours are solid" if is_solid.all() else "its edges are soft (anti-aliased)"
-    by_area = np.argsort(-areas[is_solid], kind="stable")
-    objects = [int(colour) for colour in colours[is_solid][by_area] if colour != 0]
-    return f"{start}; {edges}, probably meant: {_guess_ids(objects)}; {_HOW_TO_SAVE}"
-
-
-def _guess_ids(colours: list[int]) -> str:
-    """Ids for packed colours, largest area first: those of the DAVIS palette, else 1, 2, ..."""
-    palette = {int(r) << 16 | int(g) << 8 | int(b): i for i, (r, g, b) in enumerate(DAVIS_PALETTE)}
-    if all(colour in palette for colour in colours):
-        ids = {palette[colour]: colour for colour in colours}
-    else:
-        ids = dict(enumerate(colours, start=1))
-    shown = [
-        f"id {i} for ({c >> 16}, {c >> 8 & 255}, {c & 255})" for i, c in sorted(ids.items())[:8]
-    ]
-    more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
-    return ", ".join(shown) + more if shown else "nothing but background"

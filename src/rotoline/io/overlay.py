@@ -13,7 +13,7 @@ from PIL import Image
 
 from rotoline.errors import InputError, OutputError
 from rotoline.io.atomic import replacing
-from rotoline.io.masks import DAVIS_PALETTE
+from rotoline.io.palette import DAVIS_PALETTE
 from rotoline.types import Frame, LabelMap
 
 OBJECT_COLOURS = (48 + 207 * np.sqrt(DAVIS_PALETTE / 255)).round().astype(np.uint8)

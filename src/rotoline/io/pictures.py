@@ -40,7 +40,9 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
             block count as well, because Pillow finds most damage while decoding.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        # An open file, not its name: Pillow maps a named file into memory, and garbles a grey TIFF
+        # without compression that is to be turned.
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             yield image
     except RotolineError:
         raise

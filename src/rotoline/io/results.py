@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rotoline.errors import InputError
+from rotoline.io.masks import drop_void
 from rotoline.io.pictures import describe_contents
 from rotoline.io.writers import WRITERS, find_writer
 from rotoline.io.writers.per_frame import FrameFileWriter
@@ -13,21 +14,28 @@ from rotoline.types import LabelMap
 class LabelMaps(Mapping[str, LabelMap]):
     """Label maps by the name of their frame, uint8 `(H, W)`; each file is read on access.
 
+    Void pixels are background.
+
     Iteration gives the names, in natural order: 2 before 10.
     """
 
     def __init__(self, files: list[Path], writer: type[FrameFileWriter]) -> None:
-        self._files = {path.stem: path for path in files}
+        self.files = {path.stem: path for path in files}
+        """The file of each label map, by the name of its frame."""
         self._writer = writer
 
     def __getitem__(self, name: str) -> LabelMap:
-        return self._writer.read_labels(self._files[name])
+        return drop_void(self.files[name], self.with_void(name))
+
+    def with_void(self, name: str) -> LabelMap:
+        """A label map with 255 where it is void, as true masks may be."""
+        return self._writer.read_labels(self.files[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
+        return iter(self.files)
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.files)
 
 
 def read_label_maps(folder: Path) -> LabelMaps:

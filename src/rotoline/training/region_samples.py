@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from rotoline.data.long_sequences import LongSequence
 from rotoline.data.stills import UNKNOWN
-from rotoline.data.video_sequence import without_void
 from rotoline.learning.sampler import Sampler
 from rotoline.presets import FAST
 from rotoline.stages.regions import histories
@@ -34,7 +33,7 @@ from rotoline.stages.regions.evidence import (
 from rotoline.systems.fast import FastSystem
 from rotoline.systems.fast.tuning import DEFAULT_STEPS, TuningConfig
 from rotoline.tracker import Tracker
-from rotoline.types import SATURATED_LOGIT, LabelMap
+from rotoline.types import SATURATED_LOGIT, LabelMap, without_void
 
 WORKING_PIXELS = 240 * 432
 """Working size of the tracker: that of the sequences, a quarter of the default, to save time."""

@@ -25,5 +25,5 @@ class PngWriter(FrameFileWriter):
 
     @staticmethod
     def read_labels(path: Path) -> LabelMap:
-        """Read one mask, of this writer or of another program."""
+        """Read one mask, of this writer or of another program; 255 where it is void."""
         return masks.read_labels(path)
