@@ -52,11 +52,16 @@ def read_mask(path: Path | str) -> LabelMap:
             The message names the ids that were probably meant.
     """
     path = Path(path)
+    return check_mask(str(path), _read_drawn(path))
+
+
+def _read_drawn(path: Path) -> LabelMap:
+    """`read_mask`, also of a mask that is all background."""
     labels = read_labels(path)
     refuse_soft_edges(path, labels)
     refuse_dithering(path, labels)
     _refuse_unclear_void(path, labels)
-    return check_mask(str(path), drop_void(path, labels))
+    return drop_void(path, labels)
 
 
 def read_labels(path: Path) -> LabelMap:
@@ -131,8 +136,7 @@ def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
     files = _match_frames(path, frames) if path.is_dir() else {0: path}
     found = {}
     for index in sorted(files):
-        name, labels = str(files[index]), read_labels(files[index])
-        _refuse_soft_edges(files[index], labels)
+        name, labels = str(files[index]), _read_drawn(files[index])
         # One of several masks may say that no object is in its frame.
         found[index] = check_mask(name, labels, frames.size, may_be_empty=len(files) > 1)
     if not any(labels.any() for labels in found.values()):
