@@ -95,7 +95,8 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
 
     Args:
         video: A video file or a folder of pictures.
-        masks: A mask of the first frame, or a folder of masks named after their frames.
+        masks: A mask file, or a folder of them, named after their frames; a single file of any
+            other name marks the first frame.
         frame: The frame to inspect: its name, or its index counted from 0.
         sheet: A picture, `.png`, `.jpg` or `.webp`.
         weights: A weights file, or None for the one that ships.
@@ -112,7 +113,10 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     find_picture_format(sheet)
     yield Progress("reading")
     source = open_frames(video)
-    annotations = read_annotations(masks, source)
+    warnings: list[str] = []
+    annotations = read_annotations(masks, source, warnings.append)
+    for warning in [*([source.problem] if source.problem else []), *warnings]:
+        yield Progress("reading", warning=warning)
     index = source.find(frame)
     if index is None:
         raise InputError(

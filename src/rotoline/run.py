@@ -44,7 +44,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
 
     Args:
         video: A video file or a folder of pictures.
-        masks: A mask file for the first frame, or a folder of masks named after their frames.
+        masks: A mask file, or a folder of them, named after their frames; a single file of any
+            other name marks the first frame.
         output: Must not exist, or be empty.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
@@ -63,9 +64,13 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     began = time.perf_counter()
     check_output(output)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
+    warnings: list[str] = []
     with timer.stage("open"):
         source = open_frames(video)
-        annotations = read_annotations(masks, source)
+        warnings += [source.problem] if source.problem else []
+        annotations = read_annotations(masks, source, warnings.append)
+    for warning in warnings:
+        yield Progress("reading", warning=warning)
     with timer.stage("load"):
         model = load_model(weights, config.preset)
     yield Progress("learning")
@@ -75,6 +80,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         "command": list(command),
         "input": {"video": str(video), "masks": str(masks), "size": list(source.size)},
         "annotated_frames": [source.name(index) for index in annotations],
+        "warnings": warnings,
         **_circumstances(model, config),
     }
     results = _Results(output, source, writers, timer)
@@ -83,7 +89,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         segmented = segment(source, annotations, tracker)
         for _ in write_behind(segmented, results.keep):
             yield Progress("segmenting", len(results.finished), source.count)
-        if source.problem:
+        if source.problem and source.problem not in warnings:
             record["problem"] = source.problem
             yield Progress(
                 "segmenting", len(results.finished), source.count, warning=source.problem

@@ -17,7 +17,8 @@ from rotoline.annotations import check_mask
 from rotoline.errors import InputError
 from rotoline.io.atomic import replacing
 from rotoline.io.frames import FrameSource
-from rotoline.io.pictures import SIXTEEN_BIT_MODES, describe_contents, list_pictures, opened_picture
+from rotoline.io.mask_files import Warn, ignore_warning, match_masks
+from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture
 from rotoline.types import MAX_ID, LabelMap, list_ids
 
 _JPEG_REASON = "whose compression changes ids near edges"
@@ -105,12 +106,17 @@ def read_labels(path: Path) -> LabelMap:
     return labels
 
 
-def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
+def read_annotations(
+    path: Path, frames: FrameSource, warn: Warn = ignore_warning
+) -> dict[int, LabelMap]:
     """Read the masks of the annotated frames.
 
     Args:
-        path: A mask for frame 0; or a folder of masks, each named like its frame.
+        path: A mask named like its frame, or anything else for the first frame; or a folder of
+            masks, each named like its frame.
         frames: The frames that the masks belong to.
+        warn: Called with what the user must know: a mask that is not named like the frame it marks,
+            a file that is skipped.
 
     Returns:
         By frame index, in ascending order: object ids, uint8 `(H, W)`. An index beyond the end of a
@@ -120,7 +126,7 @@ def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
-    files = _match_frames(path, frames) if path.is_dir() else {0: path}
+    files = match_masks(path, frames, warn)
     return {
         index: check_mask(str(files[index]), read_mask(files[index]), frames.size)
         for index in sorted(files)
@@ -144,39 +150,6 @@ def write_mask(path: Path | str, labels: LabelMap) -> None:
     with replacing(Path(path)) as temporary:
         # Half the time of the default level; 480p masks stay at a few kilobytes.
         image.save(temporary, format="PNG", compress_level=1)
-
-
-def _match_frames(folder: Path, frames: FrameSource) -> dict[int, Path]:
-    """Map frame indices to the mask files of a folder."""
-    files: dict[int, Path] = {}
-    for file in list_pictures(folder):
-        index = frames.find(file.stem)
-        if index is None:
-            raise InputError(
-                f"{file} belongs to no frame of {frames.path}: {_frame_names(frames)}; "
-                "name each mask like its frame"
-            )
-        if index in files:
-            raise InputError(
-                f"{files[index]} and {file} both belong to frame {frames.name(index)}; "
-                "keep one mask per frame"
-            )
-        files[index] = file
-    if not files:
-        raise InputError(
-            f"{folder} holds no masks: {describe_contents(folder)}; "
-            "put PNG files there, each named like its frame"
-        )
-    return files
-
-
-def _frame_names(frames: FrameSource) -> str:
-    """Examples of frame names, for an error message."""
-    if frames.count is None:
-        return f"frames are called {frames.name(0)}, {frames.name(1)} and so on"
-    if frames.count == 1:
-        return f"the only frame is called {frames.name(0)}"
-    return f"frames are called {frames.name(0)} ... {frames.name(frames.count - 1)}"
 
 
 def _solid_values(values: NDArray[Any]) -> NDArray[Any]:
