@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rotoline.errors import InputError
+from rotoline.evaluation.mask_pairs import match_names
 from rotoline.io.results import read_label_maps
 from rotoline.metrics import SequenceScores, evaluate_sequence, scored_frames
 from rotoline.types import LabelMap
@@ -13,6 +14,8 @@ from rotoline.types import LabelMap
 
 def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> SequenceScores:
     """Score the masks in one folder against those in another, matched by their names.
+
+    Names are matched as `rotoline segment` matches masks to frames: `1` is `00001`.
 
     Args:
         predicted: A mask for every frame of `truth`, in a folder of masks or the output folder of
@@ -22,15 +25,11 @@ def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> Sequ
             out. Needed if `truth` holds a few frames only.
 
     Raises:
-        InputError: A folder is missing or empty, predictions are missing, sizes or ids differ.
+        InputError: A folder is missing or empty, predictions are missing, sizes or ids differ, or
+            the two folders seem to be numbered differently.
     """
     true_masks, predicted_masks = read_label_maps(truth), read_label_maps(predicted)
-    missing = sorted(set(true_masks) - set(predicted_masks))
-    if missing:
-        raise InputError(
-            f"{predicted} lacks {len(missing)} of the {len(true_masks)} frames in {truth}, the "
-            f"first is {missing[0]}; predict all frames, with the names the truth has"
-        )
+    predicted_names = match_names(predicted_masks, true_masks, (predicted, truth))
     ids = sorted({int(i) for labels in true_masks.values() for i in np.unique(labels)})
     object_ids = [object_id for object_id in ids if object_id]
     if not object_ids:
@@ -39,6 +38,6 @@ def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> Sequ
 
     def pairs() -> Iterator[tuple[str, LabelMap, LabelMap]]:
         for name in names:
-            yield name, predicted_masks[name], true_masks[name]
+            yield name, predicted_masks[predicted_names[name]], true_masks[name]
 
     return evaluate_sequence(pairs(), object_ids)

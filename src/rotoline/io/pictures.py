@@ -5,6 +5,7 @@ pictures, their order, and one place where the many ways in which Pillow fails b
 `InputError`.
 """
 
+import os
 import re
 import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -23,6 +24,9 @@ EXTENSIONS = (
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 """The formats that Pillow may try. It knows forty more, some with a history of vulnerabilities."""
+
+_LEVELS = 4
+"""How deep folders are searched to say where pictures are; data sets need three."""
 
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 """Pillow's modes for grey with more than 8 bits."""
@@ -132,13 +136,42 @@ def shorten(items: Sequence[str], longest: int = 20) -> str:
 
 
 def describe_contents(folder: Path) -> str:
-    """Say in a few words what a folder without pictures holds, for an error message."""
+    """Say in a few words what a folder without pictures holds, for an error message.
+
+    If folders inside hold pictures, such as in a data set, they are named.
+    """
     names = sorted(
         path.name + "/" * path.is_dir()
         for path in folder.iterdir()
         if not path.name.startswith(".")
     )
-    return f"it holds {shorten(names, 3)}" if names else "it is empty"
+    if not names:
+        return "it is empty"
+    inside = [str(path.relative_to(folder)) for path in _folders_with_pictures(folder)]
+    places = f" (pictures are in {shorten(inside, 3)})" if inside else ""
+    return f"it holds {shorten(names, 3)}{places}"
+
+
+def _folders_with_pictures(folder: Path) -> list[Path]:
+    """Folders inside that hold pictures, found in the first few levels of a data set or a run."""
+    found, level = [], [folder]
+    for _ in range(_LEVELS):
+        inside = [path for parent in level for path in _list_folders(parent)]
+        found += [path for path in inside if list_pictures(path)]
+        level = inside
+    return sorted(found, key=lambda path: natural_key(str(path)))
+
+
+def _list_folders(folder: Path) -> list[Path]:
+    """The folders in a folder that may be listed; hidden ones and links are left out."""
+    return [
+        path
+        for path in folder.iterdir()
+        if path.is_dir()
+        and not path.is_symlink()
+        and not path.name.startswith(".")
+        and os.access(path, os.R_OK | os.X_OK)
+    ]
 
 
 def natural_key(name: str) -> list[str | int]:
