@@ -19,10 +19,9 @@ from torch import Tensor
 
 from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
-from rotoline.io.frames import open_frames
-from rotoline.io.masks import read_annotations
 from rotoline.io.overlay import draw_overlay, find_picture_format, write_picture
 from rotoline.model import load_model
+from rotoline.run import open_annotated
 from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.stages.regions.evidence import FEATURES, Judgement
 from rotoline.systems.protocol import SystemConfig
@@ -112,10 +111,8 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
-    source = open_frames(video)
-    warnings: list[str] = []
-    annotations = read_annotations(masks, source, warnings.append)
-    for warning in [*([source.problem] if source.problem else []), *warnings]:
+    source, annotations, warnings = open_annotated(video, masks)
+    for warning in warnings:
         yield Progress("reading", warning=warning)
     index = source.find(frame)
     if index is None:

@@ -22,7 +22,7 @@ from rotoline.runtime.prefetch import write_behind
 from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
-from rotoline.types import FrameResult, ObjectId
+from rotoline.types import FrameResult, LabelMap, ObjectId
 
 
 def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
@@ -64,11 +64,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     began = time.perf_counter()
     check_output(output)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
-    warnings: list[str] = []
     with timer.stage("open"):
-        source = open_frames(video)
-        warnings += [source.problem] if source.problem else []
-        annotations = read_annotations(masks, source, warnings.append)
+        source, annotations, warnings = open_annotated(video, masks)
     for warning in warnings:
         yield Progress("reading", warning=warning)
     with timer.stage("load"):
@@ -108,6 +105,17 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
             with suppress(OutputError):
                 write_run_record(output, record)
     yield Progress("done", len(results.finished), len(results.finished))
+
+
+def open_annotated(video: Path, masks: Path) -> tuple[FrameSource, dict[int, LabelMap], list[str]]:
+    """Open the frames and read their masks; see `open_frames` and `read_annotations`.
+
+    Returns:
+        The frames, the label maps by frame index, and what the user must know about both.
+    """
+    source = open_frames(video)
+    warnings = [source.problem] if source.problem else []
+    return source, read_annotations(masks, source, warnings.append), warnings
 
 
 class _Results:

@@ -45,6 +45,8 @@ class Video(VideoFile):
         ("00001,00002,00003", "001,3", {"001": "00001", "3": "00003"}),
         ("1001,1002,1005", "01005", {"01005": "1005"}),
         ("0,1,2", "00002", {"00002": "2"}),
+        ("f_0,f_1,f_2", "2", {"2": "f_2"}),
+        ("f_1,f_2,f_3", "3", {"3": "f_3"}),
         ("shot 1,shot 3", "shot 3,Shot 01", {"shot 3": "shot 3", "Shot 01": "shot 1"}),
     ],
 )
@@ -63,7 +65,11 @@ def test_a_number_that_no_name_has_is_an_index_and_that_is_said(matched, frames)
 @pytest.mark.parametrize(
     ("frames", "masks", "both"),
     [
-        ("00001,00002,00003", "0,1,2", "no frame is called 0, so .* 1 is the name of frame 00001"),
+        (
+            "00001,00002,00003",
+            "0,1,2",
+            "no frame is called 0, so .* 1 is the number of frame 00001",
+        ),
         ("f_1,f_2,f_3", "2", "2.png is not clear: 2 can mean frame f_2 by .* or frame f_3 as an"),
         ("1,01", "001", "001 can mean frame 01 or frame 1;"),
         ("1001,1002,1005", "1003", r"belongs to no frame .*are called 1001 \.\.\. 1005; name each"),
@@ -113,7 +119,9 @@ def test_a_single_mask_with_the_number_of_a_later_frame_marks_it_and_that_is_sai
     assert warning.endswith("3.png marks frame 00003, not the first one: it has this number")
 
 
-@pytest.mark.parametrize("mask", ["first", "mask", "0", "mask_v2", "00001_mask", "bear 1"])
+@pytest.mark.parametrize(
+    "mask", ["first", "mask", "0", "mask_v2", "00001_mask", "002px", "mask_004", "bear 1"]
+)
 def test_any_other_single_mask_marks_the_first_frame_and_that_is_said(matched, mask):
     found, (warning,) = matched("00001,00002,00003", mask, single=True)
     assert found == {mask: "00001"}
@@ -123,7 +131,9 @@ def test_any_other_single_mask_marks_the_first_frame_and_that_is_said(matched, m
 @pytest.mark.parametrize(
     ("frames", "mask", "both"),
     [
-        ("00001,00002", "mask_00002", "can mark frame 00002, whose .* or the first frame, 00001,"),
+        ("00001,00002", "mask_00002", "can mark frame 00002, .* or the first frame, 00001,"),
+        ("1,2", "bear0002", "can mark frame 2, because .* or the first frame, 1, because no frame"),
+        ("00001,00002", "Frame 2", "can mark frame 00002, because of what its name contains, or"),
         ("a,shot 2,shot 3", "shot 3 (copy)", "can mark frame shot 3, .* or the first frame, a,"),
         ("a,b,c", "1", "can mark the first frame, a, .* or frame b, number 1 counted from 0; name"),
         ("00001,00002", "00009", r"belongs to no frame .* name it like its frame, or first\.png"),
@@ -132,3 +142,9 @@ def test_any_other_single_mask_marks_the_first_frame_and_that_is_said(matched, m
 def test_a_single_mask_that_can_mark_two_frames_is_refused(matched, frames, mask, both):
     with pytest.raises(InputError, match=both):
         matched(frames, mask, single=True)
+
+
+def test_a_number_that_is_in_the_names_of_several_frames_leaves_a_single_mask_to_the_first(matched):
+    found, (warning,) = matched("cam 1 a,cam 1 b", "mask 001", single=True)
+    assert found == {"mask 001": "cam 1 a"}
+    assert "marks the first frame" in warning

@@ -4,6 +4,7 @@ A single file is usually called `first.png` or the like; so if its name is no fr
 first frame, and a warning says so. What can be read in two ways is refused.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from rotoline.errors import InputError
 from rotoline.io.frame_names import is_number, names_inside
 from rotoline.io.frames import FrameSource
 from rotoline.io.pictures import describe_contents, describe_skipped, list_pictures, natural_key
+
+_FRAME_NUMBER = re.compile(r"(?:(?<=frame)|(?<=frame[ _-]))\d+|\d{3,}(?![^\W_])", re.IGNORECASE)
 
 Warn = Callable[[str], None]
 """Called with something that the user must know."""
@@ -56,7 +59,7 @@ def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Pa
             )
         files[index] = file
     for index, file in files.items():
-        if not _is_named(file, frames, index):
+        if not _is_named(file.stem, frames, index):
             warn(
                 f"no frame is called {file.stem}; {file} marks frame {frames.name(index)}, "
                 f"number {index} counted from 0"
@@ -71,7 +74,7 @@ def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     if not path.exists():
         return {0: path}  # whoever reads it explains
     index, first = _find(path, frames), frames.name(0)
-    if index is not None and _is_named(path, frames, index):
+    if index is not None and _is_named(path.stem, frames, index):
         if index and path.stem != frames.name(index):
             warn(f"{path} marks frame {frames.name(index)}, not the first one: it has this number")
         return {index: path}
@@ -86,13 +89,12 @@ def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
             f"{path} belongs to no frame of {frames.path}: {_frame_names(frames)}; {rename} if it "
             "marks the first frame"
         )
-    for name in names_inside(path.stem):
-        inside = frames.find(name) if index is None else None
-        if inside and frames.name(inside) == name:
-            raise InputError(
-                f"{path} can mark frame {name}, whose name is part of its name, or the first "
-                f"frame, {first}, because no frame is called {path.stem}; {rename}"
-            )
+    inside = _find_inside(path.stem, frames)
+    if inside:
+        raise InputError(
+            f"{path} can mark frame {frames.name(inside)}, because of what its name contains, or "
+            f"the first frame, {first}, because no frame is called {path.stem}; {rename}"
+        )
     warn(f"no frame is called {path.stem}; {path} marks the first frame, {first}")
     return {0: path}
 
@@ -116,9 +118,37 @@ def _find_or_refuse(file: Path, frames: FrameSource) -> int:
     return index
 
 
-def _is_named(file: Path, frames: FrameSource, index: int) -> bool:
-    """Whether file and frame have one name, where numbers are compared as numbers."""
-    return natural_key(file.stem) == natural_key(frames.name(index))
+def _find_inside(stem: str, frames: FrameSource) -> int | None:
+    """Index of a frame whose name, or long number, is part of a file's name; None if there is none.
+
+    Short numbers are left out: `mask_v2` and `bear 1` are no frames.
+    """
+    for name in names_inside(stem):
+        index = _find_clear(name, frames)
+        if index is not None and frames.name(index) == name:
+            return index
+    for number in _FRAME_NUMBER.findall(stem):
+        index = _find_clear(number, frames)
+        if index is not None and _is_named(number, frames, index):
+            return index
+    return None
+
+
+def _find_clear(name: str, frames: FrameSource) -> int | None:
+    """Index of the frame that a name means; None if it means none or several."""
+    try:
+        return frames.find(name)
+    except InputError:
+        return None
+
+
+def _is_named(stem: str, frames: FrameSource, index: int) -> bool:
+    """Whether a frame has this name, where numbers are compared as numbers, or it has this number.
+
+    If not, then `FrameSource.find` has read the name as an index.
+    """
+    key = natural_key(frames.name(index))
+    return natural_key(stem) == key or (is_number(stem) and int(stem) in key)
 
 
 def _refuse_mixed_counting(found: Sequence[tuple[int, Path]], frames: FrameSource) -> None:
@@ -127,14 +157,14 @@ def _refuse_mixed_counting(found: Sequence[tuple[int, Path]], frames: FrameSourc
     Masks 0, 1, 2 of frames 1, 2, 3 are counted from 0, though two of them have names of frames.
     """
     numbers = [(index, file) for index, file in found if is_number(file.stem)]
-    counted = [(index, file) for index, file in numbers if not _is_named(file, frames, index)]
+    counted = [(index, file) for index, file in numbers if not _is_named(file.stem, frames, index)]
     named = [(index, file) for index, file in numbers if index != int(file.stem)]
     if counted and named:
         (index, one), (named_index, other) = counted[0], named[0]
         raise InputError(
             f"{one.name} and {other.name} in {one.parent} are counted differently: no frame is "
             f"called {one.stem}, so it is number {index} counted from 0, {frames.name(index)}; but "
-            f"{other.stem} is the name of frame {frames.name(named_index)}; name each mask like "
+            f"{other.stem} is the number of frame {frames.name(named_index)}; name each mask like "
             "its frame"
         )
 

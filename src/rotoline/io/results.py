@@ -56,7 +56,8 @@ def read_label_maps(folder: Path) -> LabelMaps:
             both in itself and in a folder of a run's output.
     """
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; give the folder that holds the masks")
+        found = f"{folder} is a file" if folder.exists() else f"there is no folder {folder}"
+        raise InputError(f"{found}; give the folder that holds the masks")
     writers = [
         writer for writer in map(find_writer, WRITERS) if issubclass(writer, FrameFileWriter)
     ]
