@@ -56,8 +56,8 @@ def test_masks_mark_the_frames_that_they_are_named_after(matched, frames, masks,
 
 @pytest.mark.parametrize("frames", ["00001,00002,00003", "first,last,middle"])
 def test_a_number_that_no_name_has_is_an_index_and_that_is_said(matched, frames):
-    found, (warning,) = matched(frames, "0")
-    assert found == {"0": frames.split(",")[0]}
+    found, (warning, *_) = matched(frames, "0" if frames[0] == "0" else "0,1")
+    assert list(found.values()) == frames.split(",")[: len(found)]
     assert "no frame is called 0; " in warning
     assert warning.endswith(f"0.png marks frame {found['0']}, number 0 counted from 0")
 
@@ -70,6 +70,8 @@ def test_a_number_that_no_name_has_is_an_index_and_that_is_said(matched, frames)
             "0,1,2",
             "no frame is called 0, so .* 1 is the number of frame 00001",
         ),
+        ("a,b,c", "1", r"1\.png can mark two frames: .* counted from 0, b, or counted from 1, a;"),
+        ("1001,1002,1005", "2", "counted from 0, 1005, or counted from 1, 1002; name each mask"),
         ("f_1,f_2,f_3", "2", "2.png is not clear: 2 can mean frame f_2 by .* or frame f_3 as an"),
         ("1,01", "001", "001 can mean frame 01 or frame 1;"),
         ("1001,1002,1005", "1003", r"belongs to no frame .*are called 1001 \.\.\. 1005; name each"),

@@ -49,7 +49,7 @@ def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Pa
             f"{folder} holds no masks: {describe_contents(folder)}; "
             "put PNG files there, each named like its frame"
         )
-    _refuse_mixed_counting(found, frames)
+    _refuse_unclear_counting(found, frames)
     files: dict[int, Path] = {}
     for index, file in found:
         if index in files:
@@ -151,21 +151,30 @@ def _is_named(stem: str, frames: FrameSource, index: int) -> bool:
     return natural_key(stem) == key or (is_number(stem) and int(stem) in key)
 
 
-def _refuse_mixed_counting(found: Sequence[tuple[int, Path]], frames: FrameSource) -> None:
-    """Refuse numbers that fit the frames' names next to numbers that only fit when counted from 0.
+def _refuse_unclear_counting(found: Sequence[tuple[int, Path]], frames: FrameSource) -> None:
+    """Refuse numbers that may be counted from 0, from 1, or like the frames.
 
     Masks 0, 1, 2 of frames 1, 2, 3 are counted from 0, though two of them have names of frames.
+    Masks 1 and 2 of frames a, b, c may be counted from 0 or 1; only a mask 0 would tell.
     """
     numbers = [(index, file) for index, file in found if is_number(file.stem)]
     counted = [(index, file) for index, file in numbers if not _is_named(file.stem, frames, index)]
     named = [(index, file) for index, file in numbers if index != int(file.stem)]
-    if counted and named:
-        (index, one), (named_index, other) = counted[0], named[0]
+    if not counted:
+        return
+    index, one = counted[0]
+    how = f"no frame is called {one.stem}, so it is number {index} counted from 0"
+    if named:
+        named_index, other = named[0]
         raise InputError(
-            f"{one.name} and {other.name} in {one.parent} are counted differently: no frame is "
-            f"called {one.stem}, so it is number {index} counted from 0, {frames.name(index)}; but "
-            f"{other.stem} is the number of frame {frames.name(named_index)}; name each mask like "
-            "its frame"
+            f"{one.name} and {other.name} in {one.parent} are counted differently: {how}, "
+            f"{frames.name(index)}; but {other.stem} is the number of frame "
+            f"{frames.name(named_index)}; name each mask like its frame"
+        )
+    if index > 0:
+        raise InputError(
+            f"{one} can mark two frames: {how}, {frames.name(index)}, or counted from 1, "
+            f"{frames.name(index - 1)}; name each mask like its frame"
         )
 
 
