@@ -19,10 +19,9 @@ from torch import Tensor
 
 from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
-from rotoline.io.frames import open_frames
-from rotoline.io.masks import read_annotations
 from rotoline.io.overlay import draw_overlay, find_picture_format, write_picture
 from rotoline.model import load_model
+from rotoline.run import open_annotated
 from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.stages.regions.evidence import FEATURES, Judgement
 from rotoline.systems.protocol import SystemConfig
@@ -95,7 +94,8 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
 
     Args:
         video: A video file or a folder of pictures.
-        masks: A mask of the first frame, or a folder of masks named after their frames.
+        masks: A mask file, or a folder of them, named after their frames; a single file of any
+            other name marks the first frame.
         frame: The frame to inspect: its name, or its index counted from 0.
         sheet: A picture, `.png`, `.jpg` or `.webp`.
         weights: A weights file, or None for the one that ships.
@@ -111,8 +111,9 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
-    source = open_frames(video)
-    annotations = read_annotations(masks, source)
+    source, annotations, warnings = open_annotated(video, masks)
+    for warning in warnings:
+        yield Progress("reading", warning=warning)
     index = source.find(frame)
     if index is None:
         raise InputError(

@@ -22,7 +22,7 @@ from rotoline.runtime.prefetch import write_behind
 from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
-from rotoline.types import FrameResult, ObjectId
+from rotoline.types import FrameResult, LabelMap, ObjectId
 
 
 def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
@@ -44,7 +44,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
 
     Args:
         video: A video file or a folder of pictures.
-        masks: A mask file for the first frame, or a folder of masks named after their frames.
+        masks: A mask file, or a folder of them, named after their frames; a single file of any
+            other name marks the first frame.
         output: Must not exist, or be empty.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
@@ -64,8 +65,9 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
-        source = open_frames(video)
-        annotations = read_annotations(masks, source)
+        source, annotations, warnings = open_annotated(video, masks)
+    for warning in warnings:
+        yield Progress("reading", warning=warning)
     with timer.stage("load"):
         model = load_model(weights, config.preset)
     yield Progress("learning")
@@ -75,6 +77,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         "command": list(command),
         "input": {"video": str(video), "masks": str(masks), "size": list(source.size)},
         "annotated_frames": [source.name(index) for index in annotations],
+        "warnings": warnings,
         **_circumstances(model, config),
     }
     results = _Results(output, source, writers, timer)
@@ -83,7 +86,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         segmented = segment(source, annotations, tracker)
         for _ in write_behind(segmented, results.keep):
             yield Progress("segmenting", len(results.finished), source.count)
-        if source.problem:
+        if source.problem and source.problem not in warnings:
             record["problem"] = source.problem
             yield Progress(
                 "segmenting", len(results.finished), source.count, warning=source.problem
@@ -102,6 +105,17 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
             with suppress(OutputError):
                 write_run_record(output, record)
     yield Progress("done", len(results.finished), len(results.finished))
+
+
+def open_annotated(video: Path, masks: Path) -> tuple[FrameSource, dict[int, LabelMap], list[str]]:
+    """Open the frames and read their masks; see `open_frames` and `read_annotations`.
+
+    Returns:
+        The frames, the label maps by frame index, and what the user must know about both.
+    """
+    source = open_frames(video)
+    warnings = [source.problem] if source.problem else []
+    return source, read_annotations(masks, source, warnings.append), warnings
 
 
 class _Results:

@@ -87,6 +87,25 @@ def test_video_with_masks_for_several_frames(make_clip, tmp_path, overlap, segme
         assert video.streams.video[0].average_rate == 30
 
 
+def test_a_run_says_what_it_skipped_and_which_frame_a_mask_marks(clip_folder, tmp_path, segment):
+    frames, mask, labels = clip_folder
+    (frames / "f3.png").unlink()
+    (frames / "notes.txt").touch()
+    result = segment(frames, mask, tmp_path / "first", "--format", "png")
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "first" / "run.json").read_text())
+    assert record["annotated_frames"] == ["f1"]
+    skipped, marked = record["warnings"]
+    assert "notes.txt; the numbers of the frames have 1 gap: between f2 and f4" in skipped
+    assert marked.endswith("first.png marks the first frame, f1")
+    for warning in record["warnings"]:
+        assert result.stderr.count(warning) == 1
+    write_mask(tmp_path / "f4.png", labels[3])
+    assert segment(frames, tmp_path / "f4.png", tmp_path / "named").exit_code == 0
+    record = json.loads((tmp_path / "named" / "run.json").read_text())
+    assert record["annotated_frames"] == ["f4"]
+
+
 @pytest.mark.slow
 def test_run_can_be_repeated_from_its_record(clip_folder, tmp_path, call, segment):
     frames, mask, _ = clip_folder

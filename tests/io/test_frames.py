@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from rotoline.errors import InputError
+from rotoline.io.frame_names import describe_gaps
 from rotoline.io.frames import ImageFolder, open_frames
 
 
@@ -57,9 +58,54 @@ def test_find_takes_the_stem_first_and_then_the_index(tmp_path, save):
     source = open_frames(tmp_path)
     assert source.find("00001") == 0
     assert source.find("extra") == 2
-    assert source.find("1") == 1
+    assert source.find("2") == source.find("0002") == 1  # numbers are compared as numbers
+    assert source.find("0") == 0  # an index, because no frame has this number
     for missing in ("3", "00003", "-1", "1.0", "²", "", "9" * 5000):
         assert source.find(missing) is None
+
+
+def test_a_name_that_can_mean_two_frames_is_refused_with_both(tmp_path, save):
+    for name in ("shot 1.png", "shot 2.png", "shot 5.png", "Shot 05.png"):
+        save(name)
+    source = open_frames(tmp_path)
+    assert source.find("SHOT 01") == source.find("0") == 0
+    assert source.find("3") is source.find("4") is None  # missing frames, and no indices
+    both = r"1 can mean frame shot 1 by the number in it or frame shot 2 as an index counted from 0"
+    with pytest.raises(InputError, match=both):
+        source.find("1")
+    with pytest.raises(InputError, match=r"shot 005 can mean frame Shot 05 or frame shot 5;"):
+        source.find("shot 005")
+
+
+def test_gaps_in_the_numbers_and_skipped_files_are_named(tmp_path, save):
+    for name in ("s1001.jpg", "s1002.JPE", "s1005.jfif", "s1006.jif", "s1007.jpg", "s1010.png"):
+        save(name, format="PNG" if name.endswith("g") else "JPEG")
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "s1008.avif").touch()
+    (tmp_path / "more").mkdir()
+    (tmp_path / ".DS_Store").touch()
+    source = open_frames(tmp_path)
+    assert source.count == 6
+    assert source.problem.endswith(
+        "holds more than pictures, which is skipped: more/, notes.txt, s1008.avif; the numbers of "
+        "the frames have 2 gaps: between s1002 and s1005, between s1007 and s1010"
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "gaps"),
+    [
+        ("0 5 10 15", None),
+        ("0 5 10 20 25", "1 gap: between 10 and 20"),
+        ("1 3 4", "1 gap: between 1 and 3"),
+        ("f1_v2 f2_v2 f4_v2", "1 gap: between f2_v2 and f4_v2"),
+        ("a1_01 a1_02 a2_07 a2_08", None),
+        ("a b c", None),
+        ("7", None),
+    ],
+)
+def test_gaps_are_longer_than_the_usual_distance(names, gaps):
+    assert describe_gaps(names.split()) == (gaps and f"the numbers of the frames have {gaps}")
 
 
 def test_a_folder_has_the_times_of_its_frame_rate(tmp_path, save):
@@ -150,7 +196,7 @@ def test_different_sizes_are_found_before_anything_is_decoded(tmp_path, save, mo
 def test_two_files_with_one_stem_are_refused(tmp_path, save):
     save("a.png")
     save("a.jpg")
-    with pytest.raises(InputError, match=r"a\.jpg and a\.png: two frames named a"):
+    with pytest.raises(InputError, match=r"a\.jpg and a\.png: two pictures named a"):
         open_frames(tmp_path)
 
 

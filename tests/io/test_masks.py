@@ -10,7 +10,6 @@ from rotoline.errors import InputError, OutputError
 from rotoline.io.frames import open_frames
 from rotoline.io.masks import read_annotations, read_labels, read_mask, write_mask
 from rotoline.io.palette import DAVIS_PALETTE
-from rotoline.io.video import VideoFile
 
 SIZE = (48, 64)
 
@@ -170,68 +169,15 @@ def test_missing_and_broken_files_are_named(tmp_path):
 
 @pytest.fixture
 def frames(tmp_path):
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    for index in range(1, 5):
-        Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(folder / f"shot {index}.png")
-    return open_frames(folder)
+    (tmp_path / "frames").mkdir()
+    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "frames" / "shot 1.png")
+    return open_frames(tmp_path / "frames")
 
 
-@pytest.fixture
-def masks(tmp_path):
-    (tmp_path / "masks").mkdir()
-    return tmp_path / "masks"
-
-
-def test_a_file_annotates_the_first_frame(save, frames):
-    found = read_annotations(save("any name.png", squares(4)), frames)
-    assert list(found) == [0]
-    np.testing.assert_array_equal(found[0], squares(4))
-
-
-def test_a_folder_annotates_the_frames_that_its_files_are_named_after(masks, frames):
-    write_mask(masks / "shot 3.png", squares(2))
-    write_mask(masks / "0.png", squares(1))  # an index, because no frame has this stem
-    found = read_annotations(masks, frames)
-    assert list(found) == [0, 2]
-    np.testing.assert_array_equal(found[2], squares(2))
-
-
-def test_a_mask_without_a_frame_shows_what_frames_are_called(masks, frames):
-    write_mask(masks / "shot 5.png", squares(2))
-    expected = r"shot 5\.png belongs to no frame .*are called shot 1 \.\.\. shot 4; name each mask"
-    with pytest.raises(InputError, match=expected):
-        read_annotations(masks, frames)
-
-
-def test_a_mask_of_another_size_is_refused(masks, frames):
-    write_mask(masks / "shot 1.png", squares(2)[:40])
+def test_a_mask_of_another_size_is_refused(tmp_path, frames):
+    write_mask(tmp_path / "shot 1.png", squares(2)[:40])
     with pytest.raises(InputError, match=r"shot 1\.png is 64x40, its frame is 64x48; draw"):
-        read_annotations(masks, frames)
-
-
-def test_two_masks_for_one_frame_are_refused(masks, frames):
-    write_mask(masks / "1.png", squares(2))
-    write_mask(masks / "shot 2.png", squares(2))
-    with pytest.raises(InputError, match=r"1\.png and .*shot 2\.png both belong to frame shot 2;"):
-        read_annotations(masks, frames)
-
-
-def test_a_folder_without_masks_says_what_it_holds(masks, frames):
-    (masks / "readme.txt").write_text("")
-    with pytest.raises(InputError, match=r"holds no masks: it holds readme\.txt; put PNG files"):
-        read_annotations(masks, frames)
-
-
-def test_frames_of_a_video_are_named_with_five_digits(masks, monkeypatch):
-    class Video(VideoFile):
-        def __init__(self, count):
-            self.path, self.size, self._length = Path("clip.mp4"), SIZE, count
-
-    write_mask(masks / "00131.png", squares(2))
-    assert list(read_annotations(masks, Video(132))) == [131]
-    with pytest.raises(InputError, match=r"are called 00000 \.\.\. 00130"):
-        read_annotations(masks, Video(131))
+        read_annotations(tmp_path, frames)
 
 
 # Writing

@@ -101,6 +101,39 @@ def test_a_folder_without_results_is_refused(tmp_path):
         read_label_maps(tmp_path)
 
 
+def test_two_files_for_one_frame_are_refused(clip_folder, tmp_path):
+    for name in ("7.png", "7.tif", "8.png"):
+        write_mask(tmp_path / name, clip_folder[2][0])
+    with pytest.raises(InputError, match=r"holds 7\.png and 7\.tif: two pictures named 7; one"):
+        read_label_maps(tmp_path)
+
+
+def test_masks_beside_a_folder_of_masks_are_refused_unless_a_run_wrote_them(clip_folder, tmp_path):
+    (tmp_path / "masks").mkdir()
+    for path in (tmp_path / "masks" / "0.png", tmp_path / "1.png"):
+        write_mask(path, clip_folder[2][0])
+    with pytest.raises(
+        InputError, match=r"\(1\.png, .*\) and a folder masks, so either may be meant"
+    ):
+        read_label_maps(tmp_path)
+    (tmp_path / "run.json").touch()
+    assert list(read_label_maps(tmp_path)) == ["0"]
+
+
+def test_a_data_set_in_place_of_masks_is_refused_with_the_folders_of_its_masks(
+    clip_folder, tmp_path
+):
+    for name in ("bear", "cow"):
+        (tmp_path / "Annotations" / "480p" / name).mkdir(parents=True)
+        write_mask(tmp_path / "Annotations" / "480p" / name / "00000.png", clip_folder[2][0])
+    for folder in (tmp_path / "Annotations", tmp_path / "Annotations" / "480p"):
+        message = r"\(pictures are in (480p/)?bear, (480p/)?cow\)"
+        with pytest.raises(InputError, match=f"holds no masks: .*{message}; give a folder with"):
+            read_label_maps(folder)
+        with pytest.raises(InputError, match=f"holds no frames: .*{message}; frames are pictures"):
+            open_frames(folder)
+
+
 def test_a_damaged_file_of_scores_is_refused(write):
     output, _ = write("scores")
     path = output / "scores" / "f1.npz"

@@ -23,7 +23,8 @@ Video = Annotated[Path, typer.Argument(help="A video file, or a folder of pictur
 Masks = Annotated[
     Path,
     typer.Option(
-        help="A mask of the first frame, or a folder of masks named after their frames.",
+        help="A mask, or a folder of masks, named after their frames; a single mask of any other "
+        "name marks the first frame.",
         show_default=False,
     ),
 ]

@@ -15,7 +15,7 @@ from PIL import ImageOps
 from rotoline.errors import InputError
 from rotoline.io.frames import ImageFolder
 from rotoline.io.masks import read_labels
-from rotoline.io.pictures import list_pictures, opened_picture
+from rotoline.io.pictures import by_stem, list_pictures, opened_picture
 from rotoline.types import Frame, LabelMap, without_void
 
 
@@ -109,7 +109,8 @@ def find_sequence(name: str, frame_folder: Path, label_folder: Path) -> VideoSeq
         label_folder: Holds label maps of some or all frames, each named like its frame.
 
     Raises:
-        InputError: A folder is missing or empty, or a label map belongs to no frame.
+        InputError: A folder is missing or empty, a label map belongs to no frame, or two files have
+            one name.
     """
     for folder, content in ((frame_folder, "frames"), (label_folder, "annotations")):
         if not folder.is_dir():
@@ -118,8 +119,8 @@ def find_sequence(name: str, frame_folder: Path, label_folder: Path) -> VideoSeq
                 "so copy the data set again or remove the sequence from the list"
             )
     # Hidden files and files that are no pictures are ignored, as everywhere in rotoline.io.
-    names = tuple(path.stem for path in list_pictures(frame_folder))
-    files = {path.stem: path for path in list_pictures(label_folder)}
+    names = tuple(by_stem(list_pictures(frame_folder)))
+    files = by_stem(list_pictures(label_folder))
     for found, folder, content in ((names, frame_folder, "frames"), (files, label_folder, "masks")):
         if not found:
             raise InputError(

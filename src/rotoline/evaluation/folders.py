@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rotoline.errors import InputError
+from rotoline.evaluation.mask_pairs import match_names
 from rotoline.io.masks import is_black_and_white
 from rotoline.io.results import LabelMaps, read_label_maps
 from rotoline.metrics import SequenceScores, evaluate_sequence, scored_frames
@@ -14,6 +15,8 @@ from rotoline.types import VOID, LabelMap, ObjectId, known_labels
 
 def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> SequenceScores:
     """Score the masks in one folder against those in another, matched by their names.
+
+    Names are matched as `rotoline segment` matches masks to frames: `1` is `00001`.
 
     Args:
         predicted: A mask for every frame of `truth`, in a folder of masks or the output folder of
@@ -24,21 +27,18 @@ def evaluate_folders(predicted: Path, truth: Path, *, every_frame: bool) -> Sequ
             out. Needed if `truth` holds a few frames only.
 
     Raises:
-        InputError: A folder is missing or empty, predictions are missing, sizes or ids differ.
+        InputError: A folder is missing or empty, predictions are missing, sizes or ids differ, or
+            the two folders seem to be numbered differently.
     """
     true_masks, predicted_masks = read_label_maps(truth), read_label_maps(predicted)
-    missing = sorted(set(true_masks) - set(predicted_masks))
-    if missing:
-        raise InputError(
-            f"{predicted} lacks {len(missing)} of the {len(true_masks)} frames in {truth}, the "
-            f"first is {missing[0]}; predict all frames, with the names the truth has"
-        )
     object_ids = _object_ids(true_masks, truth)
+    predicted_names = match_names(predicted_masks, true_masks, (predicted, truth))
     names = scored_frames(list(true_masks), every_frame=every_frame)
 
     def pairs() -> Iterator[tuple[str, LabelMap, LabelMap]]:
         for name in names:
-            yield name, *known_labels(predicted_masks[name], true_masks.with_void(name))
+            found = predicted_masks[predicted_names[name]]
+            yield name, *known_labels(found, true_masks.with_void(name))
 
     return evaluate_sequence(pairs(), object_ids)
 

@@ -33,7 +33,7 @@ from rotoline.evaluation.results import Results
 from rotoline.evaluation.rows import Row
 from rotoline.io.frames import open_frames
 from rotoline.io.masks import read_labels
-from rotoline.io.pictures import list_pictures
+from rotoline.io.pictures import by_stem, list_pictures
 from rotoline.types import Frame, LabelMap
 
 COARSE_MASKS = frozenset({"movi_falling_things"})
@@ -92,10 +92,7 @@ def _read_bundled(bundled: BundledClip) -> Iterator[EvaluationClip]:
     """The bundled clip with its first marked frame alone, and with all of them."""
     source = open_frames(bundled.video)
     names = tuple(source.name(index) for index, _ in enumerate(source))
-    marks, truths = (
-        {path.stem: path for path in list_pictures(folder)}
-        for folder in (bundled.masks, bundled.truth)
-    )
+    marks, truths = (by_stem(list_pictures(folder)) for folder in (bundled.masks, bundled.truth))
     strange = sorted({*marks, *truths} - set(names))
     if strange:
         raise InputError(

@@ -18,10 +18,13 @@ from PIL import Image, ImageOps
 
 from rotoline.errors import InputError
 from rotoline.frames import RereadableFrames
+from rotoline.io.frame_names import FrameNames, describe_gaps
 from rotoline.io.pictures import (
     EXTENSIONS,
     SIXTEEN_BIT_MODES,
+    by_stem,
     describe_contents,
+    describe_skipped,
     list_pictures,
     opened_picture,
 )
@@ -58,7 +61,10 @@ class FrameSource(RereadableFrames, Protocol):
 
     @property
     def problem(self) -> str | None:
-        """What is missing or damaged, as text for a warning; known once the last frame was read."""
+        """What is missing, skipped or damaged, as text for a warning.
+
+        Known at once for a folder; for a video, once the last frame was read.
+        """
         ...
 
     def name(self, index: int) -> str:
@@ -68,8 +74,12 @@ class FrameSource(RereadableFrames, Protocol):
     def find(self, name: str) -> int | None:
         """Index of the frame with that name, or None if there is none.
 
-        A name is a stem, or else an index written as digits. An index beyond the end of a video is
-        detected here only if the container states the number of frames; `read` always refuses it.
+        A name is a stem, in which numbers are compared as numbers (`1` is `00001`), or else an
+        index written as digits. An index beyond the end of a video is detected here only if the
+        container states the number of frames; `read` always refuses it.
+
+        Raises:
+            InputError: The name can mean two frames.
         """
         ...
 
@@ -102,8 +112,6 @@ class ImageFolder:
     transparent parts are shown on black.
     """
 
-    problem: str | None = None
-
     def __init__(self, path: Path, frame_rate: Fraction = FOLDER_FRAME_RATE) -> None:
         self.path = path
         self.frame_rate = frame_rate
@@ -113,8 +121,11 @@ class ImageFolder:
                 f"{path} holds no frames: {describe_contents(path)}; frames are pictures that "
                 f"end in {', '.join(EXTENSIONS)}; for a video, give the video file itself"
             )
-        self._index_of = self._index_stems()
+        stems = list(by_stem(self._pictures))
+        self._names = FrameNames(stems)
         self.size = self._check_sizes()
+        problems = filter(None, (describe_skipped(path), describe_gaps(stems)))
+        self.problem: str | None = "; ".join(problems) or None
 
     @property
     def count(self) -> int:
@@ -145,13 +156,8 @@ class ImageFolder:
         return self._pictures[index].stem
 
     def find(self, name: str) -> int | None:
-        """Index of the frame with this stem, or else with this index; None if there is neither."""
-        if name in self._index_of:
-            return self._index_of[name]
-        # More digits are never an index, and int() refuses thousands of them.
-        if name.isascii() and name.isdigit() and len(name) <= 9 and int(name) < self.count:
-            return int(name)
-        return None
+        """Index of the frame that this name means; see `FrameNames.find`."""
+        return self._names.find(name)
 
     def time(self, index: int) -> float:
         """Seconds since the first frame, from the frame rate."""
@@ -166,19 +172,6 @@ class ImageFolder:
         if frame.shape[:2] != self.size:
             raise self._different_size(path, frame.shape[:2])
         return frame
-
-    def _index_stems(self) -> dict[str, int]:
-        """Map stems to indices; masks and results are named by stem, so it must be unique."""
-        index_of: dict[str, int] = {}
-        for index, path in enumerate(self._pictures):
-            if path.stem in index_of:
-                other = self._pictures[index_of[path.stem]]
-                raise InputError(
-                    f"{self.path} holds {other.name} and {path.name}: two frames named "
-                    f"{path.stem}; frames need different names, so remove or rename one"
-                )
-            index_of[path.stem] = index
-        return index_of
 
     def _check_sizes(self) -> tuple[int, int]:
         """Read every header, which is quick, and return the size that all pictures have."""

@@ -18,8 +18,9 @@ from rotoline.errors import InputError
 from rotoline.io.atomic import replacing
 from rotoline.io.colour_masks import HOW_TO_SAVE, read_colour_ids
 from rotoline.io.frames import FrameSource
+from rotoline.io.mask_files import Warn, ignore_warning, match_masks
 from rotoline.io.palette import DAVIS_PALETTE, read_palette_ids
-from rotoline.io.pictures import SIXTEEN_BIT_MODES, describe_contents, list_pictures, opened_picture
+from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture
 from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
 from rotoline.types import MAX_ID, VOID, LabelMap, list_ids, without_void
 
@@ -117,12 +118,17 @@ def drop_void(path: Path, labels: LabelMap) -> LabelMap:
     return without_void(labels)
 
 
-def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
+def read_annotations(
+    path: Path, frames: FrameSource, warn: Warn = ignore_warning
+) -> dict[int, LabelMap]:
     """Read the masks of the annotated frames.
 
     Args:
-        path: A mask for frame 0; or a folder of masks, each named like its frame.
+        path: A mask named like its frame, or anything else for the first frame; or a folder of
+            masks, each named like its frame.
         frames: The frames that the masks belong to.
+        warn: Called with what the user must know: a mask that is not named like the frame it marks,
+            a file that is skipped.
 
     Returns:
         By frame index, in ascending order: object ids, uint8 `(H, W)`; all 0 where a mask among
@@ -133,7 +139,7 @@ def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
-    files = _match_frames(path, frames) if path.is_dir() else {0: path}
+    files = match_masks(path, frames, warn)
     found = {}
     for index in sorted(files):
         name, labels = str(files[index]), _read_drawn(files[index])
@@ -164,39 +170,6 @@ def write_mask(path: Path | str, labels: LabelMap) -> None:
     with replacing(Path(path)) as temporary:
         # Half the time of the default level; 480p masks stay at a few kilobytes.
         image.save(temporary, format="PNG", compress_level=1)
-
-
-def _match_frames(folder: Path, frames: FrameSource) -> dict[int, Path]:
-    """Map frame indices to the mask files of a folder."""
-    files: dict[int, Path] = {}
-    for file in list_pictures(folder):
-        index = frames.find(file.stem)
-        if index is None:
-            raise InputError(
-                f"{file} belongs to no frame of {frames.path}: {_frame_names(frames)}; "
-                "name each mask like its frame"
-            )
-        if index in files:
-            raise InputError(
-                f"{files[index]} and {file} both belong to frame {frames.name(index)}; "
-                "keep one mask per frame"
-            )
-        files[index] = file
-    if not files:
-        raise InputError(
-            f"{folder} holds no masks: {describe_contents(folder)}; "
-            "put PNG files there, each named like its frame"
-        )
-    return files
-
-
-def _frame_names(frames: FrameSource) -> str:
-    """Examples of frame names, for an error message."""
-    if frames.count is None:
-        return f"frames are called {frames.name(0)}, {frames.name(1)} and so on"
-    if frames.count == 1:
-        return f"the only frame is called {frames.name(0)}"
-    return f"frames are called {frames.name(0)} ... {frames.name(frames.count - 1)}"
 
 
 def is_black_and_white(path: Path) -> bool:

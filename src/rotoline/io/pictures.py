@@ -5,9 +5,10 @@ pictures, their order, and one place where the many ways in which Pillow fails b
 `InputError`.
 """
 
+import os
 import re
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +16,17 @@ from PIL import Image, UnidentifiedImageError
 
 from rotoline.errors import InputError, RotolineError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+EXTENSIONS = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"),
+    *(".jpe", ".jfif", ".jfi", ".jif", ".dib", ".apng"),  # rarer names of the same formats
+)
+"""The endings of pictures, in lower case."""
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 """The formats that Pillow may try. It knows forty more, some with a history of vulnerabilities."""
+
+_LEVELS = 4
+"""How deep folders are searched to say where pictures are; data sets need three."""
 
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 """Pillow's modes for grey with more than 8 bits."""
@@ -89,11 +97,51 @@ def list_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
         raise InputError(
             f"{folder} cannot be listed: {error.strerror}; give a folder that you may read"
         ) from error
-    return sorted(files, key=lambda path: (_natural_key(path.stem), path.name))
+    return sorted(files, key=lambda path: (natural_key(path.stem), path.name))
+
+
+def by_stem(files: Iterable[Path]) -> dict[str, Path]:
+    """Files by their name without the ending, in the given order.
+
+    Raises:
+        InputError: Two files have the same name but for the ending.
+    """
+    found: dict[str, Path] = {}
+    for path in files:
+        other = found.setdefault(path.stem, path)
+        if other is not path:
+            raise InputError(
+                f"{path.parent} holds {other.name} and {path.name}: two pictures named "
+                f"{path.stem}; one name is one frame, so remove or rename one"
+            )
+    return found
+
+
+def describe_skipped(folder: Path) -> str | None:
+    """Name what a folder holds besides pictures and hidden files; None if there is nothing."""
+    used = set(list_pictures(folder))
+    skipped = [
+        path.name + "/" * path.is_dir()
+        for path in folder.iterdir()
+        if path not in used and not path.name.startswith(".")
+    ]
+    if not skipped:
+        return None
+    skipped.sort(key=natural_key)
+    return f"{folder} holds more than pictures, which is skipped: {shorten(skipped)}"
+
+
+def shorten(items: Sequence[str], longest: int = 20) -> str:
+    """The items as one text; of a long list the beginning, and how many there are more."""
+    shown = ", ".join(items[:longest])
+    return shown + (f" and {len(items) - longest} more" if len(items) > longest else "")
 
 
 def describe_contents(folder: Path) -> str:
-    """Say in a few words what a folder without pictures holds, for an error message."""
+    """Say in a few words what a folder without pictures holds, for an error message.
+
+    If folders inside hold pictures, such as in a data set, they are named.
+    """
     names = sorted(
         path.name + "/" * path.is_dir()
         for path in folder.iterdir()
@@ -101,12 +149,35 @@ def describe_contents(folder: Path) -> str:
     )
     if not names:
         return "it is empty"
-    shown = ", ".join(names[:3])
-    return f"it holds {shown}" + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    inside = [str(path.relative_to(folder)) for path in _folders_with_pictures(folder)]
+    places = f" (pictures are in {shorten(inside, 3)})" if inside else ""
+    return f"it holds {shorten(names, 3)}{places}"
 
 
-def _natural_key(name: str) -> list[str | int]:
-    """Sort key that compares runs of digits as numbers, and ignores case."""
+def _folders_with_pictures(folder: Path) -> list[Path]:
+    """Folders inside that hold pictures, found in the first few levels of a data set or a run."""
+    found, level = [], [folder]
+    for _ in range(_LEVELS):
+        inside = [path for parent in level for path in _list_folders(parent)]
+        found += [path for path in inside if list_pictures(path)]
+        level = inside
+    return sorted(found, key=lambda path: natural_key(str(path)))
+
+
+def _list_folders(folder: Path) -> list[Path]:
+    """The folders in a folder that may be listed; hidden ones and links are left out."""
+    return [
+        path
+        for path in folder.iterdir()
+        if path.is_dir()
+        and not path.is_symlink()
+        and not path.name.startswith(".")
+        and os.access(path, os.R_OK | os.X_OK)
+    ]
+
+
+def natural_key(name: str) -> list[str | int]:
+    """Key of a name that compares runs of digits as numbers, and ignores case."""
     # re.split with a group alternates text and digits, so equal positions have equal types.
     parts = re.split(r"(\d+)", name.casefold())
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]

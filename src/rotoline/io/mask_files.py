@@ -1,0 +1,187 @@
+"""Which frame each mask file marks: by its name, for one file as for a folder of files.
+
+A single file is usually called `first.png` or the like; so if its name is no frame's, it marks the
+first frame, and a warning says so. What can be read in two ways is refused.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rotoline.errors import InputError
+from rotoline.io.frame_names import is_number, names_inside
+from rotoline.io.frames import FrameSource
+from rotoline.io.pictures import describe_contents, describe_skipped, list_pictures, natural_key
+
+_FRAME_NUMBER = re.compile(r"(?:(?<=frame)|(?<=frame[ _-]))\d+|\d{3,}(?![^\W_])", re.IGNORECASE)
+
+Warn = Callable[[str], None]
+"""Called with something that the user must know."""
+
+
+def ignore_warning(warning: str) -> None:
+    """Do nothing with a warning."""
+    del warning
+
+
+def match_masks(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
+    """Find the frame of every mask file.
+
+    Args:
+        path: A mask, or a folder of masks.
+        frames: The frames that the masks belong to.
+        warn: Called where a mask marks a frame that is not named like it, and with files that are
+            skipped.
+
+    Returns:
+        The files by frame index.
+
+    Raises:
+        InputError: A file belongs to no frame, or it can belong to two.
+    """
+    return _match_folder(path, frames, warn) if path.is_dir() else _match_file(path, frames, warn)
+
+
+def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
+    found = [(_find_or_refuse(file, frames), file) for file in list_pictures(folder)]
+    if not found:
+        raise InputError(
+            f"{folder} holds no masks: {describe_contents(folder)}; "
+            "put PNG files there, each named like its frame"
+        )
+    _refuse_unclear_counting(found, frames)
+    files: dict[int, Path] = {}
+    for index, file in found:
+        if index in files:
+            raise InputError(
+                f"{files[index]} and {file} both belong to frame {frames.name(index)}; "
+                "keep one mask per frame"
+            )
+        files[index] = file
+    for index, file in files.items():
+        if not _is_named(file.stem, frames, index):
+            warn(
+                f"no frame is called {file.stem}; {file} marks frame {frames.name(index)}, "
+                f"number {index} counted from 0"
+            )
+    skipped = describe_skipped(folder)
+    if skipped:
+        warn(skipped)
+    return files
+
+
+def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
+    if not path.exists():
+        return {0: path}  # whoever reads it explains
+    index, first = _find(path, frames), frames.name(0)
+    if index is not None and _is_named(path.stem, frames, index):
+        if index and path.stem != frames.name(index):
+            warn(f"{path} marks frame {frames.name(index)}, not the first one: it has this number")
+        return {index: path}
+    rename = f"name it like its frame, or {path.with_name('first' + path.suffix).name}"
+    if index:
+        raise InputError(
+            f"{path} can mark the first frame, {first}, because no frame is called {path.stem}; or "
+            f"frame {frames.name(index)}, number {index} counted from 0; {rename}"
+        )
+    if index is None and is_number(path.stem):
+        raise InputError(
+            f"{path} belongs to no frame of {frames.path}: {_frame_names(frames)}; {rename} if it "
+            "marks the first frame"
+        )
+    inside = _find_inside(path.stem, frames)
+    if inside:
+        raise InputError(
+            f"{path} can mark frame {frames.name(inside)}, because of what its name contains, or "
+            f"the first frame, {first}, because no frame is called {path.stem}; {rename}"
+        )
+    warn(f"no frame is called {path.stem}; {path} marks the first frame, {first}")
+    return {0: path}
+
+
+def _find(file: Path, frames: FrameSource) -> int | None:
+    """Index of the frame that a file is named after; errors name the file."""
+    try:
+        return frames.find(file.stem)
+    except InputError as error:
+        raise InputError(f"{file} is not clear: {error}") from error
+
+
+def _find_or_refuse(file: Path, frames: FrameSource) -> int:
+    """Index of the frame that a file is named after; it must be named after one."""
+    index = _find(file, frames)
+    if index is None:
+        raise InputError(
+            f"{file} belongs to no frame of {frames.path}: {_frame_names(frames)}; "
+            "name each mask like its frame"
+        )
+    return index
+
+
+def _find_inside(stem: str, frames: FrameSource) -> int | None:
+    """Index of a frame whose name, or long number, is part of a file's name; None if there is none.
+
+    Short numbers are left out: `mask_v2` and `bear 1` are no frames.
+    """
+    for name in names_inside(stem):
+        index = _find_clear(name, frames)
+        if index is not None and frames.name(index) == name:
+            return index
+    for number in _FRAME_NUMBER.findall(stem):
+        index = _find_clear(number, frames)
+        if index is not None and _is_named(number, frames, index):
+            return index
+    return None
+
+
+def _find_clear(name: str, frames: FrameSource) -> int | None:
+    """Index of the frame that a name means; None if it means none or several."""
+    try:
+        return frames.find(name)
+    except InputError:
+        return None
+
+
+def _is_named(stem: str, frames: FrameSource, index: int) -> bool:
+    """Whether a frame has this name, where numbers are compared as numbers, or it has this number.
+
+    If not, then `FrameSource.find` has read the name as an index.
+    """
+    key = natural_key(frames.name(index))
+    return natural_key(stem) == key or (is_number(stem) and int(stem) in key)
+
+
+def _refuse_unclear_counting(found: Sequence[tuple[int, Path]], frames: FrameSource) -> None:
+    """Refuse numbers that may be counted from 0, from 1, or like the frames.
+
+    Masks 0, 1, 2 of frames 1, 2, 3 are counted from 0, though two of them have names of frames.
+    Masks 1 and 2 of frames a, b, c may be counted from 0 or 1; only a mask 0 would tell.
+    """
+    numbers = [(index, file) for index, file in found if is_number(file.stem)]
+    counted = [(index, file) for index, file in numbers if not _is_named(file.stem, frames, index)]
+    named = [(index, file) for index, file in numbers if index != int(file.stem)]
+    if not counted:
+        return
+    index, one = counted[0]
+    how = f"no frame is called {one.stem}, so it is number {index} counted from 0"
+    if named:
+        named_index, other = named[0]
+        raise InputError(
+            f"{one.name} and {other.name} in {one.parent} are counted differently: {how}, "
+            f"{frames.name(index)}; but {other.stem} is the number of frame "
+            f"{frames.name(named_index)}; name each mask like its frame"
+        )
+    if index > 0:
+        raise InputError(
+            f"{one} can mark two frames: {how}, {frames.name(index)}, or counted from 1, "
+            f"{frames.name(index - 1)}; name each mask like its frame"
+        )
+
+
+def _frame_names(frames: FrameSource) -> str:
+    """Examples of frame names, for an error message."""
+    if frames.count is None:
+        return f"frames are called {frames.name(0)}, {frames.name(1)} and so on"
+    if frames.count == 1:
+        return f"the only frame is called {frames.name(0)}"
+    return f"frames are called {frames.name(0)} ... {frames.name(frames.count - 1)}"
