@@ -7,6 +7,7 @@ from PIL import Image
 from rotoline.errors import InputError
 from rotoline.io.frames import open_frames
 from rotoline.io.mask_files import ignore_warning, match_masks
+from rotoline.io.masks import read_annotations, write_mask
 from rotoline.io.video import VideoFile
 
 
@@ -150,3 +151,20 @@ def test_a_number_that_is_in_the_names_of_several_frames_leaves_a_single_mask_to
     found, (warning,) = matched("cam 1 a,cam 1 b", "mask 001", single=True)
     assert found == {"mask 001": "cam 1 a"}
     assert "marks the first frame" in warning
+
+
+def test_a_mask_among_several_that_is_all_background_says_that_nothing_is_there(tmp_path):
+    for folder in ("frames", "masks"):
+        (tmp_path / folder).mkdir()
+        for name in ("1", "2", "3"):
+            Image.fromarray(np.zeros((8, 12), np.uint8)).save(tmp_path / folder / f"{name}.png")
+    frames, warnings = open_frames(tmp_path / "frames"), []
+    with pytest.raises(InputError, match="all 3 masks .* are all background"):
+        read_annotations(tmp_path / "masks", frames)
+    square = np.zeros((8, 12), np.uint8)
+    square[2:6, 2:6] = 4
+    write_mask(tmp_path / "masks" / "2.png", square)
+    found = read_annotations(tmp_path / "masks", frames, warnings.append)
+    assert [labels.any() for labels in found.values()] == [False, True, False]
+    assert len(warnings) == 1
+    assert "the mask of 1, 3 is all background, so no object is there" in warnings[0]

@@ -20,7 +20,7 @@ from rotoline.io.colour_masks import HOW_TO_SAVE, read_colour_ids
 from rotoline.io.frames import FrameSource
 from rotoline.io.mask_files import Warn, ignore_warning, match_masks
 from rotoline.io.palette import DAVIS_PALETTE, read_palette_ids
-from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture
+from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture, shorten
 from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
 from rotoline.types import MAX_ID, VOID, LabelMap, list_ids, without_void
 
@@ -145,10 +145,16 @@ def read_annotations(
         name, labels = str(files[index]), _read_drawn(files[index])
         # One of several masks may say that no object is in its frame.
         found[index] = check_mask(name, labels, frames.size, may_be_empty=len(files) > 1)
-    if not any(labels.any() for labels in found.values()):
+    empty = [frames.name(index) for index, labels in found.items() if not labels.any()]
+    if len(empty) == len(found):
         raise InputError(
             f"all {len(found)} masks in {path} are all background: every pixel is 0; mark each "
             f"object in at least one of them, with an id from 1 to {MAX_ID}"
+        )
+    if empty:
+        warn(
+            f"the mask of {shorten(empty)} is all background, so no object is there; if these "
+            "frames are merely not marked, remove their masks"
         )
     return found
 
