@@ -159,7 +159,7 @@ def test_a_mask_among_several_that_is_all_background_says_that_nothing_is_there(
         for name in ("1", "2", "3"):
             Image.fromarray(np.zeros((8, 12), np.uint8)).save(tmp_path / folder / f"{name}.png")
     frames, warnings = open_frames(tmp_path / "frames"), []
-    with pytest.raises(InputError, match="all 3 masks .* are all background"):
+    with pytest.raises(InputError, match=r"all 3 masks .* are all background"):
         read_annotations(tmp_path / "masks", frames)
     square = np.zeros((8, 12), np.uint8)
     square[2:6, 2:6] = 4
