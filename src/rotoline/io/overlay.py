@@ -31,6 +31,9 @@ _TICKS = 90_000
 _MOST_TICKS = 10_000_000
 _MPEG4_TICKS = 60_000  # that encoder allows no more than 65,535
 
+LONGEST_SIDE = 16_384
+"""Largest height and width that x264 encodes."""
+
 _PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -62,6 +65,20 @@ def draw_overlay(frame: Frame, labels: LabelMap, alpha: float = 0.5) -> Frame:
     base.paste(tinted, mask=Image.fromarray(labels > 0))
     base.paste(colours, mask=Image.fromarray(_contour(labels)))
     return np.array(base)
+
+
+def check_video_size(size: tuple[int, int]) -> None:
+    """Refuse frames that no encoder here takes.
+
+    Raises:
+        InputError: Height or width is above `LONGEST_SIDE`.
+    """
+    if max(size) > LONGEST_SIDE:
+        raise InputError(
+            f"frames of {size[0]} x {size[1]} (height x width) are too long for overlay.mp4, which "
+            f"holds at most {LONGEST_SIDE} pixels a side; write only the masks, with --format png, "
+            "or scale the frames down"
+        )
 
 
 def write_overlay(
