@@ -85,6 +85,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     *,
     weights: Path | None,
     config: SystemConfig,
+    stream: int | None = None,
     report: Listener = ignore_progress,
 ) -> Iterator[Progress]:
     """Segment a clip up to one frame, and write that frame's sheet and numbers.
@@ -100,6 +101,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         sheet: A picture, `.png`, `.jpg` or `.webp`.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
+        stream: As for `rotoline.open_frames`.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -111,7 +113,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
-    source = open_frames(video)
+    source = open_frames(video, stream=stream)
     annotations = read_annotations(masks, source)
     index = source.find(frame)
     if index is None:

@@ -34,6 +34,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     config: SystemConfig,
     command: Sequence[str],
     formats: Sequence[str] = DEFAULT_FORMATS,
+    stream: int | None = None,
     report: Listener = ignore_progress,
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the new folder `output`.
@@ -50,6 +51,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         config: Settings; they also decide which preset runs.
         command: The command line, for the record.
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
+        stream: As for `rotoline.open_frames`.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -64,7 +66,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
-        source = open_frames(video)
+        source = open_frames(video, stream=stream)
         annotations = read_annotations(masks, source)
     with timer.stage("load"):
         model = load_model(weights, config.preset)
@@ -73,7 +75,12 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     record = {
         "status": "interrupted",
         "command": list(command),
-        "input": {"video": str(video), "masks": str(masks), "size": list(source.size)},
+        "input": {
+            "video": str(video),
+            "masks": str(masks),
+            "size": list(source.size),
+            **source.reading,
+        },
         "annotated_frames": [source.name(index) for index in annotations],
         **_circumstances(model, config),
     }

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rotoline.cli.options import Budget, Config, Preset, Settings, Steps, Tune, Weights, configure
+from rotoline.cli.options import (
+    Budget,
+    Config,
+    Preset,
+    Settings,
+    Steps,
+    Stream,
+    Tune,
+    Weights,
+    configure,
+)
 from rotoline.cli.segment import Masks, Video
 
 if TYPE_CHECKING:
@@ -32,6 +42,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
     tune: Tune = None,
     config: Config = None,
     settings: Settings = None,
+    stream: Stream = None,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.
 
@@ -57,6 +68,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 output,
                 weights=weights,
                 config=configure(preset, config, settings, steps, budget, tune),
+                stream=stream,
                 report=report_learning(),
             )
         )

@@ -14,6 +14,7 @@ from rotoline.cli.options import (
     Preset,
     Settings,
     Steps,
+    Stream,
     Tune,
     Weights,
     configure,
@@ -42,6 +43,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     config: Config = None,
     settings: Settings = None,
     formats: Formats = WRITTEN_BY_DEFAULT,
+    stream: Stream = None,
 ) -> None:
     """Segment every annotated object in every frame of a video.
 
@@ -61,6 +63,7 @@ def segment(  # noqa: PLR0913 (each is an option)
         config=configure(preset, config, settings, steps, budget, tune),
         command=["rotoline", *sys.argv[1:]],
         formats=formats,
+        stream=stream,
         report=report_learning(),
     )
     try:

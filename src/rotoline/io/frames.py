@@ -8,7 +8,7 @@ A frame has the same pixels however it was reached, unless the video is damaged:
 conceal errors differently each time, and `problem` then describes the damage.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +48,16 @@ class FrameSource(RereadableFrames, Protocol):
     """Frames per second; an average where the times between frames differ."""
 
     @property
+    def pixel_shape(self) -> Fraction:
+        """Width of a pixel by its height: not 1 in anamorphic video."""
+        ...
+
+    @property
+    def reading(self) -> Mapping[str, object]:
+        """What was chosen to read the frames, by the file or by the caller, for `run.json`."""
+        ...
+
+    @property
     def count(self) -> int | None:
         """Number of frames.
 
@@ -78,12 +88,14 @@ class FrameSource(RereadableFrames, Protocol):
         ...
 
 
-def open_frames(path: Path | str) -> FrameSource:
+def open_frames(path: Path | str, *, stream: int | None = None) -> FrameSource:
     """Open a folder of pictures or a video file.
 
     Args:
         path: A folder with one picture a frame, in natural order of names; or any video file
             that is complete in itself.
+        stream: Number of the stream to read from a file that holds several, from 0; by default the
+            best video stream.
 
     Returns:
         The frames; none but the first is decoded yet.
@@ -92,7 +104,14 @@ def open_frames(path: Path | str) -> FrameSource:
         InputError: The path does not exist, it holds no frames, or frames differ in size.
     """
     path = Path(path)
-    return ImageFolder(path) if path.is_dir() else VideoFile(path)
+    if not path.is_dir():
+        return VideoFile(path, stream)
+    if stream is not None:
+        raise InputError(
+            f"{path} is a folder of pictures, so there is no stream {stream}; leave the stream "
+            "out, or give a video file"
+        )
+    return ImageFolder(path)
 
 
 class ImageFolder:
@@ -103,6 +122,8 @@ class ImageFolder:
     """
 
     problem: str | None = None
+    pixel_shape = Fraction(1)
+    reading: Mapping[str, object] = {}
 
     def __init__(self, path: Path, frame_rate: Fraction = FOLDER_FRAME_RATE) -> None:
         self.path = path
