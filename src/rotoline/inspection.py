@@ -20,6 +20,7 @@ from torch import Tensor
 from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
 from rotoline.io.frames import open_frames
+from rotoline.io.grey import GreyRange
 from rotoline.io.masks import read_annotations
 from rotoline.io.overlay import draw_overlay, find_picture_format, write_picture
 from rotoline.model import load_model
@@ -86,6 +87,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     weights: Path | None,
     config: SystemConfig,
     stream: int | None = None,
+    grey_range: GreyRange | None = None,
     report: Listener = ignore_progress,
 ) -> Iterator[Progress]:
     """Segment a clip up to one frame, and write that frame's sheet and numbers.
@@ -102,6 +104,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
         stream: As for `rotoline.open_frames`.
+        grey_range: As for `rotoline.open_frames`.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -113,7 +116,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
-    source = open_frames(video, stream=stream)
+    source = open_frames(video, stream=stream, grey_range=grey_range)
     annotations = read_annotations(masks, source)
     index = source.find(frame)
     if index is None:

@@ -13,6 +13,7 @@ from typing import Any
 from rotoline.errors import OutputError, RotolineError
 from rotoline.io.atomic import output_errors
 from rotoline.io.frames import FrameSource, open_frames
+from rotoline.io.grey import GreyRange
 from rotoline.io.masks import read_annotations
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
@@ -35,6 +36,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     command: Sequence[str],
     formats: Sequence[str] = DEFAULT_FORMATS,
     stream: int | None = None,
+    grey_range: GreyRange | None = None,
     report: Listener = ignore_progress,
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the new folder `output`.
@@ -52,6 +54,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         command: The command line, for the record.
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
         stream: As for `rotoline.open_frames`.
+        grey_range: As for `rotoline.open_frames`.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -66,7 +69,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
-        source = open_frames(video, stream=stream)
+        source = open_frames(video, stream=stream, grey_range=grey_range)
         annotations = read_annotations(masks, source)
     with timer.stage("load"):
         model = load_model(weights, config.preset)

@@ -8,6 +8,7 @@ import typer
 from rotoline.cli.options import (
     Budget,
     Config,
+    GreyRange,
     Preset,
     Settings,
     Steps,
@@ -43,6 +44,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
     config: Config = None,
     settings: Settings = None,
     stream: Stream = None,
+    grey_range: GreyRange = None,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.
 
@@ -69,6 +71,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 weights=weights,
                 config=configure(preset, config, settings, steps, budget, tune),
                 stream=stream,
+                grey_range=grey_range,
                 report=report_learning(),
             )
         )

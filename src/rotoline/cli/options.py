@@ -50,6 +50,15 @@ Stream = Annotated[
         show_default=False,
     ),
 ]
+GreyRange = Annotated[
+    tuple[int, int] | None,
+    typer.Option(
+        metavar="LOW HIGH",
+        help="The grey levels that are shown as black and white in grey frames with more than 8 "
+        "bits. By default the darkest and the brightest of all frames.",
+        show_default=False,
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or the run.json of a run to repeat.")
 ]

@@ -11,6 +11,7 @@ from rotoline.cli.options import (
     Budget,
     Config,
     Formats,
+    GreyRange,
     Preset,
     Settings,
     Steps,
@@ -44,6 +45,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     settings: Settings = None,
     formats: Formats = WRITTEN_BY_DEFAULT,
     stream: Stream = None,
+    grey_range: GreyRange = None,
 ) -> None:
     """Segment every annotated object in every frame of a video.
 
@@ -64,6 +66,7 @@ def segment(  # noqa: PLR0913 (each is an option)
         command=["rotoline", *sys.argv[1:]],
         formats=formats,
         stream=stream,
+        grey_range=grey_range,
         report=report_learning(),
     )
     try:

@@ -5,7 +5,7 @@ only formats that are complete in themselves are opened: a playlist could name a
 machine, or an address in the network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 from rotoline.io.streams import find_stream
-from rotoline.types import Frame
 
 MAX_PIXELS = 8192 * 8192
 """Largest frame that is decoded: a small file can claim pictures that fill the memory."""
@@ -127,8 +126,8 @@ def _opened(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
-def upright(picture: Frame, matrix: NDArray[np.int32]) -> Frame:
-    """Rotate and mirror a picture (H, W, 3) by a display matrix; returns a view.
+def upright(picture: NDArray[Any], matrix: NDArray[np.int32]) -> NDArray[Any]:
+    """Rotate and mirror a picture (H, W, ...) by a display matrix; returns a view.
 
     Args:
         picture: The coded picture.
@@ -148,25 +147,49 @@ def is_turned(matrix: NDArray[np.int32]) -> bool:
     return bool(abs(matrix[1]) > abs(matrix[0]))
 
 
+def to_picture(frame: av.VideoFrame) -> NDArray[Any]:
+    """A decoded frame as uint8 RGB `(H, W, 3)`."""
+    picture: NDArray[Any] = frame.to_ndarray(format="rgb24")
+    return picture
+
+
+def to_levels(frame: av.VideoFrame) -> NDArray[Any]:
+    """A decoded frame of grey as uint16 `(H, W)`."""
+    levels: NDArray[Any] = frame.to_ndarray(format="gray16le")
+    return levels
+
+
+def is_deep_grey(stream: VideoStream) -> bool:
+    """Whether a stream is grey with 16 bits, of which a camera may use a few.
+
+    Other formats state how many bits are in use, which FFmpeg takes into account.
+    """
+    return (stream.codec_context.pix_fmt or "").startswith("gray16")
+
+
 def decode(
-    container: InputContainer, stream: VideoStream, stats: DecodeStats
-) -> Iterator[tuple[int | None, Frame]]:
+    container: InputContainer,
+    stream: VideoStream,
+    stats: DecodeStats,
+    show: Callable[[av.VideoFrame], NDArray[Any]] = to_picture,
+) -> Iterator[tuple[int | None, NDArray[Any]]]:
     """Yield time stamp and upright picture from the current position on; stop at damage.
 
     Args:
         container: An open video, at the position of a keyframe.
         stream: The video stream to decode.
         stats: Updated with every frame.
+        show: Makes an array of a decoded frame.
 
     Yields:
-        Time stamp in units of the stream's time base, and the picture, uint8 RGB `(H, W, 3)`.
+        Time stamp in units of the stream's time base, and the array.
     """
     try:
         for packet in container.demux(stream):
             if packet.is_discard:
                 stats.discarded.append(packet.pts)
             for frame in packet.decode():
-                picture: Any = frame.to_ndarray(format="rgb24")
+                picture = show(frame)
                 matrix: Any = frame.side_data.get("DISPLAYMATRIX")
                 if matrix is not None:
                     numbers = np.frombuffer(matrix, np.int32)

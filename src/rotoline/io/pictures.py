@@ -32,7 +32,7 @@ _DAMAGE = (
 
 
 @contextmanager
-def opened_picture(path: Path) -> Iterator[Image.Image]:
+def opened_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """Open a picture; pixels are decoded when the block first uses them.
 
     Raises:
@@ -40,7 +40,7 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
             block count as well, because Pillow finds most damage while decoding.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=formats) as image:
             yield image
     except RotolineError:
         raise

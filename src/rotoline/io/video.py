@@ -9,15 +9,17 @@ the beginning, which is slow but always exact.
 """
 
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 from rotoline.io.completeness import declared_length, describe_loss
@@ -26,9 +28,13 @@ from rotoline.io.decoding import (
     choose_stream,
     decode,
     frame_rate,
+    is_deep_grey,
     opened_video,
     seconds_per_tick,
+    to_levels,
+    to_picture,
 )
+from rotoline.io.grey import GreyRange, check_grey_range, fit_grey_range, show_grey
 from rotoline.types import Frame
 
 _CHUNK_BYTES = 2**28
@@ -47,9 +53,13 @@ class VideoFile:
         path: The file.
         stream: Number of the stream to read, among all streams of the file, from 0; None for the
             best video stream, which thumbnails and small previews are not.
+        grey_range: The levels that are shown as black and white in grey video of 16 bits; None for
+            the darkest and the brightest in the video, which is decoded once more to find them.
     """
 
-    def __init__(self, path: Path, stream: int | None = None) -> None:
+    def __init__(
+        self, path: Path, stream: int | None = None, grey_range: GreyRange | None = None
+    ) -> None:
         self.path = path
         self.stream = choose_stream(path, stream)
         self.problem: str | None = None
@@ -62,7 +72,12 @@ class VideoFile:
             self.frame_rate = frame_rate(opened)
             self._declared = declared_length(container, opened)
             self._coded_pixel_shape = opened.sample_aspect_ratio or Fraction(1)
+            self._is_grey = is_deep_grey(opened)
         self._is_turned = False
+        self._show: Callable[[av.VideoFrame], NDArray[Any]] = to_picture
+        self.reading: dict[str, object] = {"stream": self.stream}
+        """What was chosen to read the file, for `run.json`."""
+        self._choose_grey_range(grey_range)
         first = next(iter(self), None)
         if first is None:
             raise InputError(
@@ -86,7 +101,7 @@ class VideoFile:
         """Yield every frame from the first to the last."""
         stats = DecodeStats()
         with self._opened() as (container, stream):
-            for index, (stamp, frame) in enumerate(decode(container, stream, stats)):
+            for index, (stamp, frame) in enumerate(decode(container, stream, stats, self._show)):
                 self._record_frame(index, stamp, frame)
                 self._is_turned = stats.is_turned
                 yield frame
@@ -140,10 +155,23 @@ class VideoFile:
             else float((stamp - first) * self._seconds_per_tick)
         )
 
-    @property
-    def reading(self) -> dict[str, object]:
-        """What was chosen to read the file, for `run.json`."""
-        return {"stream": self.stream}
+    def _choose_grey_range(self, grey_range: GreyRange | None) -> None:
+        """Show 16-bit grey over the range that is given, or that the video has."""
+        if not self._is_grey:
+            if grey_range is not None:
+                raise InputError(
+                    f"{self.path} is no grey video of 16 bits, so there is no grey range to "
+                    "choose; leave it out"
+                )
+            return
+        if grey_range is None:
+            with self._opened() as (container, stream):
+                levels = decode(container, stream, DecodeStats(), to_levels)
+                grey_range = fit_grey_range(picture for _, picture in levels)
+        check_grey_range(grey_range)
+        chosen = grey_range
+        self._show = lambda frame: show_grey(to_levels(frame), chosen)
+        self.reading["grey_range"] = list(chosen)
 
     def _opened(self) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
         return opened_video(self.path, self.stream)
@@ -182,7 +210,7 @@ class VideoFile:
                 container.seek(self._stamps[max(0, low - lead)] or 0, stream=stream)
             except av.FFmpegError:
                 return None
-            for stamp, frame in decode(container, stream, DecodeStats()):
+            for stamp, frame in decode(container, stream, DecodeStats(), self._show):
                 if stamp == stamps[len(found)]:
                     if zlib.crc32(frame.data) != self._checksums[low + len(found)]:
                         return None
