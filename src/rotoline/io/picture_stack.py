@@ -38,11 +38,13 @@ def holds_several_pictures(path: Path) -> bool:
     Raises:
         InputError: It is a picture, but damaged.
     """
-    if not path.is_file():
+    try:
+        with path.open("rb") as file:
+            is_picture = _BEGINNINGS.match(file.read(16)) is not None
+    except OSError:  # a folder, or whatever else there is to say about it when it is opened
         return False
-    with path.open("rb") as file:
-        if not _BEGINNINGS.match(file.read(16)):
-            return False
+    if not is_picture:
+        return False
     with opened_picture(path, _FORMATS) as image:
         return getattr(image, "n_frames", 1) > 1
 
