@@ -33,6 +33,9 @@ class DeclaredLength:
     """Exact number of frames, where the container counts them."""
     seconds: Fraction | None
     """Time at which the last frame ends, from time 0 of the file."""
+    shown_seconds: Fraction | None
+    """Time at which the last frame ends if an edit list leaves some out; only where the container
+    has no other stream, as it says this for all of them together."""
     slack: Fraction
     """Largest error of `seconds` in an undamaged file."""
     is_exact: bool
@@ -49,7 +52,7 @@ class Rhythm(NamedTuple):
     interval: Fraction
     """Seconds from one frame to the next."""
     jumps: list[int]
-    """Indices of the frames that come later than that, or before the frame that they follow."""
+    """Indices of the frames that come later than that after the one before."""
 
 
 def declared_length(container: InputContainer, stream: VideoStream) -> DeclaredLength:
@@ -67,13 +70,17 @@ def declared_length(container: InputContainer, stream: VideoStream) -> DeclaredL
     elif container.duration:
         # The duration of the longest stream; sound often runs a little longer than the picture.
         seconds = begin + Fraction(container.duration, av.time_base)
-        slack += 0 if len(container.streams) == 1 else 1
+        slack += len(container.streams) > 1
     # AVI counts empty frames as well, but its time stamps are their numbers: the end is enough.
+    shown_seconds: Fraction | None = None
+    if container.duration and len(container.streams) == 1:
+        shown_seconds = begin + Fraction(container.duration, av.time_base)
     frames = stream.frames if container.format.name != "avi" and stream.frames else None
     guess = None if seconds is None else max(0, round((seconds - begin) * rate))
     return DeclaredLength(
         frames=frames,
         seconds=seconds,
+        shown_seconds=shown_seconds,
         slack=slack,
         is_exact=written is not None and not stream.duration,
         estimate=frames or guess,
@@ -102,7 +109,12 @@ def describe_loss(
     found = []
     if _is_short(declared, stats, rhythm):
         found.append(f"ended after {stats.decoded}{of} frames: cut off or damaged")
-    if rhythm is not None and rhythm.jumps:
+    if (back := _find_step_back(stamps)) and not declared.is_timed_freely:
+        found.append(
+            f"gives frame {back} no later time than the frame before it: its time stamps are "
+            "damaged, so frames may be missing or in a wrong order"
+        )
+    elif rhythm is not None and rhythm.jumps:
         found.append(_describe_jumps(rhythm, stamps, tick))
     if left_out := _count_left_out(stats, stamps):
         found.append(
@@ -132,7 +144,7 @@ def find_rhythm(stamps: Sequence[int | None], tick: Fraction) -> Rhythm | None:
     odd = [at for at, value in enumerate(intervals, 1) if abs(value - usual) > tolerance]
     if usual <= 0 or len(odd) > max(1, len(intervals) // 10):
         return None
-    jumps = [at for at in odd if not 0 < intervals[at - 1] < 1.5 * usual]
+    jumps = [at for at in odd if intervals[at - 1] > 1.5 * usual]
     return Rhythm(Fraction(usual) * tick, jumps)
 
 
@@ -141,15 +153,16 @@ def _is_short(declared: DeclaredLength, stats: DecodeStats, rhythm: Rhythm | Non
     if declared.frames is not None:
         if stats.decoded + len(stats.discarded) < declared.frames:
             return True
-        # With the number right, the duration is believed only of plain files.
-        if rhythm is None or stats.discarded:
+        # With the number right, the duration is believed only of a constant frame rate.
+        if rhythm is None:
             return False
-    if declared.seconds is None or stats.end is None:
+    seconds = declared.shown_seconds if stats.discarded else declared.seconds
+    if seconds is None or stats.end is None:
         return False
     slack = declared.slack
-    if declared.is_exact and rhythm is not None and stats.is_end_known:
+    if rhythm is not None and stats.is_end_known and (declared.is_exact or stats.discarded):
         slack = rhythm.interval / 2
-    return stats.end + slack < declared.seconds
+    return stats.end + slack < seconds
 
 
 def _describe_jumps(rhythm: Rhythm, stamps: Sequence[int | None], tick: Fraction) -> str:
@@ -161,6 +174,14 @@ def _describe_jumps(rhythm: Rhythm, stamps: Sequence[int | None], tick: Fraction
         f"(frame {first}){more}, while frames are {float(rhythm.interval):.3f} s apart elsewhere: "
         "frames may be missing there"
     )
+
+
+def _find_step_back(stamps: Sequence[int | None]) -> int | None:
+    """Index of the first frame whose time is not after that of the frame before it."""
+    for index, (before, after) in enumerate(pairwise(stamps), 1):
+        if before is not None and after is not None and after <= before:
+            return index
+    return None
 
 
 def _count_left_out(stats: DecodeStats, stamps: Sequence[int | None]) -> int:
