@@ -15,6 +15,7 @@ from rotoline.io.atomic import output_errors
 from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.grey import GreyRange
 from rotoline.io.masks import read_annotations
+from rotoline.io.overlay import check_video_size
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
 from rotoline.model import Model, load_model
@@ -70,6 +71,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
         source = open_frames(video, stream=stream, grey_range=grey_range)
+        if "overlay" in formats:
+            check_video_size(source.size)
         annotations = read_annotations(masks, source)
     with timer.stage("load"):
         model = load_model(weights, config.preset)

@@ -88,3 +88,27 @@ def test_options_that_do_not_fit_the_input_are_refused(
     assert result.exit_code == 2
     assert message in words_of(result)
     assert record == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1)])
+def test_frames_of_one_line_are_segmented(tmp_path, segment, words_of, size):
+    generator = np.random.default_rng(0)
+    frame = generator.integers(0, 64, (*size, 3), dtype=np.uint8)
+    mask = np.zeros(size, np.uint8)
+    mask.reshape(-1)[5000:9000] = 1
+    frame[mask > 0] += 150
+    (tmp_path / "frames").mkdir()
+    for index in range(2):
+        Image.fromarray(frame).save(tmp_path / "frames" / f"{index}.png")
+    write_mask(tmp_path / "first.png", mask)
+    result, _ = segment(tmp_path / "frames")
+    assert result.exit_code == 2
+    assert "at most 16384 pixels a side; write only the masks, with --format png" in words_of(
+        result
+    )
+    assert not (tmp_path / "out").exists()
+    result, _ = segment(tmp_path / "frames", "--format", "png")
+    assert result.exit_code == 0, result.output
+    found = read_labels(tmp_path / "out" / "masks" / "1.png")
+    assert (found & mask).sum() / (found | mask).sum() > 0.9

@@ -8,7 +8,6 @@ import av
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from rotoline.errors import ConfigError, InputError, OutputError
 from rotoline.io.frames import open_frames
@@ -158,11 +157,3 @@ def test_masks_of_other_programs_are_results_too(clip_folder, tmp_path):
     for n in (10, 2):
         write_mask(tmp_path / "masks" / f"{n}.png", clip_folder[2][0])
     assert list(read_label_maps(tmp_path / "masks")) == ["2", "10"]
-
-
-def test_frames_too_long_for_a_video_are_refused_before_any_result_is_written(tmp_path):
-    (tmp_path / "frames").mkdir()
-    Image.fromarray(np.zeros((1, 20_000), np.uint8)).save(tmp_path / "frames" / "0.png")
-    with pytest.raises(InputError, match=r"1 x 20000 .*at most 16384.*--format png"):
-        find_writer("overlay")(tmp_path / "out", open_frames(tmp_path / "frames"))
-    assert not (tmp_path / "out").exists()

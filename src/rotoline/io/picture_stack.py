@@ -26,6 +26,7 @@ _BEGINNINGS = re.compile(rb"II[*+]\0|MM\0[*+]|RIFF....WEBP|....ftyp(avif|avis)",
 _DEFAULT_RATE = Fraction(24)  # as for a folder of pictures
 _CHUNK_BYTES, _LONGEST_CHUNK = 2**27, 32
 _NEW_SUBFILE_TYPE, _DESCRIPTION = 254, 270  # tags of TIFF
+_NO_FRAME = 1 | 4  # the bits of a smaller version and of a mask of transparency
 # How ImageJ and OME say that pages differ in more than time.
 _CHANNELS = re.compile(r'^channels=(\d+)|\bSizeC="(\d+)"', re.MULTILINE)
 _SLICES = re.compile(r'^slices=(\d+)|\bSizeZ="(\d+)"', re.MULTILINE)
@@ -52,7 +53,7 @@ def holds_several_pictures(path: Path) -> bool:
 class PictureStack:
     """The pictures of one file, as frames in their order; see `FrameSource`.
 
-    Pages of TIFF that are smaller versions of others are left out.
+    Pages of TIFF that are smaller versions or masks of others are left out.
 
     Args:
         path: The file.
@@ -149,7 +150,7 @@ class PictureStack:
         for page in range(getattr(image, "n_frames", 1)):
             if image.format == "TIFF":  # others have one size, and would be decoded here
                 image.seek(page)
-                if getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0) & 1:
+                if getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0) & _NO_FRAME:
                     continue
             sizes.append(image.size[::-1])
             self._pages.append(page)

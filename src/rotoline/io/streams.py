@@ -1,8 +1,10 @@
 """Which of the video streams of a file is the video."""
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
+import av
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -64,10 +66,11 @@ def find_stream(container: InputContainer, path: Path, index: int | None) -> Vid
 def _count_packets(container: InputContainer, streams: list[VideoStream]) -> Counter[int]:
     """Number of packets by index of the stream, until one has `_COUNTED_PACKETS`."""
     counts: Counter[int] = Counter()
-    for packet in container.demux(streams):
-        counts[packet.stream.index] += packet.size > 0
-        if counts[packet.stream.index] == _COUNTED_PACKETS:
-            break
+    with suppress(av.FFmpegError):  # damage, which is reported where it is decoded
+        for packet in container.demux(streams):
+            counts[packet.stream.index] += packet.size > 0
+            if counts[packet.stream.index] == _COUNTED_PACKETS:
+                break
     return counts
 
 

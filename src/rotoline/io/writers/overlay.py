@@ -9,7 +9,7 @@ import numpy as np
 
 from rotoline.io.atomic import make_folder, output_errors
 from rotoline.io.frames import FrameSource
-from rotoline.io.overlay import check_video_size, write_overlay
+from rotoline.io.overlay import write_overlay
 from rotoline.types import FrameResult, LabelMap
 
 
@@ -24,7 +24,6 @@ class OverlayWriter:
     target = "overlay.mp4"
 
     def __init__(self, output: Path, frames: FrameSource) -> None:
-        check_video_size(frames.size)
         make_folder(output)
         self._path, self._frames = output / self.target, frames
         with output_errors(self._path):
