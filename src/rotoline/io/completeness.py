@@ -22,7 +22,8 @@ _MATROSKA_DURATION = re.compile(r"([0-9]{1,9}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,
 _TIMED_FREELY = {"gif", "apng", "avi"}
 """Formats in which pauses are no sign of lost frames: the time of each picture is chosen, and AVI
 has empty frames that repeat the one before."""
-_FEWEST_FRAMES = 4
+_FEWEST_FRAMES = 8
+"""Fewer show no rhythm: any two of their intervals could differ by choice."""
 
 
 @dataclass(frozen=True, slots=True)
