@@ -113,7 +113,7 @@ def open_frames(
             bits; by default the darkest and the brightest of all frames.
 
     Returns:
-        The frames; none but the first is decoded yet.
+        The frames; none but the first is decoded yet, except in grey video of 16 bits.
 
     Raises:
         InputError: The path does not exist, it holds no frames, or frames differ in size.
