@@ -19,6 +19,7 @@ from torch import Tensor
 
 from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
+from rotoline.io.grey import GreyRange
 from rotoline.io.overlay import draw_overlay, find_picture_format, write_picture
 from rotoline.model import load_model
 from rotoline.run import open_annotated
@@ -84,6 +85,8 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     *,
     weights: Path | None,
     config: SystemConfig,
+    stream: int | None = None,
+    grey_range: GreyRange | None = None,
     report: Listener = ignore_progress,
 ) -> Iterator[Progress]:
     """Segment a clip up to one frame, and write that frame's sheet and numbers.
@@ -100,6 +103,8 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         sheet: A picture, `.png`, `.jpg` or `.webp`.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
+        stream: As for `rotoline.open_frames`.
+        grey_range: As for `rotoline.open_frames`.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -111,7 +116,9 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
-    source, annotations, warnings = open_annotated(video, masks)
+    source, annotations, warnings = open_annotated(
+        video, masks, stream=stream, grey_range=grey_range
+    )
     for warning in warnings:
         yield Progress("reading", warning=warning)
     index = source.find(frame)

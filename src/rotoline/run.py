@@ -13,7 +13,9 @@ from typing import Any
 from rotoline.errors import OutputError, RotolineError
 from rotoline.io.atomic import output_errors
 from rotoline.io.frames import FrameSource, open_frames
+from rotoline.io.grey import GreyRange
 from rotoline.io.masks import read_annotations
+from rotoline.io.overlay import check_video_size
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
 from rotoline.model import Model, load_model
@@ -34,6 +36,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     config: SystemConfig,
     command: Sequence[str],
     formats: Sequence[str] = DEFAULT_FORMATS,
+    stream: int | None = None,
+    grey_range: GreyRange | None = None,
     report: Listener = ignore_progress,
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the new folder `output`.
@@ -51,6 +55,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         config: Settings; they also decide which preset runs.
         command: The command line, for the record.
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
+        stream: As for `rotoline.open_frames`.
+        grey_range: As for `rotoline.open_frames`.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -65,7 +71,11 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
-        source, annotations, warnings = open_annotated(video, masks)
+        source, annotations, warnings = open_annotated(
+            video, masks, stream=stream, grey_range=grey_range
+        )
+        if "overlay" in formats:
+            check_video_size(source.size)
     for warning in warnings:
         yield Progress("reading", warning=warning)
     with timer.stage("load"):
@@ -75,7 +85,12 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     record = {
         "status": "interrupted",
         "command": list(command),
-        "input": {"video": str(video), "masks": str(masks), "size": list(source.size)},
+        "input": {
+            "video": str(video),
+            "masks": str(masks),
+            "size": list(source.size),
+            **source.reading,
+        },
         "annotated_frames": [source.name(index) for index in annotations],
         "warnings": warnings,
         **_circumstances(model, config),
@@ -107,13 +122,15 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     yield Progress("done", len(results.finished), len(results.finished))
 
 
-def open_annotated(video: Path, masks: Path) -> tuple[FrameSource, dict[int, LabelMap], list[str]]:
+def open_annotated(
+    video: Path, masks: Path, *, stream: int | None = None, grey_range: GreyRange | None = None
+) -> tuple[FrameSource, dict[int, LabelMap], list[str]]:
     """Open the frames and read their masks; see `open_frames` and `read_annotations`.
 
     Returns:
         The frames, the label maps by frame index, and what the user must know about both.
     """
-    source = open_frames(video)
+    source = open_frames(video, stream=stream, grey_range=grey_range)
     warnings = [source.problem] if source.problem else []
     return source, read_annotations(masks, source, warnings.append), warnings
 

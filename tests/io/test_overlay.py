@@ -142,6 +142,13 @@ def test_odd_sizes_grow_by_their_edge(tmp_path):
     assert np.abs(frame[40:].astype(int)).max() < 8
 
 
+@pytest.mark.parametrize("encoder", ["libx264", "mpeg4"])
+def test_pixels_that_are_not_square_stay_so(tmp_path, monkeypatch, encoder):
+    monkeypatch.setattr("av.codecs_available", {encoder})
+    write(tmp_path / "a.mp4", 3, pixel_shape=Fraction(64, 45))
+    assert VideoFile(tmp_path / "a.mp4").pixel_shape == Fraction(64, 45)
+
+
 def test_without_an_h264_encoder_mpeg4_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("av.codecs_available", {"mpeg4"})
     times = [0.0, 0.04, 0.16]

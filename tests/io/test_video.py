@@ -1,4 +1,5 @@
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +34,7 @@ def write_video(
     codec: str = "libx264",
     milliseconds: Sequence[int] = (),
     rotation: int = 0,
+    pixel_shape: Fraction = Fraction(1),
 ) -> Path:
     """Write a video at 25 frames a second, or with the given times."""
     pictures = list(pictures)
@@ -42,6 +44,7 @@ def write_video(
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
         stream.codec_context.thread_count = 1
+        stream.codec_context.sample_aspect_ratio = pixel_shape
         if rotation:
             stream.set_display_rotation(rotation)
         if milliseconds:
@@ -190,6 +193,100 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path):
         check_backwards(source, len(times))
 
 
+# Frames that the file promises and does not give
+
+
+def remux(path: Path, keep: Callable[[av.Packet], bool], target: Path) -> Path:
+    """Copy the packets of a video that are to be kept."""
+    with av.open(str(path)) as container, av.open(str(target), "w") as copy:
+        stream = copy.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.dts is not None and keep(packet):
+                packet.stream = stream
+                copy.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.ts"])
+def test_a_frame_that_is_missing_in_the_middle_is_reported(tmp_path, name):
+    whole = write_moving(tmp_path / "whole.mkv", 12, {"g": "1"})
+    kept = remux(whole, lambda packet: packet.pts != 200, tmp_path / name)
+    source = VideoFile(kept)
+    assert len(list(source)) == 11
+    # Transport streams do not begin at 0.
+    assert re.search(r"jumps in time from .* \(frame 4\) to .* \(frame 5\)", source.problem)
+    check_backwards(source, 11)
+
+
+def test_a_last_frame_that_is_missing_is_reported(tmp_path):
+    path = write_moving(tmp_path / "a.mkv", 12, {"g": "1"})
+    with av.open(str(path)) as container:
+        *_, last = (packet for packet in container.demux(video=0) if packet.size)
+        begin = last.pos
+    path.write_bytes(path.read_bytes()[:begin])
+    source = VideoFile(path)
+    assert len(list(source)) == 11
+    assert "ended after 11 of 12 frames" in source.problem
+
+
+def test_frames_that_a_damaged_index_hides_are_reported(tmp_path):
+    path = write_moving(tmp_path / "a.mp4", 12, {"bf": "0"})
+    data = bytearray(path.read_bytes())
+    at = data.index(b"elst") + 12  # its duration, in milliseconds
+    assert int.from_bytes(data[at : at + 4]) == 480
+    data[at : at + 4] = (80).to_bytes(4)
+    path.write_bytes(data)
+    source = VideoFile(path)
+    assert len(list(source)) == 2
+    assert re.search(r"holds 10 more frames .*edit list.* 2 frames are read", source.problem)
+
+
+def test_frames_that_a_damaged_index_hides_at_the_start_are_reported(tmp_path):
+    path = write_moving(tmp_path / "a.mp4", 12, {"bf": "2"})
+    data = bytearray(path.read_bytes())
+    at = data.index(b"elst") + 16  # where it begins, in ticks
+    begin = int.from_bytes(data[at : at + 4])
+    data[at : at + 4] = (begin + 1024).to_bytes(4)
+    path.write_bytes(data)
+    source = VideoFile(path)
+    assert len(list(source)) == 10
+    assert "ended after 10 of 12 frames" in source.problem
+
+
+@pytest.mark.parametrize(
+    "milliseconds",
+    [
+        [0, 40, 160, 200, 320, 1000, 1040, 1080],
+        [at * at * 10 for at in range(12)],
+        [50 * at + 7 * (at % 3) for at in range(12)],
+        [40 * at if at < 6 else 240 + 80 * (at - 6) for at in range(12)],
+        [round(at * 1001 / 30) for at in range(12)],
+    ],
+)
+def test_a_variable_frame_rate_is_no_loss(tmp_path, milliseconds):
+    for name in ("a.mkv", "a.mp4"):
+        path = write_moving(tmp_path / name, len(milliseconds), milliseconds=milliseconds)
+        source = VideoFile(path)
+        assert len(list(source)) == len(milliseconds)
+        assert source.problem is None
+
+
+def test_an_avi_with_empty_frames_is_complete(tmp_path):
+    stamps = [0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for stamp in stamps:
+            frame = av.VideoFrame.from_ndarray(moving(stamp), format="rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    source = VideoFile(path)
+    assert len(list(source)) == len(stamps)
+    assert source.problem is None
+
+
 # Turned pictures
 
 
@@ -204,6 +301,13 @@ def test_a_rotated_video_is_delivered_upright(tmp_path, degrees):
         np.testing.assert_array_equal(frame, np.rot90(picture, degrees // 90))
         assert frame.shape[:2] == source.size
         assert frame.flags.c_contiguous
+
+
+@pytest.mark.parametrize(("degrees", "expected"), [(0, "64/45"), (90, "45/64"), (180, "64/45")])
+def test_the_shape_of_pixels_is_that_of_the_upright_picture(tmp_path, degrees, expected):
+    path = write_moving(tmp_path / "a.mp4", 2, rotation=degrees, pixel_shape=Fraction(64, 45))
+    assert VideoFile(path).pixel_shape == Fraction(expected)
+    assert VideoFile(write_moving(tmp_path / "b.mp4", 2)).pixel_shape == 1
 
 
 @pytest.mark.parametrize(
@@ -360,6 +464,53 @@ def test_frames_too_large_for_the_memory_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="48 x 64 pixels; at most 3071"):
         VideoFile(path)
     assert MAX_PIXELS >= 7680 * 4320
+
+
+# Several streams
+
+
+def write_streams(path: Path, *streams: tuple[str, tuple[int, int], int]) -> Path:
+    """Write streams of the given codec, size and number of frames at 10 frames a second."""
+    with av.open(str(path), "w") as container:
+        made = []
+        for codec, size, _ in streams:
+            stream = container.add_stream(codec, rate=10)
+            stream.height, stream.width = size
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            made.append(stream)
+        for stream, (_, size, count) in zip(made, streams, strict=True):
+            for index in range(count):
+                frame = av.VideoFrame.from_ndarray(moving(index, size), format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize(
+    "other", [("mjpeg", (48, 64), 1), ("mjpeg", (96, 128), 2), ("libx264", (24, 32), 8)]
+)
+def test_a_thumbnail_or_preview_is_not_the_video_wherever_it_is(tmp_path, ending, other):
+    video = ("libx264", (48, 64), 8)
+    for order in ((other, video), (video, other)):
+        source = VideoFile(write_streams(tmp_path / f"a.{ending}", *order))
+        assert source.stream == order.index(video)
+        assert (source.size, len(list(source)), source.problem) == ((48, 64), 8, None)
+        check_backwards(source, 8)
+
+
+def test_two_videos_in_a_file_are_refused_unless_one_is_chosen(tmp_path):
+    path = write_streams(
+        tmp_path / "a.mkv", ("libx264", (48, 64), 8), ("mpeg4", (64, 48), 8), ("mjpeg", (48, 64), 1)
+    )
+    with pytest.raises(InputError, match=r"2 videos .*0 \(48 x 64.*1 \(64 x 48.*--stream 0"):
+        open_frames(path)
+    assert open_frames(path, stream=1).size == (64, 48)
+    assert len(list(open_frames(path, stream=2))) == 1
+    with pytest.raises(InputError, match=r"no video stream 7; its video streams are 0 .*, 1 .*, 2"):
+        open_frames(path, stream=7)
+    with pytest.raises(InputError, match="folder of pictures, so there is no stream 0"):
+        open_frames(tmp_path, stream=0)
 
 
 def test_a_cover_picture_is_not_the_video(tmp_path):

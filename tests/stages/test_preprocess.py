@@ -13,11 +13,14 @@ def test_working_size_has_the_shape_of_the_frame(size, expected):
     assert working_size(size, 480 * 864) == expected
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 5000), (4000, 4000)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (3, 5000), (1, 20_000), (20_000, 1), (2, 10**6), (4000, 4000)]
+)
 def test_any_frame_gets_a_working_size_of_bounded_cost(size):
     height, width = working_size(size, 480 * 864)
     assert height % 32 == width % 32 == 0
-    assert 32 * 32 <= height * width < 3 * 480 * 864
+    assert 32 * 32 <= height * width < 1.2 * 480 * 864
+    assert max(height, width) <= 8 * 644 + 32
 
 
 def test_fitting_size_is_the_nearest_multiple_and_never_zero():

@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rotoline.cli.options import Budget, Config, Preset, Settings, Steps, Tune, Weights, configure
+from rotoline.cli.options import (
+    Budget,
+    Config,
+    GreyRange,
+    Preset,
+    Settings,
+    Steps,
+    Stream,
+    Tune,
+    Weights,
+    configure,
+)
 from rotoline.cli.segment import Masks, Video
 
 if TYPE_CHECKING:
@@ -32,6 +43,8 @@ def inspect(  # noqa: PLR0913 (each is an option)
     tune: Tune = None,
     config: Config = None,
     settings: Settings = None,
+    stream: Stream = None,
+    grey_range: GreyRange = None,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.
 
@@ -57,6 +70,8 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 output,
                 weights=weights,
                 config=configure(preset, config, settings, steps, budget, tune),
+                stream=stream,
+                grey_range=grey_range,
                 report=report_learning(),
             )
         )

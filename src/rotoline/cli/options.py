@@ -40,6 +40,25 @@ Tune = Annotated[
         show_default=False,
     ),
 ]
+Stream = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="The stream to read from a file that holds several, counted from 0 over all its "
+        "streams. By default the best video stream.",
+        show_default=False,
+    ),
+]
+GreyRange = Annotated[
+    tuple[int, int] | None,
+    typer.Option(
+        metavar="LOW HIGH",
+        help="The grey levels that are shown as black and white in grey frames with more than 8 "
+        "bits. By default the darkest and the brightest of all frames.",
+        show_default=False,
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or the run.json of a run to repeat.")
 ]

@@ -11,9 +11,11 @@ from rotoline.cli.options import (
     Budget,
     Config,
     Formats,
+    GreyRange,
     Preset,
     Settings,
     Steps,
+    Stream,
     Tune,
     Weights,
     configure,
@@ -43,6 +45,8 @@ def segment(  # noqa: PLR0913 (each is an option)
     config: Config = None,
     settings: Settings = None,
     formats: Formats = WRITTEN_BY_DEFAULT,
+    stream: Stream = None,
+    grey_range: GreyRange = None,
 ) -> None:
     """Segment every annotated object in every frame of a video.
 
@@ -62,6 +66,8 @@ def segment(  # noqa: PLR0913 (each is an option)
         config=configure(preset, config, settings, steps, budget, tune),
         command=["rotoline", *sys.argv[1:]],
         formats=formats,
+        stream=stream,
+        grey_range=grey_range,
         report=report_learning(),
     )
     try:

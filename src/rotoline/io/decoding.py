@@ -5,7 +5,7 @@ only formats that are complete in themselves are opened: a playlist could name a
 machine, or an address in the network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from rotoline.errors import InputError
-from rotoline.types import Frame
+from rotoline.io.streams import find_stream
 
 MAX_PIXELS = 8192 * 8192
 """Largest frame that is decoded: a small file can claim pictures that fill the memory."""
@@ -50,25 +50,62 @@ _DEFAULT_RATE = Fraction(24)
 class DecodeStats:
     """What happened while a file was decoded once."""
 
-    discarded: int = 0
-    """Number of packets that the file itself says not to show (an edit list)."""
+    discarded: list[int | None] = field(default_factory=list)
+    """Time stamps of the packets that the file itself says not to show (an edit list)."""
     end: Fraction | None = None
     """Time at which the last decoded frame ends, in seconds."""
+    is_end_known: bool = False
+    """Whether the last decoded frame has a duration; else `end` is the time at which it starts."""
     decoded: int = 0
     """Number of frames decoded so far."""
     corrupt: list[int] = field(default_factory=list)
     """Indices of the frames in which the decoder had to conceal errors."""
+    is_turned: bool = False
+    """Whether rows and columns of the last frame were exchanged to show it upright."""
     damage: str | None = None
     """Why decoding stopped, unless it reached the end of the file."""
 
 
+def choose_stream(path: Path, index: int | None) -> int:
+    """Index of the video stream to read: `index` if it is one, else the best; see `find_stream`.
+
+    Raises:
+        InputError: As `opened_video`, or there is no such stream, or several are equally good.
+    """
+    with _opened(path) as container:
+        stream = find_stream(container, path, index)
+        if stream.codec_context is None:
+            raise InputError(
+                f"{path} is in a format that cannot be decoded here; convert it to H.264, or copy "
+                "it again if it should be in a common format"
+            )
+        if stream.width * stream.height > MAX_PIXELS:
+            raise InputError(
+                f"{path} has frames of {stream.height} x {stream.width} pixels; at most "
+                f"{MAX_PIXELS} pixels are supported, so scale it down"
+            )
+        return stream.index
+
+
 @contextmanager
-def opened_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a video file and choose its stream: the first, a cover picture only as a last resort.
+def opened_video(path: Path, index: int) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video file and its stream `index`, from `choose_stream`.
 
     Raises:
         InputError: there is no such file, it is no video, or it refers to other files.
     """
+    with _opened(path) as container:
+        streams = [stream for stream in container.streams.video if stream.index == index]
+        if not streams or streams[0].codec_context is None:
+            raise InputError(f"{path} changed while it was read; start again")
+        # The option above guards the probing; decoding has a context of its own.
+        streams[0].codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        streams[0].thread_type = "AUTO"
+        yield container, streams[0]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
     if not path.is_file():
         found = "is not a file" if path.exists() else "does not exist"
         raise InputError(f"{path} {found}; give a video file or a folder of pictures")
@@ -86,47 +123,18 @@ def opened_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             "check that the file plays and was copied completely"
         ) from error
     with container:
-        yield container, _choose_stream(container, path)
+        yield container
 
 
-def _choose_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Take the first video stream, ready to decode; a cover picture only as a last resort."""
-    streams = sorted(
-        container.streams.video,
-        key=lambda stream: bool(stream.disposition & av.stream.Disposition.attached_pic),
-    )
-    if not streams:
-        raise InputError(
-            f"{path} holds no video: {container.format.long_name} with "
-            f"{len(container.streams)} other streams; if it should be a video, it was "
-            "probably cut off, so copy or download it again"
-        )
-    stream = streams[0]
-    if stream.codec_context is None:
-        raise InputError(
-            f"{path} is in a format that cannot be decoded here; convert it to H.264, or copy it "
-            "again if it should be in a common format"
-        )
-    if stream.width * stream.height > MAX_PIXELS:
-        raise InputError(
-            f"{path} has frames of {stream.height} x {stream.width} pixels; at most "
-            f"{MAX_PIXELS} pixels are supported, so scale it down"
-        )
-    # The option above guards the probing; decoding has a context of its own.
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    stream.thread_type = "AUTO"
-    return stream
-
-
-def upright(picture: Frame, matrix: NDArray[np.int32]) -> Frame:
-    """Rotate and mirror a picture (H, W, 3) by a display matrix; returns a view.
+def upright(picture: NDArray[Any], matrix: NDArray[np.int32]) -> NDArray[Any]:
+    """Rotate and mirror a picture (H, W, ...) by a display matrix; returns a view.
 
     Args:
         picture: The coded picture.
         matrix: Nine numbers. Coded column x and row y go to column `m[0] x + m[3] y` and row
             `m[1] x + m[4] y`. Angles are rounded to multiples of 90 degrees.
     """
-    if abs(matrix[1]) > abs(matrix[0]):
+    if is_turned(matrix):
         picture = picture.swapaxes(0, 1)
         across, down = matrix[3], matrix[1]
     else:
@@ -134,31 +142,64 @@ def upright(picture: Frame, matrix: NDArray[np.int32]) -> Frame:
     return picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
+def is_turned(matrix: NDArray[np.int32]) -> bool:
+    """Whether a display matrix exchanges rows and columns."""
+    return bool(abs(matrix[1]) > abs(matrix[0]))
+
+
+def to_picture(frame: av.VideoFrame) -> NDArray[Any]:
+    """A decoded frame as uint8 RGB `(H, W, 3)`."""
+    picture: NDArray[Any] = frame.to_ndarray(format="rgb24")
+    return picture
+
+
+def to_levels(frame: av.VideoFrame) -> NDArray[Any]:
+    """A decoded frame of grey as uint16 `(H, W)`."""
+    levels: NDArray[Any] = frame.to_ndarray(format="gray16le")
+    return levels
+
+
+def is_deep_grey(stream: VideoStream) -> bool:
+    """Whether a stream is grey with 16 bits, of which a camera may use a few.
+
+    Other formats state how many bits are in use, which FFmpeg takes into account.
+    """
+    return (stream.codec_context.pix_fmt or "").startswith("gray16")
+
+
 def decode(
-    container: InputContainer, stream: VideoStream, stats: DecodeStats
-) -> Iterator[tuple[int | None, Frame]]:
+    container: InputContainer,
+    stream: VideoStream,
+    stats: DecodeStats,
+    show: Callable[[av.VideoFrame], NDArray[Any]] = to_picture,
+) -> Iterator[tuple[int | None, NDArray[Any]]]:
     """Yield time stamp and upright picture from the current position on; stop at damage.
 
     Args:
         container: An open video, at the position of a keyframe.
         stream: The video stream to decode.
         stats: Updated with every frame.
+        show: Makes an array of a decoded frame.
 
     Yields:
-        Time stamp in units of the stream's time base, and the picture, uint8 RGB `(H, W, 3)`.
+        Time stamp in units of the stream's time base, and the array.
     """
     try:
         for packet in container.demux(stream):
-            stats.discarded += packet.is_discard
+            if packet.is_discard:
+                stats.discarded.append(packet.pts)
             for frame in packet.decode():
-                picture: Any = frame.to_ndarray(format="rgb24")
+                picture = show(frame)
                 matrix: Any = frame.side_data.get("DISPLAYMATRIX")
                 if matrix is not None:
-                    picture = upright(picture, np.frombuffer(matrix, np.int32))
+                    numbers = np.frombuffer(matrix, np.int32)
+                    picture = upright(picture, numbers)
+                    stats.is_turned = is_turned(numbers)
                 if frame.is_corrupt:
                     stats.corrupt.append(stats.decoded)
                 stats.decoded += 1
                 if frame.pts is not None:
+                    stats.is_end_known = bool(frame.duration)
                     stats.end = (frame.pts + (frame.duration or 0)) * seconds_per_tick(stream)
                 yield frame.pts, np.ascontiguousarray(picture)
     except av.FFmpegError as error:

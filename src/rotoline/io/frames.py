@@ -8,17 +8,28 @@ A frame has the same pixels however it was reached, unless the video is damaged:
 conceal errors differently each time, and `problem` then describes the damage.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import ImageOps
 
 from rotoline.errors import InputError
 from rotoline.frames import RereadableFrames
 from rotoline.io.frame_names import FrameNames, describe_gaps
+from rotoline.io.grey import (
+    FULL_RANGE,
+    GreyRange,
+    check_grey_range,
+    fit_grey_range,
+    spread_evenly,
+    to_rgb,
+)
+from rotoline.io.picture_stack import PictureStack, holds_several_pictures
 from rotoline.io.pictures import (
     EXTENSIONS,
     SIXTEEN_BIT_MODES,
@@ -49,6 +60,16 @@ class FrameSource(RereadableFrames, Protocol):
     """Height and width of every frame, as delivered."""
     frame_rate: Fraction
     """Frames per second; an average where the times between frames differ."""
+
+    @property
+    def pixel_shape(self) -> Fraction:
+        """Width of a pixel by its height: not 1 in anamorphic video."""
+        ...
+
+    @property
+    def reading(self) -> Mapping[str, object]:
+        """What was chosen to read the frames, by the file or by the caller, for `run.json`."""
+        ...
 
     @property
     def count(self) -> int | None:
@@ -88,31 +109,54 @@ class FrameSource(RereadableFrames, Protocol):
         ...
 
 
-def open_frames(path: Path | str) -> FrameSource:
-    """Open a folder of pictures or a video file.
+def open_frames(
+    path: Path | str, *, stream: int | None = None, grey_range: GreyRange | None = None
+) -> FrameSource:
+    """Open a folder of pictures, a video file, or a file with several pictures.
 
     Args:
         path: A folder with one picture a frame, in natural order of names; or any video file
-            that is complete in itself.
+            that is complete in itself; or a TIFF stack, animated WebP or AVIF.
+        stream: Number of the stream to read from a file that holds several, from 0; by default the
+            best video stream.
+        grey_range: The levels that are shown as black and white in grey pictures with more than 8
+            bits; by default the darkest and the brightest of all frames.
 
     Returns:
-        The frames; none but the first is decoded yet.
+        The frames; none but the first is decoded yet, except in grey video of 16 bits.
 
     Raises:
         InputError: The path does not exist, it holds no frames, or frames differ in size.
     """
     path = Path(path)
-    return ImageFolder(path) if path.is_dir() else VideoFile(path)
+    is_stack = holds_several_pictures(path)
+    if stream is not None and (is_stack or path.is_dir()):
+        raise InputError(
+            f"{path} is a {'file' if is_stack else 'folder'} of pictures, so there is no stream "
+            f"{stream}; leave the stream out, or give a video file"
+        )
+    if is_stack:
+        return PictureStack(path, grey_range)
+    if path.is_dir():
+        return ImageFolder(path, grey_range=grey_range)
+    return VideoFile(path, stream, grey_range)
 
 
 class ImageFolder:
     """A folder of pictures, one a frame, in natural order of their names.
 
-    Pictures are rotated upright according to their EXIF data. 16-bit grey is reduced to 8 bits;
-    transparent parts are shown on black.
+    Pictures are rotated upright according to their EXIF data. Grey with more than 8 bits is shown
+    from the darkest to the brightest value of all frames; transparent parts are shown on black.
     """
 
-    def __init__(self, path: Path, frame_rate: Fraction = FOLDER_FRAME_RATE) -> None:
+    pixel_shape = Fraction(1)
+
+    def __init__(
+        self,
+        path: Path,
+        frame_rate: Fraction = FOLDER_FRAME_RATE,
+        grey_range: GreyRange | None = None,
+    ) -> None:
         self.path = path
         self.frame_rate = frame_rate
         self._pictures = list_pictures(path)
@@ -123,9 +167,23 @@ class ImageFolder:
             )
         stems = list(by_stem(self._pictures))
         self._names = FrameNames(stems)
+        self._deep: list[int] = []
         self.size = self._check_sizes()
         problems = filter(None, (describe_skipped(path), describe_gaps(stems)))
         self.problem: str | None = "; ".join(problems) or None
+        if grey_range is not None and not self._deep:
+            raise InputError(
+                f"no picture in {path} has grey levels of more than 8 bits, so there is no grey "
+                "range to choose; leave it out"
+            )
+        if grey_range is not None:
+            check_grey_range(grey_range)
+        self._given_range = grey_range
+
+    @property
+    def reading(self) -> Mapping[str, object]:
+        """The grey range, where one is used."""
+        return {"grey_range": list(self._grey_range)} if self._deep else {}
 
     @property
     def count(self) -> int:
@@ -167,7 +225,9 @@ class ImageFolder:
         """Decode one frame, uint8 RGB (H, W, 3)."""
         path = self._pictures[index]
         with opened_picture(path) as image:
-            frame = _to_rgb(ImageOps.exif_transpose(image), path)
+            deep = image.mode in SIXTEEN_BIT_MODES
+            grey_range = self._grey_range if deep else FULL_RANGE
+            frame = to_rgb(ImageOps.exif_transpose(image), path, grey_range)
         # The header is checked up front, but a file may change, or carry EXIF after its pixels.
         if frame.shape[:2] != self.size:
             raise self._different_size(path, frame.shape[:2])
@@ -175,12 +235,27 @@ class ImageFolder:
 
     def _check_sizes(self) -> tuple[int, int]:
         """Read every header, which is quick, and return the size that all pictures have."""
-        self.size = _upright_size(self._pictures[0])
-        for path in self._pictures[1:]:
-            size = _upright_size(path)
+        self.size, _ = _read_header(self._pictures[0])
+        for index, path in enumerate(self._pictures):
+            size, mode = _read_header(path)
             if size != self.size:
                 raise self._different_size(path, size)
+            if mode in SIXTEEN_BIT_MODES:
+                self._deep.append(index)
         return self.size
+
+    @cached_property
+    def _grey_range(self) -> GreyRange:
+        """The range of all pictures with more than 8 bits; the full one beside others of 8 bits."""
+        if self._given_range is not None:
+            return self._given_range
+        if len(self._deep) < self.count:
+            return FULL_RANGE
+        return fit_grey_range(self._read_levels(index) for index in spread_evenly(self._deep))
+
+    def _read_levels(self, index: int) -> NDArray[Any]:
+        with opened_picture(self._pictures[index]) as image:
+            return np.asarray(image)
 
     def _different_size(self, path: Path, size: tuple[int, ...]) -> InputError:
         first = self._pictures[0]
@@ -196,37 +271,21 @@ class ImageFolder:
         )
 
 
-def _upright_size(path: Path) -> tuple[int, int]:
-    """Height and width after EXIF orientation, from the header alone."""
+def _read_header(path: Path) -> tuple[tuple[int, int], str]:
+    """Height and width after EXIF orientation, and Pillow's mode, from the header alone."""
     with opened_picture(path) as image:
         # A JPEG with a second picture inside (a depth map, a preview) counts as one picture.
         pictures = getattr(image, "n_frames", 1)
         if image.format not in ("JPEG", "MPO") and pictures > 1:
             raise InputError(
                 f"{path} holds {pictures} pictures; "
-                "a frame is one picture, so save each as a file of its own"
+                "a frame is one picture, so save each as a file of its own, or give this file "
+                "instead of the folder"
             )
         width, height = image.size
         # A TIFF swaps its size by itself. Asking a PNG for EXIF decodes all of it, unless the
         # header has it.
         if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
-            return height, width
+            return (height, width), image.mode
         turned = image.getexif().get(_ORIENTATION, 1) >= 5
-        return (width, height) if turned else (height, width)
-
-
-def _to_rgb(image: Image.Image, path: Path) -> Frame:
-    """Convert any picture to uint8 RGB (H, W, 3)."""
-    if image.mode in SIXTEEN_BIT_MODES:
-        grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-        # 65535 / 257 = 255: black stays black and white stays white.
-        return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)
-    if image.mode == "F":
-        raise InputError(
-            f"{path} holds floating-point numbers without a known range; save it with 8 bits"
-        )
-    if image.has_transparency_data:
-        picture = image.convert("RGBA")
-        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, picture)
-    return np.array(image.convert("RGB"))
+        return ((width, height) if turned else (height, width)), image.mode

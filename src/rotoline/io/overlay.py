@@ -31,6 +31,9 @@ _TICKS = 90_000
 _MOST_TICKS = 10_000_000
 _MPEG4_TICKS = 60_000  # that encoder allows no more than 65,535
 
+LONGEST_SIDE = 16_384
+"""Largest height and width that x264 encodes."""
+
 _PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -64,6 +67,20 @@ def draw_overlay(frame: Frame, labels: LabelMap, alpha: float = 0.5) -> Frame:
     return np.array(base)
 
 
+def check_video_size(size: tuple[int, int]) -> None:
+    """Refuse frames that no encoder here takes.
+
+    Raises:
+        InputError: Height or width is above `LONGEST_SIDE`.
+    """
+    if max(size) > LONGEST_SIDE:
+        raise InputError(
+            f"frames of {size[0]} x {size[1]} (height x width) are too long for overlay.mp4, which "
+            f"holds at most {LONGEST_SIDE} pixels a side; write only the masks, with --format png, "
+            "or scale the frames down"
+        )
+
+
 def write_overlay(
     path: Path,
     frames: Iterable[Frame],
@@ -71,6 +88,7 @@ def write_overlay(
     *,
     frame_rate: Fraction,
     time: Callable[[int], float | None] | None = None,
+    pixel_shape: Fraction = Fraction(1),
 ) -> Iterator[int]:
     """Write frames with their objects drawn in as an MP4 video, in constant memory.
 
@@ -86,6 +104,8 @@ def write_overlay(
         time: Seconds since the first frame by index, as `FrameSource.time`; keeps the times of
             a video with a variable frame rate. Called after the frame was taken from `frames`.
             Where it returns None, frames follow at the frame rate.
+        pixel_shape: Width of a pixel by its height, as `FrameSource.pixel_shape`; players stretch
+            the picture by it.
 
     Yields:
         Number of frames written so far.
@@ -107,7 +127,7 @@ def write_overlay(
                     )
                 picture = draw_overlay(frame, label_map)
                 if writer is None:
-                    writer = _VideoWriter(temporary, picture.shape[:2], frame_rate)
+                    writer = _VideoWriter(temporary, picture.shape[:2], frame_rate, pixel_shape)
                 writer.write(picture, None if time is None else time(count))
                 count += 1
                 yield count
@@ -187,7 +207,9 @@ def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
 class _VideoWriter:
     """An MP4 file that grows by one picture at a time."""
 
-    def __init__(self, path: Path, size: tuple[int, int], frame_rate: Fraction) -> None:
+    def __init__(
+        self, path: Path, size: tuple[int, int], frame_rate: Fraction, pixel_shape: Fraction
+    ) -> None:
         self._size = size
         self._interval = 1 / frame_rate
         self._last = -1
@@ -205,6 +227,7 @@ class _VideoWriter:
             self._stream.bit_rate = int(height * width * frame_rate / 4)
         self._stream.height, self._stream.width = height, width
         self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.sample_aspect_ratio = pixel_shape
         self._stream.codec_context.time_base = Fraction(1, self._ticks)
 
     def write(self, picture: Frame, seconds: float | None) -> None:

@@ -40,7 +40,7 @@ _DAMAGE = (
 
 
 @contextmanager
-def opened_picture(path: Path) -> Iterator[Image.Image]:
+def opened_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """Open a picture; pixels are decoded when the block first uses them.
 
     Raises:
@@ -50,7 +50,7 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
     try:
         # An open file, not its name: Pillow maps a named file into memory, and garbles a grey TIFF
         # without compression that is to be turned.
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        with path.open("rb") as file, Image.open(file, formats=formats) as image:
             yield image
     except RotolineError:
         raise

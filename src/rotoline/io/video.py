@@ -8,20 +8,33 @@ against the checksum that it had in the forward pass; when either fails, the fil
 the beginning, which is slow but always exact.
 """
 
-import re
 import zlib
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from rotoline.errors import InputError
-from rotoline.io.decoding import DecodeStats, decode, frame_rate, opened_video, seconds_per_tick
+from rotoline.io.completeness import declared_length, describe_loss
+from rotoline.io.decoding import (
+    DecodeStats,
+    choose_stream,
+    decode,
+    frame_rate,
+    is_deep_grey,
+    opened_video,
+    seconds_per_tick,
+    to_levels,
+    to_picture,
+)
+from rotoline.io.grey import GreyRange, check_grey_range, fit_grey_range, show_grey
 from rotoline.types import Frame
 
 _CHUNK_BYTES = 2**28
@@ -30,41 +43,41 @@ _SEEK_LEADS = (0, 64, 256)
 """How many frames before the wanted one to seek to: MPEG transport streams land up to two seconds
 late."""
 
-_MATROSKA_DURATION = re.compile(r"([0-9]{1,9}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredLength:
-    """What the container says about its length, before anything is decoded."""
-
-    frames: int | None
-    """Exact number of frames, where the container counts them."""
-    seconds: Fraction | None
-    """Time at which the last frame ends, from time 0 of the file."""
-    slack: Fraction
-    """Largest error of `seconds` in an undamaged file."""
-    estimate: int | None
-    """Number of frames: `frames` if it is known, else computed from the duration."""
-
 
 class VideoFile:
     """A video file; every frame upright, as its display matrix says.
 
-    The first video stream is used; a cover picture only if there is no other stream. Formats
-    that refer to other files or to the network are refused.
+    Formats that refer to other files or to the network are refused.
+
+    Args:
+        path: The file.
+        stream: Number of the stream to read, among all streams of the file, from 0; None for the
+            best video stream, which thumbnails and small previews are not.
+        grey_range: The levels that are shown as black and white in grey video of 16 bits; None for
+            the darkest and the brightest in the video, which is decoded once more to find them.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, stream: int | None = None, grey_range: GreyRange | None = None
+    ) -> None:
         self.path = path
+        self.stream = choose_stream(path, stream)
         self.problem: str | None = None
         self._length: int | None = None
         # Time stamp and checksum of every frame decoded so far: a few dozen bytes per frame.
         self._stamps: list[int | None] = []
         self._checksums: list[int] = []
-        with opened_video(self.path) as (container, stream):
-            self._seconds_per_tick = seconds_per_tick(stream)
-            self.frame_rate = frame_rate(stream)
-            self._declared = _declared_length(container, stream, self.frame_rate)
+        with self._opened() as (container, opened):
+            self._seconds_per_tick = seconds_per_tick(opened)
+            self.frame_rate = frame_rate(opened)
+            self._declared = declared_length(container, opened)
+            self._coded_pixel_shape = opened.sample_aspect_ratio or Fraction(1)
+            self._is_grey = is_deep_grey(opened)
+        self._is_turned = False
+        self._show: Callable[[av.VideoFrame], NDArray[Any]] = to_picture
+        self.reading: dict[str, object] = {"stream": self.stream}
+        """What was chosen to read the file, for `run.json`."""
+        self._choose_grey_range(grey_range)
         first = next(iter(self), None)
         if first is None:
             raise InputError(
@@ -74,6 +87,12 @@ class VideoFile:
         self.size: tuple[int, int] = first.shape[:2]
 
     @property
+    def pixel_shape(self) -> Fraction:
+        """Width of a pixel by its height, in the upright picture."""
+        shape = self._coded_pixel_shape
+        return 1 / shape if self._is_turned else shape
+
+    @property
     def count(self) -> int | None:
         """Number of frames as the container states it; the true number once the end was reached."""
         return self._declared.estimate if self._length is None else self._length
@@ -81,9 +100,10 @@ class VideoFile:
     def __iter__(self) -> Iterator[Frame]:
         """Yield every frame from the first to the last."""
         stats = DecodeStats()
-        with opened_video(self.path) as (container, stream):
-            for index, (stamp, frame) in enumerate(decode(container, stream, stats)):
+        with self._opened() as (container, stream):
+            for index, (stamp, frame) in enumerate(decode(container, stream, stats, self._show)):
                 self._record_frame(index, stamp, frame)
+                self._is_turned = stats.is_turned
                 yield frame
         self._length = stats.decoded
         self.problem = self._explain_end(stats)
@@ -135,6 +155,27 @@ class VideoFile:
             else float((stamp - first) * self._seconds_per_tick)
         )
 
+    def _choose_grey_range(self, grey_range: GreyRange | None) -> None:
+        """Show 16-bit grey over the range that is given, or that the video has."""
+        if not self._is_grey:
+            if grey_range is not None:
+                raise InputError(
+                    f"{self.path} is no grey video of 16 bits, so there is no grey range to "
+                    "choose; leave it out"
+                )
+            return
+        if grey_range is None:
+            with self._opened() as (container, stream):
+                levels = decode(container, stream, DecodeStats(), to_levels)
+                grey_range = fit_grey_range(picture for _, picture in levels)
+        check_grey_range(grey_range)
+        chosen = grey_range
+        self._show = lambda frame: show_grey(to_levels(frame), chosen)
+        self.reading["grey_range"] = list(chosen)
+
+    def _opened(self) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
+        return opened_video(self.path, self.stream)
+
     def _record_frame(self, index: int, stamp: int | None, frame: Frame) -> None:
         """Store time stamp and checksum of the next frame in order, and check its size."""
         if index > 0 and frame.shape[:2] != self.size:
@@ -164,12 +205,12 @@ class VideoFile:
         if len(set(stamps)) < high - low:  # without time stamps of their own
             return None
         found: list[Frame] = []
-        with opened_video(self.path) as (container, stream):
+        with self._opened() as (container, stream):
             try:
                 container.seek(self._stamps[max(0, low - lead)] or 0, stream=stream)
             except av.FFmpegError:
                 return None
-            for stamp, frame in decode(container, stream, DecodeStats()):
+            for stamp, frame in decode(container, stream, DecodeStats(), self._show):
                 if stamp == stamps[len(found)]:
                     if zlib.crc32(frame.data) != self._checksums[low + len(found)]:
                         return None
@@ -181,25 +222,9 @@ class VideoFile:
         return None
 
     def _explain_end(self, stats: DecodeStats) -> str | None:
-        """Say what was wrong in a pass to the end; None if every declared frame was decoded."""
-        declared = self._declared
-        of = "" if declared.estimate is None else f" of {declared.estimate}"
-        if stats.damage is not None:
-            return f"{self.path} stopped after {stats.decoded}{of} frames: damaged ({stats.damage})"
-        if declared.frames is not None:
-            is_short = stats.decoded + stats.discarded < declared.frames
-        elif declared.seconds is not None and stats.end is not None:
-            is_short = stats.end + declared.slack < declared.seconds
-        else:
-            is_short = False
-        if is_short:
-            return f"{self.path} ended after {stats.decoded}{of} frames: cut off or damaged"
-        if stats.corrupt:
-            return (
-                f"{self.path} is damaged: {len(stats.corrupt)} of {stats.decoded} frames, from "
-                f"frame {stats.corrupt[0]} on, could be decoded only in part"
-            )
-        return None
+        """Say what was wrong in a pass to the end; None if everything promised was decoded."""
+        loss = describe_loss(self._declared, stats, self._stamps, self._seconds_per_tick)
+        return None if loss is None else f"{self.path} {loss}"
 
     def _missing(self, index: int) -> InputError:
         has = "" if self.count is None else f", it has {self.count} frames"
@@ -208,25 +233,3 @@ class VideoFile:
             f"{self.path} has no frame {index}{has}{because}; frames are counted from 0, "
             "so give a smaller index, or one that is not negative"
         )
-
-
-def _declared_length(
-    container: InputContainer, stream: VideoStream, rate: Fraction
-) -> DeclaredLength:
-    """Collect what the container says about the length of the stream."""
-    begin = (stream.start_time or 0) * seconds_per_tick(stream)
-    seconds: Fraction | None = None
-    slack = Fraction(3, 2) / rate
-    written = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
-    if stream.duration:
-        seconds = begin + stream.duration * seconds_per_tick(stream)
-    elif written:
-        hours, minutes, rest = map(Fraction, written.groups())
-        seconds = Fraction(hours * 3600 + minutes * 60 + rest)
-    elif container.duration:
-        # The duration of the longest stream; sound often runs a little longer than the picture.
-        seconds = begin + Fraction(container.duration, av.time_base)
-        slack += 0 if len(container.streams) == 1 else 1
-    frames = stream.frames or None
-    guess = None if seconds is None else max(0, round((seconds - begin) * rate))
-    return DeclaredLength(frames=frames, seconds=seconds, slack=slack, estimate=frames or guess)

@@ -13,6 +13,11 @@ STRIDE = 32
 """Height and width of the working size are multiples of it: the coarsest stride of all encoders."""
 
 
+LONGEST = 8
+"""Longest side of the working size, in sides of a square with as many pixels: frames up to 64 times
+as long as wide keep their shape."""
+
+
 def fitting_size(height: float, width: float) -> tuple[int, int]:
     """The multiples of `STRIDE` nearest to `height` and `width`, at least one each."""
     rows, columns = (max(1, round(extent / STRIDE)) for extent in (height, width))
@@ -20,9 +25,14 @@ def fitting_size(height: float, width: float) -> tuple[int, int]:
 
 
 def working_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """Height and width with about `pixels` pixels and the shape of `size`, multiples of 32."""
+    """Height and width with about `pixels` pixels and the shape of `size`, multiples of 32.
+
+    Sides of one line of pixels still become `STRIDE`. So that this costs no more memory, the other
+    side then gets no longer than `LONGEST` squares of `pixels` pixels, and the shape is lost.
+    """
     scale = math.sqrt(pixels / (size[0] * size[1]))
-    return fitting_size(size[0] * scale, size[1] * scale)
+    longest = max(STRIDE, LONGEST * math.sqrt(pixels))
+    return fitting_size(min(size[0] * scale, longest), min(size[1] * scale, longest))
 
 
 def to_tensor(frame: Frame, size: tuple[int, int]) -> Tensor:

@@ -45,6 +45,7 @@ class OverlayWriter:
             (self._read(index) for index in range(len(self._places))),
             frame_rate=self._frames.frame_rate,
             time=self._frames.time,
+            pixel_shape=self._frames.pixel_shape,
         )
 
     def close(self) -> None:

@@ -1,0 +1,196 @@
+"""Whether a video gave all the frames that its file promises.
+
+A file may count its frames, say how long it is, and give every frame a time. Where these do not
+agree with what was decoded, frames were lost, or the file is damaged.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from rotoline.io.decoding import DecodeStats, frame_rate, seconds_per_tick
+
+_MATROSKA_DURATION = re.compile(r"([0-9]{1,9}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
+_TIMED_FREELY = {"gif", "apng", "avi"}
+"""Formats in which pauses are no sign of lost frames: the time of each picture is chosen, and AVI
+has empty frames that repeat the one before."""
+_FEWEST_FRAMES = 8
+"""Fewer show no rhythm: any two of their intervals could differ by choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredLength:
+    """What the container says about its length, before anything is decoded."""
+
+    frames: int | None
+    """Exact number of frames, where the container counts them."""
+    seconds: Fraction | None
+    """Time at which the last frame ends, from time 0 of the file."""
+    shown_seconds: Fraction | None
+    """Time at which the last frame ends if an edit list leaves some out; only where the container
+    has no other stream, as it says this for all of them together."""
+    slack: Fraction
+    """Largest error of `seconds` in an undamaged file."""
+    is_exact: bool
+    """Whether `seconds` is exact to the millisecond: Matroska states it for each stream."""
+    estimate: int | None
+    """Number of frames: `frames` if it is known, else computed from the duration."""
+    is_timed_freely: bool
+    """Whether the times of the frames say nothing about lost ones."""
+
+
+class Rhythm(NamedTuple):
+    """The regular times of frames."""
+
+    interval: Fraction
+    """Seconds from one frame to the next."""
+    jumps: list[int]
+    """Indices of the frames that come later than that after the one before."""
+
+
+def declared_length(container: InputContainer, stream: VideoStream) -> DeclaredLength:
+    """Collect what the container says about the length of the stream."""
+    rate, tick = frame_rate(stream), seconds_per_tick(stream)
+    begin = (stream.start_time or 0) * tick
+    seconds: Fraction | None = None
+    slack = Fraction(3, 2) / rate
+    written = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    if stream.duration:
+        seconds = begin + stream.duration * tick
+    elif written:
+        hours, minutes, rest = map(Fraction, written.groups())
+        seconds = Fraction(hours * 3600 + minutes * 60 + rest)
+    elif container.duration:
+        # The duration of the longest stream; sound often runs a little longer than the picture.
+        seconds = begin + Fraction(container.duration, av.time_base)
+        slack += len(container.streams) > 1
+    # AVI counts empty frames as well, but its time stamps are their numbers: the end is enough.
+    shown_seconds: Fraction | None = None
+    if container.duration and len(container.streams) == 1:
+        shown_seconds = begin + Fraction(container.duration, av.time_base)
+    frames = stream.frames if container.format.name != "avi" and stream.frames else None
+    guess = None if seconds is None else max(0, round((seconds - begin) * rate))
+    return DeclaredLength(
+        frames=frames,
+        seconds=seconds,
+        shown_seconds=shown_seconds,
+        slack=slack,
+        is_exact=written is not None and not stream.duration,
+        estimate=frames or guess,
+        is_timed_freely=container.format.name in _TIMED_FREELY,
+    )
+
+
+def describe_loss(
+    declared: DeclaredLength, stats: DecodeStats, stamps: Sequence[int | None], tick: Fraction
+) -> str | None:
+    """Say what was wrong in a pass to the end; None if everything promised was decoded.
+
+    Args:
+        declared: What the container says.
+        stats: What happened in the pass.
+        stamps: Time stamp of every frame, in ticks.
+        tick: Seconds of a tick.
+
+    Returns:
+        Text that follows the name of the file.
+    """
+    of = "" if declared.estimate is None else f" of {declared.estimate}"
+    if stats.damage is not None:
+        return f"stopped after {stats.decoded}{of} frames: damaged ({stats.damage})"
+    rhythm = None if declared.is_timed_freely else find_rhythm(stamps, tick)
+    found = []
+    if _is_short(declared, stats, rhythm):
+        found.append(f"ended after {stats.decoded}{of} frames: cut off or damaged")
+    if (back := _find_step_back(stamps)) and not declared.is_timed_freely:
+        found.append(
+            f"gives frame {back} no later time than the frame before it: its time stamps are "
+            "damaged, so frames may be missing or in a wrong order"
+        )
+    elif rhythm is not None and rhythm.jumps:
+        found.append(_describe_jumps(rhythm, stamps, tick))
+    if left_out := _count_left_out(stats, stamps):
+        found.append(
+            f"holds {left_out} more frames after its first one that its index (an edit list) says "
+            f"not to show, and {stats.decoded} frames are read: trimmed, or the index is damaged"
+        )
+    if stats.corrupt:
+        found.append(
+            f"is damaged: {len(stats.corrupt)} of {stats.decoded} frames, from "
+            f"frame {stats.corrupt[0]} on, could be decoded only in part"
+        )
+    return "; it ".join(found) or None
+
+
+def find_rhythm(stamps: Sequence[int | None], tick: Fraction) -> Rhythm | None:
+    """Find the regular interval between frames; None if the frame rate varies.
+
+    The rate varies if more than one interval in ten is not the usual one, within a tenth and the
+    rounding of time stamps.
+    """
+    known = [stamp for stamp in stamps if stamp is not None]
+    if len(known) < max(len(stamps), _FEWEST_FRAMES):
+        return None
+    intervals = [after - before for before, after in pairwise(known)]
+    usual = median(intervals)
+    tolerance = max(usual / 10, 1.5)
+    odd = [at for at, value in enumerate(intervals, 1) if abs(value - usual) > tolerance]
+    if usual <= 0 or len(odd) > max(1, len(intervals) // 10):
+        return None
+    jumps = [at for at in odd if intervals[at - 1] > 1.5 * usual]
+    return Rhythm(Fraction(usual) * tick, jumps)
+
+
+def _is_short(declared: DeclaredLength, stats: DecodeStats, rhythm: Rhythm | None) -> bool:
+    """Whether there are fewer frames than the container counts, or they end too early."""
+    if declared.frames is not None:
+        if stats.decoded + len(stats.discarded) < declared.frames:
+            return True
+        # With the number right, the duration is believed only of a constant frame rate.
+        if rhythm is None:
+            return False
+    seconds = declared.shown_seconds if stats.discarded else declared.seconds
+    if seconds is None or stats.end is None:
+        return False
+    slack = declared.slack
+    if rhythm is not None and stats.is_end_known and (declared.is_exact or stats.discarded):
+        slack = rhythm.interval / 2
+    return stats.end + slack < seconds
+
+
+def _describe_jumps(rhythm: Rhythm, stamps: Sequence[int | None], tick: Fraction) -> str:
+    first = rhythm.jumps[0]
+    seconds = [float((stamps[at] or 0) * tick) for at in (first - 1, first)]
+    more = f", and at {len(rhythm.jumps) - 1} other places" if len(rhythm.jumps) > 1 else ""
+    return (
+        f"jumps in time from {seconds[0]:.3f} s (frame {first - 1}) to {seconds[1]:.3f} s "
+        f"(frame {first}){more}, while frames are {float(rhythm.interval):.3f} s apart elsewhere: "
+        "frames may be missing there"
+    )
+
+
+def _find_step_back(stamps: Sequence[int | None]) -> int | None:
+    """Index of the first frame whose time is not after that of the frame before it."""
+    for index, (before, after) in enumerate(pairwise(stamps), 1):
+        if before is not None and after is not None and after <= before:
+            return index
+    return None
+
+
+def _count_left_out(stats: DecodeStats, stamps: Sequence[int | None]) -> int:
+    """Number of frames not shown after the first that is.
+
+    Frames before it are cut off on purpose, where a video was trimmed without coding it again.
+    """
+    first = stamps[0] if stamps else None
+    if first is None:
+        return 0
+    return sum(stamp is not None and stamp > first for stamp in stats.discarded)
