@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 from rotoline.errors import InputError
 from rotoline.frames import RereadableFrames
+from rotoline.io.paths import as_path, is_folder
 from rotoline.io.pictures import (
     EXTENSIONS,
     SIXTEEN_BIT_MODES,
@@ -91,8 +92,8 @@ def open_frames(path: Path | str) -> FrameSource:
     Raises:
         InputError: The path does not exist, it holds no frames, or frames differ in size.
     """
-    path = Path(path)
-    return ImageFolder(path) if path.is_dir() else VideoFile(path)
+    path = as_path(path, "a folder of pictures or a video file")
+    return ImageFolder(path) if is_folder(path) else VideoFile(path)
 
 
 class ImageFolder:

@@ -17,8 +17,9 @@ from rotoline.annotations import check_mask
 from rotoline.errors import InputError
 from rotoline.io.atomic import replacing
 from rotoline.io.frames import FrameSource
+from rotoline.io.paths import as_path, is_folder
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, describe_contents, list_pictures, opened_picture
-from rotoline.types import MAX_ID, LabelMap, list_ids
+from rotoline.types import MAX_ID, LabelMap, as_array, list_ids
 
 _JPEG_REASON = "whose compression changes ids near edges"
 _UNSUITABLE = {
@@ -59,7 +60,7 @@ def read_mask(path: Path | str) -> LabelMap:
         InputError: The file is missing, is no mask, or is all background. The message names
             the ids that were probably meant.
     """
-    path = Path(path)
+    path = as_path(path, "the path of a mask file")
     labels = read_labels(path)
     _refuse_soft_edges(path, labels)
     return check_mask(str(path), labels)
@@ -120,7 +121,7 @@ def read_annotations(path: Path, frames: FrameSource) -> dict[int, LabelMap]:
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
-    files = _match_frames(path, frames) if path.is_dir() else {0: path}
+    files = _match_frames(path, frames) if is_folder(path) else {0: path}
     return {
         index: check_mask(str(files[index]), read_mask(files[index]), frames.size)
         for index in sorted(files)
@@ -131,17 +132,19 @@ def write_mask(path: Path | str, labels: LabelMap) -> None:
     """Write ids as a PNG with the palette of DAVIS, complete or not at all.
 
     Raises:
-        InputError: `labels` is not uint8 (H, W).
-        OutputError: the file could not be written.
+        InputError: `path` is no path, or `labels` is not uint8 (H, W).
+        OutputError: The file could not be written.
     """
-    if labels.ndim != 2 or labels.dtype != np.uint8:
-        raise InputError(
-            f"labels are {labels.dtype} of shape {labels.shape}; "
-            "a mask is uint8 (height, width), one id per pixel"
-        )
-    image = Image.fromarray(labels)
+    path = as_path(path, "the path of the PNG to write")
+    needed = "a mask is uint8 (height, width), one id per pixel"
+    found = as_array("labels", labels, needed)
+    if found.ndim != 2 or found.dtype != np.uint8 or not found.size:
+        raise InputError(f"labels are {found.dtype} of shape {found.shape}; {needed}")
+    if not path.name:
+        raise InputError(f"{path} is a folder; give the path of the PNG to write")
+    image = Image.fromarray(found)
     image.putpalette(DAVIS_PALETTE.tobytes())
-    with replacing(Path(path)) as temporary:
+    with replacing(path) as temporary:
         # Half the time of the default level; 480p masks stay at a few kilobytes.
         image.save(temporary, format="PNG", compress_level=1)
 
