@@ -116,5 +116,5 @@ def upsample(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     Corners are not aligned: pixel centres are at half-integer positions.
     """
     if maps.shape[0] == 0:
-        return torch.zeros((0, *size))
+        return torch.zeros((0, *size), dtype=torch.float32)
     return functional.interpolate(maps[None], size=size, mode="bilinear", align_corners=False)[0]

@@ -131,6 +131,8 @@ class PaperSystem(System[PaperConfig]):
         """
         return cls(network_from_state(state, **options), device)
 
+    @torch.inference_mode(mode=False)
+    @torch.enable_grad()
     def fit(
         self,
         frames: Mapping[int, Frame],
