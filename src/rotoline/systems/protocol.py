@@ -36,7 +36,7 @@ class SystemConfig(BaseModel):
 
     preset: str
     """Name of the preset that these settings belong to."""
-    working_pixels: int = Field(default=480 * 864, ge=32 * 32, le=2**28)
+    working_pixels: int = Field(default=480 * 864, ge=32 * 32, le=2**25)
     """Approximate number of pixels that every frame is resized to before it is encoded; the aspect
     ratio is kept, except that both sides are rounded to multiples of 32."""
     foreground: ForegroundConfig = MarginLimit()
