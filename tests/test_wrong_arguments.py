@@ -22,7 +22,7 @@ def test_paths_are_text_or_path(tmp_path, as_given):
     rotoline.write_mask(as_given(tmp_path / "mask.png"), MASK)
     np.testing.assert_array_equal(rotoline.read_mask(as_given(tmp_path / "mask.png")), MASK)
     assert rotoline.open_frames(as_given(tmp_path / "frames")).count == 1
-    with pytest.raises(WeightsError, match="there is no .*safetensors"):
+    with pytest.raises(WeightsError, match=r"there is no .*safetensors"):
         rotoline.load_model(as_given(tmp_path / "w.safetensors"))
 
 
@@ -37,7 +37,7 @@ def test_paths_are_text_or_path(tmp_path, as_given):
     ],
 )
 def test_what_is_no_path_is_refused(use, path):
-    with pytest.raises(InputError, match="path.*; give "):
+    with pytest.raises(InputError, match=r"path.*; give "):
         use(path)
 
 
@@ -135,7 +135,7 @@ def test_group_of_settings_may_be_a_dictionary_in_a_copy(model):
 
 @pytest.mark.parametrize("preset", ["papers", None, ["fast"]])
 def test_what_is_no_preset_is_refused(preset):
-    with pytest.raises(ConfigError, match="there is no preset .*; choose one of fast, paper"):
+    with pytest.raises(ConfigError, match=r"there is no preset .*; choose one of fast, paper"):
         rotoline.load_model(preset=preset)
 
 

@@ -167,8 +167,8 @@ def _read_file(file: Path) -> dict[str, Any]:
     values = record.get("config") if isinstance(record, dict) else None
     if not isinstance(values, dict):
         raise ConfigError(
-            f"{file} is no run.json of a run (it has no settings under 'config'); give the file "
-            "of a run, or a TOML file"
+            f"{file} is neither TOML settings nor the run.json of a run (it has no settings under "
+            "'config'); correct it"
         )
     return values
 

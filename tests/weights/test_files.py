@@ -93,7 +93,7 @@ def test_file_that_is_no_safetensors_is_refused_though_its_hash_fits(tmp_path, d
 
 @pytest.mark.parametrize("path", [".", "..", "/"])
 def test_folder_is_refused_as_weights(path):
-    with pytest.raises(WeightsError, match="is a folder; weights are a .safetensors file"):
+    with pytest.raises(WeightsError, match=r"is a folder; weights are a \.safetensors file"):
         load_model(path)
 
 
