@@ -94,6 +94,31 @@ from rotoline.cli import main
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
+def test_interruption_that_a_library_turns_into_an_error_ends_without_a_traceback():
+    program = """
+import os, signal, sys
+from rotoline.cli import info, main
+import rotoline.io.run_record as module
+def fail():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        raise AttributeError("module 'numpy' has no attribute 'core'") from None
+module.versions = fail
+sys.argv = ["rotoline", "info"]
+main()
+"""
+    ended = run(program=program, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (130, "warning: stopped\n")
+
+
+def test_letters_that_the_terminal_does_not_have_are_replaced():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict"}
+    ended = run("weights", "list", "--folder", "Öl", env=environment, capture_output=True)
+    assert ended.returncode == 0, ended.stderr
+    assert r"folder of fetched weights: \xd6l" in ended.stdout
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
 @pytest.mark.parametrize("arguments", [["--version"], ["-h"], ["weights", "list"]])
 def test_output_on_a_full_disk_is_an_error(arguments):

@@ -1,9 +1,12 @@
 """The command `rotoline`: its subcommands, and how errors are reported."""
 
+import io
 import os
+import signal
 import sys
 import traceback
 from contextlib import suppress
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -124,17 +127,41 @@ app.add_typer(published, name="weights")
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name with letters that the terminal does not have is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     try:
-        try:
+        with _Interruptible():
             app(prog_name="rotoline")
-        finally:
-            if sys.stdout is not None:  # it is None where the caller has closed it
-                sys.stdout.flush()
     except OSError as error:
         # Files have a name; without one, it is what the command prints that cannot be written.
         if error.filename is not None:
             raise
         _end_without_output(error)
+
+
+class _Interruptible:
+    """Ends the program with code 130 after Ctrl-C, and writes out what was printed.
+
+    Where Ctrl-C comes while a library is loaded, the library may turn it into another error.
+    """
+
+    def __enter__(self) -> None:
+        self._was_interrupted = False
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._was_interrupted = True
+        signal.default_int_handler(number, frame)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._was_interrupted and kind is not None and not issubclass(kind, SystemExit):
+            print_warning("stopped")
+            raise SystemExit(130) from None
+        if sys.stdout is not None:  # it is None where the caller has closed it
+            sys.stdout.flush()
 
 
 def _end_without_output(error: OSError) -> NoReturn:
