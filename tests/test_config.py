@@ -188,6 +188,69 @@ def test_all_old_names_of_a_file_are_explained_at_once(tmp_path):
         assert words in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.toml", "a = " + "[" * 5000 + "]" * 5000),
+        ("a.toml", "a = " + "{a = " * 3000 + "1" + "}" * 3000),
+        ("a.toml", ".".join(["a"] * 5000) + " = 1"),
+        ("a.json", '{"config": ' + "[" * 100_000),
+    ],
+)
+def test_file_that_is_nested_deeply_is_refused(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match="nested far deeper than any setting"):
+        read_config(FAST, tmp_path / name, [])
+
+
+@pytest.mark.parametrize(
+    "given", [".".join(["a"] * 5000) + "=1", "seed=" + "[" * 5000 + "]" * 5000]
+)
+def test_setting_that_is_nested_deeply_is_refused(given):
+    with pytest.raises(ConfigError, match="--set holds values that are nested"):
+        read_config(PAPER, None, [given])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["3", "[]", "null", '{"config": 3}', '{"config": []}', '{"config": [["seed", 1]]}', "{}"],
+)
+def test_record_without_settings_is_refused(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ConfigError, match="it has no settings under 'config'"):
+        read_config(FAST, tmp_path / "run.json", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.toml", "working_pixels = 5000"),
+        ("a.json", '{"config": {"working_pixels": 5000}}'),
+        ("A.JSON", '{"config": {"working_pixels": 5000}}'),
+    ],
+)
+def test_byte_order_mark_is_no_part_of_a_file(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert read_config(FAST, tmp_path / name, []).working_pixels == 5000
+
+
+@pytest.mark.parametrize(
+    ("start", "given"),
+    [
+        (FAST, "working_pixels=1e12"),
+        (FAST, "working_pixels=1" + "0" * 5000),
+        (FAST, "online.update_window=1e30"),
+        (FAST, "online.update_every=[-1]"),
+        (FAST, "tuning.learning_rate=1e300"),
+        (PAPER, "seed=" + "9" * 30),
+        (PAPER, "learner.augmentation.rotation=1e300"),
+    ],
+)
+def test_values_that_no_machine_can_use_are_refused(start, given):
+    with pytest.raises(ConfigError, match=given.partition("=")[0]):
+        read_config(start, None, [given])
+
+
 OLD_RUN = {
     "preset": "fast",
     "foreground": {"pixels": 414720, "limit": True, "rule": "margin", "margin": 1.0},

@@ -61,3 +61,32 @@ def test_frames_that_are_no_rgb_or_change_size_are_refused():
     stream.read([0])
     with pytest.raises(InputError, match="frame 1 is 6x5, the frames before it are 6x4"):
         list(stream.forwards(0))
+
+
+class Refilled:
+    """Frames that are read again and again into one buffer, as some readers do."""
+
+    def __init__(self, count):
+        self._count, self._buffer = count, np.zeros((4, 6, 3), np.uint8)
+
+    def _fill(self, index):
+        self._buffer[:] = index
+        return self._buffer
+
+    def __iter__(self):
+        return map(self._fill, range(self._count))
+
+    def read(self, indices):
+        return {index: self._fill(index).copy() for index in indices}
+
+    def backwards(self, start):
+        return ((index, self._fill(index)) for index in reversed(range(start)))
+
+
+@pytest.mark.parametrize("make", [lambda n: iter(Refilled(n)), Refilled])
+def test_frames_in_a_buffer_that_is_refilled_are_kept(make):
+    stream = FrameStream(make(6))
+    read = stream.read([1, 3])
+    assert indices(stream.backwards(3)) == [(2, 2), (1, 1), (0, 0)]
+    assert indices(stream.forwards(0)) == [(n, n) for n in range(6)]
+    assert indices(read.items()) == [(1, 1), (3, 3)]

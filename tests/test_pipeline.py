@@ -1,5 +1,6 @@
 """The whole pipeline with the weights that ship, on clips whose answer is known."""
 
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 
 import numpy as np
@@ -39,6 +40,67 @@ def test_moving_object_is_followed_under_its_own_id(model, make_clip, small, ove
         assert result.confidence[42] > 0.8
         assert result.scores.shape == (1, *labels[0].shape)
         assert result.scores.dtype == np.float32
+
+
+@contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+STATES = {
+    "float64": lambda: default_dtype(torch.float64),
+    "float16": lambda: default_dtype(torch.float16),
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+}
+"""What a caller may have set in PyTorch."""
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_result_does_not_depend_on_what_the_caller_has_set_in_pytorch(state, make_clip, small):
+    pictures, labels = make_clip(frames=6, ids=(1, 2))
+    config = read_config(small, None, ["online.update_every=2"])
+    expected = run(rotoline.load_model(), pictures, {2: labels[2]}, config)
+    with STATES[state]():
+        found = run(rotoline.load_model(), pictures, {2: labels[2]}, config)
+    for index, result in expected.items():
+        np.testing.assert_array_equal(found[index].labels, result.labels)
+        assert torch.equal(found[index].logits, result.logits)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    "learner", [["learner.steps=2"], ["learner.method=linear_probe", "learner.max_iterations=2"]]
+)
+def test_preset_paper_does_not_depend_on_it_either(state, learner, paper_weights, make_clip):
+    pictures, labels = make_clip(frames=2)
+    config = read_config(rotoline.PAPER, None, ["working_pixels=9216", *learner])
+    expected, found = [], []
+    for results, setting in ((expected, nullcontext), (found, STATES[state])):
+        with setting():
+            model = rotoline.load_model(paper_weights, "paper")
+            results.extend(model.segment(pictures, labels[0], config=config))
+    for one, other in zip(expected, found, strict=True):
+        assert torch.equal(one.logits, other.logits)
+
+
+@pytest.mark.slow
+@pytest.mark.tuning
+@pytest.mark.parametrize("state", STATES)
+def test_tuning_does_not_depend_on_it_either(state, make_clip, small):
+    pictures, labels = make_clip(frames=2)
+    config = read_config(small, None, ["tuning.steps=2"])
+    expected = run(rotoline.load_model(), pictures, labels[0], config)
+    with STATES[state]():
+        found = run(rotoline.load_model(), pictures, labels[0], config)
+    for index, result in expected.items():
+        assert torch.equal(found[index].logits, result.logits)
 
 
 def test_several_objects_keep_apart(model, make_clip, small, overlap):

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from rotoline.errors import InputError
-from rotoline.types import MAX_ID, VOID, Frame, LabelMap, ObjectId
+from rotoline.types import MAX_ID, VOID, Frame, LabelMap, ObjectId, as_array, described
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +115,12 @@ def check_mask(
     Raises:
         InputError: A wrong shape, type or id, or nothing but background where that is not allowed.
     """
-    found: NDArray[Any] = np.asarray(mask)
+    needed = "a mask must hold object ids as integers (height, width), 0 for background"
+    found = as_array(name, mask, needed)
     if found.dtype == bool:
         found = found.astype(np.uint8)
-    if found.ndim != 2 or not np.issubdtype(found.dtype, np.integer):
-        raise InputError(
-            f"{name} is {found.dtype} of shape {found.shape}; "
-            "a mask must hold object ids as integers (height, width), 0 for background"
-        )
+    if found.ndim != 2 or not np.issubdtype(found.dtype, np.integer) or not found.size:
+        raise InputError(f"{name} is {found.dtype} of shape {found.shape}; {needed}")
     if size is not None and found.shape != size:
         is_turned = found.shape == size[::-1]
         what_to_do = (
@@ -159,10 +157,15 @@ def by_index(masks: LabelMap | Mapping[int, LabelMap]) -> dict[int, LabelMap]:
     Raises:
         InputError: There are no masks, or an index is not a frame number.
     """
+    if masks is None or isinstance(masks, (str, bytes, PathLike)):
+        raise InputError(
+            f"masks is {described(masks)}; give an array of object ids for frame 0, or arrays by "
+            "frame index: {0: rotoline.read_mask(path)}"
+        )
     label_maps = dict(masks) if isinstance(masks, Mapping) else {0: masks}
     if not label_maps:
         raise InputError("no masks were given; mark each object in at least one frame")
     for index in label_maps:
-        if not isinstance(index, (int, np.integer)) or index < 0:
+        if isinstance(index, bool) or not isinstance(index, (int, np.integer)) or index < 0:
             raise InputError(f"masks are given for frame {index!r}; frames count 0, 1, 2, ...")
     return {int(index): label_map for index, label_map in label_maps.items()}

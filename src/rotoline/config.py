@@ -36,6 +36,16 @@ def read_config(start: Settings, file: Path | None, assignments: Sequence[str]) 
         ConfigError: A file that cannot be read, a setting that is unknown or has no effect, or a
             value out of range.
     """
+    try:
+        return _read_config(start, file, assignments)
+    except RecursionError as error:
+        where = f"{file} or --set" if file and assignments else str(file or "--set")
+        raise ConfigError(
+            f"{where} holds values that are nested far deeper than any setting; correct it"
+        ) from error
+
+
+def _read_config(start: Settings, file: Path | None, assignments: Sequence[str]) -> Settings:
     if file is not None:
         values = _read_file(file)
         own = getattr(start, "preset", None)
@@ -142,17 +152,25 @@ def _explain_unknown(path: str, value: Any, group: BaseModel, whole: BaseModel) 
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
-        if file.suffix == ".json":
-            values: dict[str, Any] = dict(json.loads(file.read_text())["config"])
-            return values
-        return tomllib.loads(file.read_text())
+        text = file.read_text(
+            encoding="utf-8-sig"
+        )  # some editors begin a file with a byte-order mark
+        if file.suffix.lower() != ".json":
+            return tomllib.loads(text)
+        record = json.loads(text)
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}; check the path") from error
-    except (ValueError, KeyError, TypeError) as error:
-        reason = error if isinstance(error, ValueError) else "it has no settings under 'config'"
+    except ValueError as error:
         raise ConfigError(
-            f"{file} is neither TOML settings nor the run.json of a run ({reason}); correct it"
+            f"{file} is neither TOML settings nor the run.json of a run ({error}); correct it"
         ) from error
+    values = record.get("config") if isinstance(record, dict) else None
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{file} is neither TOML settings nor the run.json of a run (it has no settings under "
+            "'config'); correct it"
+        )
+    return values
 
 
 def _insert(changes: dict[str, Any], assignment: str) -> None:
@@ -172,5 +190,5 @@ def _insert(changes: dict[str, Any], assignment: str) -> None:
 def _parse_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # no TOML, or a number with thousands of digits
         return text.strip()

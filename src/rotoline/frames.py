@@ -1,14 +1,15 @@
 """Frames in both directions from any source, with as few of them in memory as possible."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 from rotoline.runtime.prefetch import prefetch
-from rotoline.types import Frame
+from rotoline.types import Frame, as_array, described
 
 
 @runtime_checkable
@@ -33,10 +34,15 @@ class FrameStream:
 
     Frames of a `RereadableFrames` are read one ahead, in a thread. Frames of a sequence or an array
     are taken when they are needed. Any other iterable can be read only once: its frames up to the
-    last annotated one are held in memory until they have been segmented.
+    last annotated one are held in memory until they have been segmented. What is held or read ahead
+    is copied: the source may fill one buffer again and again.
+
+    Raises:
+        InputError: `frames` is nothing that frames can be taken from.
     """
 
     def __init__(self, frames: Iterable[Frame]):
+        _refuse_other_things(frames)
         self._size: tuple[int, ...] | None = None
         self._frames: RereadableFrames
         if isinstance(frames, RereadableFrames):
@@ -86,13 +92,32 @@ class FrameStream:
 
 def check_frame(index: int, frame: Frame) -> Frame:
     """Return `frame` as an array, or raise InputError unless it is uint8 `(H, W, 3)`."""
-    frame = np.asarray(frame)
-    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+    found = as_array(f"frame {index}", frame, "a frame must be RGB, uint8 (height, width, 3)")
+    if found.ndim != 3 or found.shape[2] != 3 or found.dtype != np.uint8 or not found.size:
         raise InputError(
-            f"frame {index} is {frame.dtype} of shape {frame.shape}; "
+            f"frame {index} is {found.dtype} of shape {found.shape}; "
             "a frame must be RGB, uint8 (height, width, 3)"
         )
-    return frame
+    return found
+
+
+def _refuse_other_things(frames: Any) -> None:
+    """Raise InputError for the things that are given in place of frames."""
+    if isinstance(frames, (str, bytes, PathLike)):
+        raise InputError(
+            f"frames is the path {str(frames)!r}, not frames; open it: "
+            f"frames=rotoline.open_frames({str(frames)!r})"
+        )
+    needed = "give a list, an array (T, H, W, 3) or a generator of frames, or rotoline.open_frames"
+    shape = getattr(frames, "shape", None)
+    if isinstance(shape, tuple) and len(shape) != 4:
+        raise InputError(
+            f"frames is one array of shape {tuple(shape)}; {needed}; one frame alone: [frame]"
+        )
+    if isinstance(frames, Mapping) or not (
+        hasattr(frames, "__iter__") or hasattr(frames, "__getitem__")
+    ):
+        raise InputError(f"frames is {described(frames)}; {needed}")
 
 
 class _Prefetched:
@@ -102,13 +127,17 @@ class _Prefetched:
         self._frames = frames
 
     def __iter__(self) -> Iterator[Frame]:
-        return prefetch(self._frames)
+        frames = enumerate(self._frames)
+        return prefetch(check_frame(index, frame).copy() for index, frame in frames)
 
     def read(self, indices: Collection[int]) -> dict[int, Frame]:
         return self._frames.read(indices)
 
     def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
-        return prefetch(self._frames.backwards(start)) if start else iter(())
+        if not start:
+            return iter(())
+        pairs = self._frames.backwards(start)
+        return prefetch((index, check_frame(index, frame).copy()) for index, frame in pairs)
 
 
 class _InMemory:
@@ -128,7 +157,7 @@ class _InMemory:
 
 
 class _ReadOnce:
-    """Frames of a generator: those up to the last one asked for by `read` are held."""
+    """Frames of a generator: copies of those up to the last one asked for by `read` are held."""
 
     def __init__(self, frames: Iterable[Frame]):
         self._rest = iter(frames)
@@ -141,8 +170,8 @@ class _ReadOnce:
         yield from self._rest
 
     def read(self, indices: Collection[int]) -> dict[int, Frame]:
-        for _, frame in zip(range(max(indices) + 1), self._rest, strict=False):
-            self._held.append(frame)
+        for index, frame in zip(range(max(indices) + 1), self._rest, strict=False):
+            self._held.append(check_frame(index, frame).copy())
         return {index: self._held[index] for index in indices if index < len(self._held)}
 
     def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:

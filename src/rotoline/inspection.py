@@ -116,10 +116,9 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
-    source, annotations, warnings = open_annotated(
-        video, masks, stream=stream, grey_range=grey_range
-    )
-    for warning in warnings:
+    opened = open_annotated(video, masks, stream=stream, grey_range=grey_range)
+    source, annotations = opened.source, opened.annotations
+    for warning in opened.warnings:
         yield Progress("reading", warning=warning)
     index = source.find(frame)
     if index is None:

@@ -7,11 +7,12 @@ from typing import Any
 
 from rotoline import pipeline
 from rotoline.errors import ConfigError, WeightsError
+from rotoline.io.paths import as_path
 from rotoline.presets import FAST, find_preset
 from rotoline.runtime.allocator import keep_freed_memory
 from rotoline.runtime.progress import Listener, ignore_progress
 from rotoline.runtime.timing import StageTimer
-from rotoline.systems.protocol import System, SystemConfig
+from rotoline.systems.protocol import System, SystemConfig, checked_config
 from rotoline.trace import StageTrace
 from rotoline.tracker import Tracker
 from rotoline.types import Frame, FrameResult, LabelMap
@@ -50,7 +51,7 @@ class Model:
             report: Called with the progress of learning and tuning, where they take long.
 
         Raises:
-            ConfigError: The settings belong to another preset.
+            ConfigError: The settings belong to another preset, or cannot be used.
         """
         return pipeline.segment(
             frames, masks, self.tracker(config=config, timer=timer, trace=trace, report=report)
@@ -73,9 +74,9 @@ class Model:
             report: Called with the progress of learning and tuning, where they take long.
 
         Raises:
-            ConfigError: The settings belong to another preset.
+            ConfigError: The settings belong to another preset, or cannot be used.
         """
-        config = config or self.config
+        config = self.config if config is None else checked_config(config)
         if type(config) is not type(self.config):
             raise ConfigError(
                 f"the settings belong to the preset {config.preset}, the network to the preset "
@@ -97,6 +98,7 @@ def load_model(weights: Path | str | None = None, preset: str = "fast") -> Model
 
     Raises:
         ConfigError: There is no such preset.
+        InputError: `weights` is no path.
         WeightsError: The file is missing, damaged, or belongs to another preset.
     """
     keep_freed_memory()
@@ -108,7 +110,8 @@ def load_model(weights: Path | str | None = None, preset: str = "fast") -> Model
                 f"downloaded: --weights FILE, or weights=Path(...) (docs/how-to/train.md)"
             )
         weights = shipped_weights(found.weights)
-    record, state = read_weights(Path(weights))
+    weights = as_path(weights, "a weights file, .safetensors,")
+    record, state = read_weights(weights)
     try:
         system = found.build(state, found.device(), **record.network_options)
     except WeightsError as error:
@@ -142,6 +145,7 @@ def segment(
         Deterministic on the CPU.
 
     Raises:
+        ConfigError: The settings cannot be used.
         InputError: Frames or masks cannot be used; raised when the first result is asked for.
         WeightsError: The weights are missing, damaged, or of another preset.
 
@@ -154,4 +158,5 @@ def segment(
         >>> [result.object_ids for result in segment(frames, mask)]
         [[7], [7], [7]]
     """
+    config = checked_config(config)
     return load_model(weights, config.preset).segment(frames, masks, config=config)

@@ -56,6 +56,6 @@ def find_preset(name: str) -> Preset:
     Raises:
         ConfigError: There is no preset of that name.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]

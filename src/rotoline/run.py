@@ -6,15 +6,14 @@ OUTPUT/run.json                  how the result was made
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rotoline.errors import OutputError, RotolineError
-from rotoline.io.atomic import output_errors
 from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.grey import GreyRange
 from rotoline.io.masks import read_annotations
+from rotoline.io.output_folder import check_output, new_output
 from rotoline.io.overlay import check_video_size
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
@@ -42,7 +41,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the new folder `output`.
 
-    Everything that can be checked is checked before the folder is made. If the run ends early, by
+    Everything that can be checked is checked before the folder is made, and the folder is locked
+    until the run ends, so that no other run writes into it. If the run ends early, by
     an error or because the caller closes the iterator, the masks of every finished frame stay,
     what needs all frames (such as the overlay) is left out, and `run.json` says how it ended.
 
@@ -50,7 +50,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         video: A video file or a folder of pictures.
         masks: A mask file, or a folder of them, named after their frames; a single file of any
             other name marks the first frame.
-        output: Must not exist, or be empty.
+        output: Must not exist, or be empty but for what file managers leave, such as `.DS_Store`.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
         command: The command line, for the record.
@@ -71,12 +71,11 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
-        source, annotations, warnings = open_annotated(
-            video, masks, stream=stream, grey_range=grey_range
-        )
+        opened = open_annotated(video, masks, stream=stream, grey_range=grey_range)
+        source = opened.source
         if "overlay" in formats:
             check_video_size(source.size)
-    for warning in warnings:
+    for warning in opened.warnings:
         yield Progress("reading", warning=warning)
     with timer.stage("load"):
         model = load_model(weights, config.preset)
@@ -85,54 +84,80 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     record = {
         "status": "interrupted",
         "command": list(command),
-        "input": {
-            "video": str(video),
-            "masks": str(masks),
-            "size": list(source.size),
-            **source.reading,
-        },
-        "annotated_frames": [source.name(index) for index in annotations],
-        "warnings": warnings,
+        **opened.record(),
         **_circumstances(model, config),
     }
     results = _Results(output, source, writers, timer)
-    try:
-        tracker = model.tracker(config=config, timer=timer, report=report)
-        segmented = segment(source, annotations, tracker)
-        for _ in write_behind(segmented, results.keep):
-            yield Progress("segmenting", len(results.finished), source.count)
-        if source.problem and source.problem not in warnings:
-            record["problem"] = source.problem
-            yield Progress(
-                "segmenting", len(results.finished), source.count, warning=source.problem
-            )
-        yield from results.finish()
-        record["status"] = "complete"
-    except RotolineError as error:
-        record["status"] = "failed"
-        record["problem"] = str(error)
-        raise
-    finally:
-        results.close()
-        if results.finished:
-            record |= results.summary(began) | {"is_tuned": tracker.is_tuned}
-            # The disk may be full, which has been reported: the finished masks matter more.
-            with suppress(OutputError):
-                write_run_record(output, record)
+    with new_output(output):
+        try:
+            tracker = model.tracker(config=config, timer=timer, report=report)
+            segmented = segment(source, opened.annotations, tracker)
+            for _ in write_behind(segmented, results.keep):
+                yield Progress("segmenting", len(results.finished), source.count)
+            if source.problem and source.problem not in opened.warnings:
+                record["problem"] = source.problem
+                yield Progress(
+                    "segmenting", len(results.finished), source.count, warning=source.problem
+                )
+            yield from results.finish()
+            record["status"] = "complete"
+        except RotolineError as error:
+            record["status"] = "failed"
+            record["problem"] = str(error)
+            raise
+        finally:
+            results.close()
+            if results.finished:
+                record |= results.summary(began) | {"is_tuned": tracker.is_tuned}
+                _write_record(output, record)
     yield Progress("done", len(results.finished), len(results.finished))
+
+
+class AnnotatedFrames(NamedTuple):
+    """What a run begins with."""
+
+    video: Path
+    masks: Path
+    """The paths that were given."""
+    source: FrameSource
+    """The frames."""
+    annotations: dict[int, LabelMap]
+    """The label maps by frame index."""
+    warnings: list[str]
+    """What the user must know about both."""
+
+    def record(self) -> dict[str, Any]:
+        """The fields of `run.json` about them."""
+        return {
+            "input": {
+                "video": str(self.video),
+                "masks": str(self.masks),
+                "size": list(self.source.size),
+                **self.source.reading,
+            },
+            "annotated_frames": [self.source.name(index) for index in self.annotations],
+            "warnings": self.warnings,
+        }
 
 
 def open_annotated(
     video: Path, masks: Path, *, stream: int | None = None, grey_range: GreyRange | None = None
-) -> tuple[FrameSource, dict[int, LabelMap], list[str]]:
-    """Open the frames and read their masks; see `open_frames` and `read_annotations`.
-
-    Returns:
-        The frames, the label maps by frame index, and what the user must know about both.
-    """
+) -> AnnotatedFrames:
+    """Open the frames and read their masks; see `open_frames` and `read_annotations`."""
     source = open_frames(video, stream=stream, grey_range=grey_range)
     warnings = [source.problem] if source.problem else []
-    return source, read_annotations(masks, source, warnings.append), warnings
+    annotations = read_annotations(masks, source, warnings.append)
+    return AnnotatedFrames(video, masks, source, annotations, warnings)
+
+
+def _write_record(output: Path, record: dict[str, Any]) -> None:
+    """Write `run.json`; of a run that failed, only if that is possible."""
+    try:
+        write_run_record(output, record)
+    except OutputError:
+        # That the disk is full has been reported then: the finished masks matter more.
+        if record["status"] == "complete":
+            raise
 
 
 class _Results:
@@ -200,21 +225,3 @@ def _circumstances(model: Model, config: SystemConfig) -> dict[str, Any]:
         "device": device(model.system.device),
         "weights": model.record.model_dump(),
     }
-
-
-def check_output(output: Path) -> None:
-    """Refuse an output folder that holds something.
-
-    Raises:
-        OutputError: The path is a folder that is not empty, or a file.
-    """
-    with output_errors(output):
-        if output.is_dir() and not any(output.iterdir()):
-            return
-        exists = output.exists()
-    if exists:
-        what = "holds files already" if output.is_dir() else "is a file"
-        raise OutputError(
-            f"{output} {what}; results are never written over others: "
-            "give a folder that does not exist yet, or remove this one"
-        )

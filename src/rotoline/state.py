@@ -36,12 +36,12 @@ class ObjectState:
         """The state of `objects` objects that have not been seen yet."""
         maps = (objects, *size)
         return cls(
-            scores=torch.zeros(maps, device=device),
+            scores=torch.zeros(maps, dtype=torch.float32, device=device),
             previous=torch.zeros(maps, dtype=torch.bool, device=device),
             last_visible=torch.zeros(maps, dtype=torch.bool, device=device),
             largest_area=torch.zeros(objects, dtype=torch.int64, device=device),
             hidden_frames=torch.zeros(objects, dtype=torch.int64, device=device),
-            motion=torch.zeros(objects, device=device),
+            motion=torch.zeros(objects, dtype=torch.float32, device=device),
             removed=torch.zeros(maps, dtype=torch.bool, device=device),
         )
 

@@ -11,12 +11,15 @@ A tracker without a trace computes nothing extra. `rotoline inspect` draws a tra
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from rotoline.errors import InputError
 from rotoline.stages.regions import Judgement
 from rotoline.state import ObjectState
 from rotoline.systems.protocol import FittedSystem
+from rotoline.types import described
 
 STAGES = ("score", "limit", "propagate", "filter")
 """The stages whose result is one map per object."""
@@ -27,6 +30,9 @@ class StageTrace:
 
     Args:
         frames: Indices of the frames to keep.
+
+    Raises:
+        InputError: `frames` is no collection of indices.
     """
 
     maps: dict[int, dict[str, Tensor]]
@@ -38,6 +44,13 @@ class StageTrace:
     """By frame index and object: the decision of the region filter `evidence` about each region."""
 
     def __init__(self, frames: Collection[int]) -> None:
+        if not isinstance(frames, Collection) or not all(
+            isinstance(index, (int, np.integer)) for index in frames
+        ):
+            raise InputError(
+                f"frames is {described(frames)}; give the indices of the frames to keep, such as "
+                "frames={0, 68}"
+            )
         self._wanted, self._index = frozenset(frames), -1
         self._current: dict[str, Tensor] | None = None
         self.maps, self.regions = {}, {}

@@ -27,7 +27,7 @@ from rotoline.stages.foreground import foreground_mask, limit_again, limit_to_fo
 from rotoline.stages.fuse import expected_iou, fuse, visible_masks
 from rotoline.stages.regions import Evidence, RegionEvidence, filter_regions, judgements
 from rotoline.state import ObjectState
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig
+from rotoline.systems.protocol import FittedSystem, System, SystemConfig, checked_config
 from rotoline.trace import StageTrace
 from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap, ObjectId
 
@@ -64,6 +64,9 @@ class Tracker:
         timer: Adds up the seconds of each stage.
         trace: Records the maps of each stage; see `rotoline.trace`.
         report: Called with the progress of learning and tuning, where they take long.
+
+    Raises:
+        ConfigError: `config` is no settings, or one of them is unknown or out of range.
     """
 
     annotations: Annotations
@@ -84,7 +87,7 @@ class Tracker:
         trace: StageTrace | None = None,
         report: Listener = ignore_progress,
     ) -> None:
-        self.system, self.config, self.report = system, config, report
+        self.system, self.config, self.report = system, checked_config(config), report
         self.timer, self.trace = timer or StageTimer(), trace
         self._frames: dict[int, Frame] = {}
         self._last_frame: Frame | None = None

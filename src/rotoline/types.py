@@ -8,9 +8,10 @@ map        float `(K, h, w)`: one value per object and pixel at the working reso
 logit      a map before the sigmoid; score: after it, in [0, 1]
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+
+from rotoline.errors import InputError
 
 Frame = NDArray[np.uint8]
 LabelMap = NDArray[np.uint8]
@@ -76,6 +79,47 @@ def known_labels(predicted: LabelMap, true: LabelMap) -> tuple[LabelMap, LabelMa
     return np.where(true == VOID, 0, predicted).astype(np.uint8), without_void(true)
 
 
+def described(value: Any) -> str:
+    """What was given in place of something else, in a few words, for a message."""
+    if isinstance(value, (str, PathLike)):
+        text = str(value)
+        return f"the text or path {text if len(text) < 200 else text[:200] + '...'!r}"
+    if value is None or isinstance(value, (bool, int, float, complex)):
+        return repr(value)
+    name = type(value).__name__
+    return f"a {name} of {len(value)}" if isinstance(value, (tuple, list, Mapping)) else f"a {name}"
+
+
+def as_array(name: str, value: Any, needed: str) -> NDArray[Any]:
+    """Convert a picture or a mask to an array, whatever its shape and dtype.
+
+    Args:
+        name: Name of the value in messages, such as "frame 3".
+        value: An array, or what NumPy makes one of.
+        needed: Says what is needed, for the messages.
+
+    Raises:
+        InputError: The value is none, a path, or a pair as cv2's `read()` returns it, for example.
+    """
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], (bool, np.bool_)):
+        raise InputError(
+            f"{name} is a pair (ok, picture), as cv2's read() returns it; {needed}: "
+            "give the picture alone, in RGB: picture[..., ::-1]"
+        )
+    if isinstance(value, (str, bytes, PathLike)):
+        raise InputError(
+            f"{name} is {described(value)}; {needed}: read it first, with rotoline.open_frames or "
+            "rotoline.read_mask"
+        )
+    try:
+        found: NDArray[Any] = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged; or a tensor on a GPU
+        raise InputError(f"{name} is {described(value)}, not an array; {needed}") from error
+    if found.dtype == object:
+        raise InputError(f"{name} is {described(value)}, not an array; {needed}")
+    return found
+
+
 def list_ids(ids: Sequence[int] | NDArray[Any]) -> str:
     """The first eight ids and the number of the others, for a message: `1, 2, 3 and 4 more`."""
     shown = ", ".join(str(object_id) for object_id in ids[:8])
@@ -88,5 +132,5 @@ def upsample(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     Corners are not aligned: pixel centres are at half-integer positions.
     """
     if maps.shape[0] == 0:
-        return torch.zeros((0, *size))
+        return torch.zeros((0, *size), dtype=torch.float32)
     return functional.interpolate(maps[None], size=size, mode="bilinear", align_corners=False)[0]

@@ -19,7 +19,7 @@ from rotoline.errors import OutputError
 from rotoline.io.masks import read_labels, write_mask
 from rotoline.presets import PRESETS
 from rotoline.runtime.progress import Progress
-from rotoline.systems.fast import steps_of, tuning
+from rotoline.systems.fast import FastSystem, steps_of, tuning
 from rotoline.weights.files import shipped_weights
 
 SMALL = ["--set", "working_pixels=24576"]
@@ -296,6 +296,21 @@ def test_full_disk_keeps_every_finished_mask(clip_folder, tmp_path, monkeypatch,
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "failed"
 
 
+def test_run_whose_record_cannot_be_written_is_not_done(
+    clip_folder, tmp_path, monkeypatch, segment, words_of
+):
+    def fill_up(*_):
+        raise OutputError("cannot write run.json: No space left on device")
+
+    monkeypatch.setattr("rotoline.run.write_run_record", fill_up)
+    result = segment(*clip_folder[:2], tmp_path / "out", "--format", "png")
+    assert result.exit_code == 2
+    assert "No space left" in words_of(result)
+    assert "done" not in words_of(result)
+    assert "frames segmented" not in words_of(result)
+    assert len(list((tmp_path / "out" / "masks").iterdir())) == 6
+
+
 def test_interruption_keeps_every_finished_mask(
     clip_folder, tmp_path, monkeypatch, segment, words_of
 ):
@@ -334,12 +349,16 @@ def test_paths_that_cannot_be_read_are_refused(clip_folder, tmp_path, segment, w
 
 
 def test_too_little_memory_is_reported_without_a_traceback(
-    clip_folder, tmp_path, segment, words_of
+    clip_folder, tmp_path, monkeypatch, segment, words_of
 ):
-    result = segment(*clip_folder[:2], tmp_path / "out", "--set", f"working_pixels={10**15}")
+    def fail(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate ...")
+
+    monkeypatch.setattr(FastSystem, "fit", fail)
+    result = segment(*clip_folder[:2], tmp_path / "new" / "out")
     assert result.exit_code == 2, result.output
     assert "not enough memory" in words_of(result)
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "new").exists()
 
 
 def test_formats_that_are_named_replace_the_default_ones(clip_folder, tmp_path, segment, words_of):

@@ -78,3 +78,9 @@ def test_a_missing_folder_and_a_folder_in_the_way_are_named(tmp_path):
     with pytest.raises(OutputError, match=r"taken: .*choose another name"):
         write_text(tmp_path / "taken", "")
     assert names(tmp_path) == ["taken"]
+
+
+def test_name_that_fits_has_a_temporary_name_that_fits(tmp_path):
+    for stem in ("a" * 251, "\N{CLAPPER BOARD}" * 62):
+        write_text(tmp_path / f"{stem}.txt", "text")
+    assert len(names(tmp_path)) == 2

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 
@@ -77,3 +78,25 @@ def test_foreign_files_are_refused(tmp_path):
         with pytest.raises(WeightsError, match=rf"own\.safetensors: .*{words}"):
             load_model(own, preset)
     assert json.loads(own.with_suffix(".json").read_text())["name"] == "own"
+
+
+@pytest.mark.parametrize("data", [b"", b"\x02" + b"\0" * 7 + b"\xff\xfe", b"\xff" * 100])
+def test_file_that_is_no_safetensors_is_refused_though_its_hash_fits(tmp_path, data):
+    path = tmp_path / "w.safetensors"
+    record = save_weights(path, torch.nn.Linear(1, 1), ABOUT)
+    path.write_bytes(data)
+    fitting = record.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+    path.with_suffix(".json").write_text(fitting.model_dump_json())
+    with pytest.raises(WeightsError, match=r"w\.safetensors is no safetensors file"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("path", [".", "..", "/"])
+def test_folder_is_refused_as_weights(path):
+    with pytest.raises(WeightsError, match=r"is a folder; weights are a \.safetensors file"):
+        load_model(path)
+
+
+def test_weights_with_a_name_that_is_too_long_are_refused():
+    with pytest.raises(WeightsError, match="File name too long; check the path"):
+        load_model("a" * 300)

@@ -1,7 +1,13 @@
 """The command `rotoline`: its subcommands, and how errors are reported."""
 
+import io
+import os
+import signal
+import sys
 import traceback
-from typing import Annotated, Any
+from contextlib import suppress
+from types import FrameType
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -18,7 +24,7 @@ from rotoline.cli import (
     train,
     weights,
 )
-from rotoline.cli.terminal import console, print_error
+from rotoline.cli.terminal import console, print_error, print_warning
 from rotoline.errors import RotolineError
 
 
@@ -28,28 +34,35 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except RotolineError as error:
+        except KeyboardInterrupt:
+            print_warning("stopped")
+            raise typer.Exit(130) from None
+        except (RotolineError, OSError, MemoryError, RuntimeError) as error:
+            message = _explain(error)
+            if message is None:
+                raise
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            print_error(str(error))
+            print_error(message)
             raise typer.Exit(2) from error
-        except OSError as error:
-            if ctx.params.get("debug") or error.filename is None:
-                raise
-            print_error(
-                f"cannot open {error.filename}: {error.strerror}; check the path and who may "
-                "read and write there"
-            )
-            raise typer.Exit(2) from error
-        except (MemoryError, RuntimeError) as error:
-            if ctx.params.get("debug") or not _is_out_of_memory(error):
-                raise
-            detail = str(error).partition("\n")[0] or "an allocation failed"
-            print_error(
-                f"not enough memory ({detail}); use smaller frames, such as "
-                "--set working_pixels=100000, or smaller crops in a training, or free memory"
-            )
-            raise typer.Exit(2) from error
+
+
+def _explain(error: Exception) -> str | None:
+    """What to tell the user about an error; None if it is a fault of the program."""
+    if isinstance(error, RotolineError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"cannot open {error.filename}: {error.strerror}; check the path and who may "
+            "read and write there"
+        )
+    if _is_out_of_memory(error):
+        detail = str(error).partition("\n")[0] or "an allocation failed"
+        return (
+            f"not enough memory ({detail}); use smaller frames, such as "
+            "--set working_pixels=100000, or smaller crops in a training, or free memory"
+        )
+    return None
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -79,6 +92,7 @@ app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 app.callback()(options)
@@ -113,4 +127,53 @@ app.add_typer(published, name="weights")
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="rotoline")
+    for stream in (sys.stdout, sys.stderr):
+        # A name with letters that the terminal does not have is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        with _Interruptible():
+            app(prog_name="rotoline")
+    except OSError as error:
+        # Files have a name; without one, it is what the command prints that cannot be written.
+        if error.filename is not None:
+            raise
+        _end_without_output(error)
+
+
+class _Interruptible:
+    """Ends the program with code 130 after Ctrl-C, and writes out what was printed.
+
+    Where Ctrl-C comes while a library is loaded, the library may turn it into another error.
+    """
+
+    def __enter__(self) -> None:
+        self._was_interrupted = False
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._was_interrupted = True
+        signal.default_int_handler(number, frame)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._was_interrupted and kind is not None and not issubclass(kind, SystemExit):
+            print_warning("stopped")
+            raise SystemExit(130) from None
+        if sys.stdout is not None:  # it is None where the caller has closed it
+            sys.stdout.flush()
+
+
+def _end_without_output(error: OSError) -> NoReturn:
+    """End the program after its output could not be written."""
+    with suppress(OSError):  # standard error may be on the same disk
+        print_error(
+            f"cannot write the output of the command: {error.strerror or error}; free some space, "
+            "or send it elsewhere"
+        )
+    # What is left in the buffers is written at exit, and must not fail again.
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            os.dup2(null, stream.fileno())
+    sys.exit(2)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rotoline.cli.options import Budget, Preset, Settings, Steps, Tune, Weights, configure
+from rotoline.cli.options import Budget, Output, Preset, Settings, Steps, Tune, Weights, configure
 
 Dataset = Annotated[
     Path,
@@ -16,7 +16,6 @@ Dataset = Annotated[
     ),
 ]
 Split = Annotated[str, typer.Option(help="Name of the split, such as val or valid.")]
-Output = Annotated[Path, typer.Option(help="A new folder for the results.", show_default=False)]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or results.json of a run to repeat.")
 ]
@@ -62,4 +61,4 @@ def benchmark(  # noqa: PLR0913 (each is an option)
             "Annotations also the finished masks of the last one"
         )
         raise typer.Exit(130) from None
-    console().print((output / "table.md").read_text(), markup=False, soft_wrap=True)
+    console().print((output / "table.md").read_text(encoding="utf-8"), soft_wrap=True)

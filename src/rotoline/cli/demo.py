@@ -8,7 +8,7 @@ import typer
 
 from rotoline.cli.options import Tune, configure
 
-Output = Annotated[Path, typer.Option(help="A new folder for the results.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="A new folder for the results.")]
 
 
 def demo(output: Output = Path("demo-output"), tune: Tune = None) -> None:
@@ -26,5 +26,6 @@ def demo(output: Output = Path("demo-output"), tune: Tune = None) -> None:
     show_progress(run_demo(output, command, config, report=report_learning()))
     console().print(Markdown((output / REPORT).read_text(encoding="utf-8")))
     console().print(
-        f"To see the result, open {output / SHEET}; {output} also holds masks and an overlay video"
+        f"To see the result, open {output / SHEET}; {output} also holds masks and an overlay video",
+        soft_wrap=True,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rotoline.cli.options import Budget, Preset, Settings, Steps, Weights, configure
+from rotoline.cli.options import Budget, Output, Preset, Settings, Steps, Weights, configure
 from rotoline.errors import ConfigError
 from rotoline.runtime.progress import Progress
 
@@ -20,7 +20,6 @@ Data = Annotated[
     Path,
     typer.Option(help="The data, laid out as in docs/how-to/train.md.", show_default=False),
 ]
-Output = Annotated[Path, typer.Option(help="A new folder for the results.", show_default=False)]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or results.json of a run to repeat.")
 ]
@@ -324,4 +323,4 @@ def _print_page(page: Path) -> None:
     """Print Markdown unchanged, so that it can be copied."""
     from rotoline.cli.terminal import console
 
-    console().print(page.read_text(), markup=False, soft_wrap=True)
+    console().print(page.read_text(encoding="utf-8"), soft_wrap=True)

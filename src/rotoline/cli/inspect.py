@@ -28,7 +28,9 @@ FrameName = Annotated[
         "--frame", help="The frame: its name, or its index counted from 0.", show_default=False
     ),
 ]
-Sheet = Annotated[Path, typer.Option(help="Where the sheet is written: .png, .jpg or .webp.")]
+Sheet = Annotated[
+    Path, typer.Option("--output", "-o", help="Where the sheet is written: .png, .jpg or .webp.")
+]
 
 
 def inspect(  # noqa: PLR0913 (each is an option)
@@ -89,7 +91,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
     if (regions := regions_file(output)).is_file():
         console().print(_main_reasons(regions))
         written.append(str(regions))
-    console().print(f"written: {', '.join(written)}", soft_wrap=True, markup=False)
+    console().print(f"written: {', '.join(written)}", soft_wrap=True)
 
 
 def _main_reasons(regions: Path) -> "Table":

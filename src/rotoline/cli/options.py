@@ -11,6 +11,10 @@ from rotoline.io.writers import DEFAULT_FORMATS, WRITERS
 if TYPE_CHECKING:
     from rotoline.systems.protocol import SystemConfig
 
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="A new folder for the results.", show_default=False),
+]
 Preset = Annotated[
     str,
     typer.Option(

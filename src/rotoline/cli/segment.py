@@ -12,6 +12,7 @@ from rotoline.cli.options import (
     Config,
     Formats,
     GreyRange,
+    Output,
     Preset,
     Settings,
     Steps,
@@ -30,7 +31,6 @@ Masks = Annotated[
         show_default=False,
     ),
 ]
-Output = Annotated[Path, typer.Option(help="A new folder for the results.", show_default=False)]
 
 
 def segment(  # noqa: PLR0913 (each is an option)
@@ -75,9 +75,8 @@ def segment(  # noqa: PLR0913 (each is an option)
     except KeyboardInterrupt:
         progress.close()
         done = read_run_record(output).get("frames", 0)
-        print_warning(f"stopped; {done} finished masks are in {output}")
+        kept = f"{done} finished masks are in {output}" if done else "nothing was written"
+        print_warning(f"stopped; {kept}")
         raise typer.Exit(130) from None
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
-    console().print(
-        f"{last.done} frames segmented; {output} holds {written}", soft_wrap=True, markup=False
-    )
+    console().print(f"{last.done} frames segmented; {output} holds {written}", soft_wrap=True)

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from rotoline.runtime.progress import Listener, Progress
 
@@ -33,29 +33,33 @@ FRAMES = Unit("frames", 1, 0)
 MEGABYTES = Unit("MB", 1e6, 1)
 
 
-def console() -> Console:
-    """Return the console that results are printed to."""
-    return Console(highlight=False)
+def console(*, stderr: bool = False) -> Console:
+    """Return the console that results are printed to, or the one for messages.
+
+    It prints text as it is: `[v2]` and `:bug:` in a path are no markup and no emoji.
+    """
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def print_error(message: str) -> None:
     """Print an error message on standard error."""
-    # soft_wrap: paths in messages must stay copyable.
-    Console(stderr=True, highlight=False).print(
-        f"[bold red]error:[/] {escape(message)}", soft_wrap=True
-    )
+    _print_message("error:", "bold red", message)
 
 
 def print_warning(message: str) -> None:
     """Print a warning on standard error."""
-    Console(stderr=True, highlight=False).print(
-        f"[bold yellow]warning:[/] {escape(message)}", soft_wrap=True
-    )
+    _print_message("warning:", "bold yellow", message)
+
+
+def _print_message(kind: str, style: str, message: str) -> None:
+    # soft_wrap: paths in messages must stay copyable.
+    text = Text.assemble((kind, style), " ", message)
+    console(stderr=True).print(text, soft_wrap=True)
 
 
 def report_learning() -> Listener:
     """Return a listener that prints the progress of learning and tuning every few seconds."""
-    out = Console(stderr=True, highlight=False)
+    out = console(stderr=True)
     stage, began, last = "", 0.0, 0.0
 
     def report(progress: Progress) -> None:
@@ -81,15 +85,15 @@ def show_progress(steps: Iterable[Progress], unit: Unit = FRAMES) -> Progress:
     Returns:
         The last step.
     """
-    out = Console(stderr=True, highlight=False)
+    out = console(stderr=True)
     return _show_bar(out, steps, unit) if out.is_terminal else _show_lines(out, steps, unit)
 
 
 def _show_bar(out: Console, steps: Iterable[Progress], unit: Unit) -> Progress:
     columns = (
-        TextColumn("{task.description:<11}"),
+        TextColumn("{task.description:<11}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[amount]}"),
+        TextColumn("{task.fields[amount]}", markup=False),
         TimeRemainingColumn(),
     )
     rate, last = _Rate(), Progress("reading")

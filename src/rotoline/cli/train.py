@@ -21,6 +21,8 @@ Data = Annotated[
 Output = Annotated[
     Path,
     typer.Option(
+        "--output",
+        "-o",
         help="Folder for log, checkpoint and weights; a training with a checkpoint there resumes.",
         show_default=False,
     ),
@@ -59,7 +61,12 @@ Samples = Annotated[
 ]
 RegionOutput = Annotated[
     Path,
-    typer.Option(help="Folder for the weights, the report and the samples.", show_default=False),
+    typer.Option(
+        "--output",
+        "-o",
+        help="Folder for the weights, the report and the samples.",
+        show_default=False,
+    ),
 ]
 RegionWeights = Annotated[
     Path,
@@ -152,8 +159,8 @@ def regions(  # noqa: PLR0913 - one parameter an option
     steps = train_regions(inputs, output, chosen, command=_command())
     show_progress(steps, Unit("sequences", 1, 0))
     out = console()
-    out.print((output / REPORT_NAME).read_text(encoding="utf-8"), soft_wrap=True, markup=False)
-    out.print(f"{output / weights.name} is ready", soft_wrap=True, markup=False)
+    out.print((output / REPORT_NAME).read_text(encoding="utf-8"), soft_wrap=True)
+    out.print(f"{output / weights.name} is ready", soft_wrap=True)
 
 
 def paper_foreground(
@@ -202,7 +209,9 @@ def paper_spn(  # noqa: PLR0913 - one parameter an option
 
 def pack(
     data: Data,
-    output: Annotated[Path, typer.Option(help="Folder for the files.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the files.", show_default=False)
+    ],
     part_size: Annotated[float, typer.Option(help="Largest size of a file in MiB.")] = 60.0,
 ) -> None:
     """Pack training data into a few small files, to send it to another machine.
@@ -215,7 +224,7 @@ def pack(
     from rotoline.data.packing import pack as write_parts
 
     for part in write_parts(data, output, part_size):
-        console().print(f"{part.path}: {part.pictures} pictures", soft_wrap=True, markup=False)
+        console().print(f"{part.path}: {part.pictures} pictures", soft_wrap=True)
 
 
 def _find(start: str) -> Path | None:
@@ -253,4 +262,4 @@ def _train(
             seconds = record["seconds"]
             out.print(f"step {record['step']}/{recipe.settings.steps}: {terms}, {seconds:.2f} s")
     if rank == 0:
-        out.print(f"{output / recipe.file_name} is ready", soft_wrap=True, markup=False)
+        out.print(f"{output / recipe.file_name} is ready", soft_wrap=True)

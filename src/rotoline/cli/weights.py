@@ -32,8 +32,8 @@ def fetch(name: Name, folder: Folder = None) -> None:
         raise typer.Exit(130) from None
     known = "is there already" if last.stage == "present" else "is ready"
     out = console()
-    out.print(f"{weights_path(name, folder)} {known}", soft_wrap=True, markup=False)
-    out.print(f"licence: {entry.licence}. {entry.source}", soft_wrap=True, markup=False)
+    out.print(f"{weights_path(name, folder)} {known}", soft_wrap=True)
+    out.print(f"licence: {entry.licence}. {entry.source}", soft_wrap=True)
 
 
 def list_(folder: Folder = None) -> None:
@@ -51,7 +51,7 @@ def list_(folder: Folder = None) -> None:
         table.add_row(name, f"{entry.bytes / 1e6:.0f}", entry.licence, there)
     out = console()
     out.print(table)
-    out.print(f"folder of fetched weights: {folder}", soft_wrap=True, markup=False)
+    out.print(f"folder of fetched weights: {folder}", soft_wrap=True)
 
 
 def convert(old: Old, new: New) -> None:
@@ -64,4 +64,4 @@ def convert(old: Old, new: New) -> None:
 
     record = convert_weights(old, new)
     out = console()
-    out.print(f"{new} is ready, SHA-256 {record.sha256}", soft_wrap=True, markup=False)
+    out.print(f"{new} is ready, SHA-256 {record.sha256}", soft_wrap=True)

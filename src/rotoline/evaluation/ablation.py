@@ -25,8 +25,8 @@ from rotoline.evaluation.results import FILE, Results, make_results, read_result
 from rotoline.evaluation.rows import Row
 from rotoline.evaluation.runner import Measurements, Subject, load_models, make_tasks
 from rotoline.io.atomic import write_text
+from rotoline.io.output_folder import new_output
 from rotoline.presets import find_preset
-from rotoline.run import check_output
 from rotoline.runtime.progress import Progress
 from rotoline.systems.protocol import SystemConfig
 
@@ -66,19 +66,19 @@ def measure_variants(
         RotolineError: Input, settings or output cannot be used.
     """
     yield Progress("reading")
-    check_output(output)
-    models = load_models(subjects, configs[FULL].preset)
-    measurements = Measurements(make_tasks(subjects, configs, output), jobs)
-    yield from measurements.run()
-    measured = measurements.measured
-    rows = [
-        (name, make_results(models, config, command, (one[name].measure for one in measured)))
-        for name, config in configs.items()
-    ]
-    for name, results in rows:
-        write_record(output / name / FILE, results)
-    write_text(output / "ablation.md", ablation_table(rows, means_of))
-    yield Progress("done", measurements.total, measurements.total)
+    with new_output(output):
+        models = load_models(subjects, configs[FULL].preset)
+        measurements = Measurements(make_tasks(subjects, configs, output), jobs)
+        yield from measurements.run()
+        measured = measurements.measured
+        rows = [
+            (name, make_results(models, config, command, (one[name].measure for one in measured)))
+            for name, config in configs.items()
+        ]
+        for name, results in rows:
+            write_record(output / name / FILE, results)
+        write_text(output / "ablation.md", ablation_table(rows, means_of))
+        yield Progress("done", measurements.total, measurements.total)
 
 
 def make_variants(

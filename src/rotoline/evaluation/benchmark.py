@@ -33,8 +33,8 @@ from rotoline.evaluation.measure import ResultScorer
 from rotoline.evaluation.results import FILE, circumstances, write_record
 from rotoline.io.atomic import make_folder, write_text
 from rotoline.io.masks import write_mask
+from rotoline.io.output_folder import new_output
 from rotoline.model import Model, load_model
-from rotoline.run import check_output
 from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
@@ -108,26 +108,26 @@ def run_benchmark(
         RotolineError: Input or output cannot be used.
     """
     yield Progress("reading")
-    check_output(output)
-    model = load_model(weights, config.preset)
-    produced_by = circumstances(model, config, command)
-    done, total = count(1), sum(len(one.frame_names) for one in benchmark.sequences)
-    measures: list[SequenceMeasure] = []
-    for sequence in benchmark.sequences:
-        run = SequenceRun(model, config, benchmark.layout, sequence, report)
-        for _ in run.segment_to(output / "Annotations" / sequence.name):
-            yield Progress("segmenting", next(done), total)
-        measures.append(run.result())
-        results = BenchmarkResults(
-            layout=benchmark.layout,
-            split=benchmark.split,
-            sequences_in_split=benchmark.sequences_in_split,
-            sequences=tuple(measures),
-            **produced_by,
-        )
-        write_record(output / FILE, results)
-        write_text(output / "table.md", benchmark_table(results))
-    yield Progress("done", total, total)
+    with new_output(output):
+        model = load_model(weights, config.preset)
+        produced_by = circumstances(model, config, command)
+        done, total = count(1), sum(len(one.frame_names) for one in benchmark.sequences)
+        measures: list[SequenceMeasure] = []
+        for sequence in benchmark.sequences:
+            run = SequenceRun(model, config, benchmark.layout, sequence, report)
+            for _ in run.segment_to(output / "Annotations" / sequence.name):
+                yield Progress("segmenting", next(done), total)
+            measures.append(run.result())
+            results = BenchmarkResults(
+                layout=benchmark.layout,
+                split=benchmark.split,
+                sequences_in_split=benchmark.sequences_in_split,
+                sequences=tuple(measures),
+                **produced_by,
+            )
+            write_record(output / FILE, results)
+            write_text(output / "table.md", benchmark_table(results))
+        yield Progress("done", total, total)
 
 
 class SequenceRun:

@@ -34,8 +34,8 @@ from rotoline.evaluation.results import (
 )
 from rotoline.evaluation.runner import Measurements, Subject, load_models, make_tasks
 from rotoline.io.atomic import write_text
+from rotoline.io.output_folder import new_output
 from rotoline.io.overlay import write_picture
-from rotoline.run import check_output
 from rotoline.runtime.progress import Progress
 from rotoline.systems.protocol import SystemConfig
 
@@ -69,24 +69,24 @@ def measure_development(
             other frames or objects.
     """
     yield Progress("reading")
-    check_output(output)
-    before = None
-    if against is not None:
-        before = read_results(against)
-        check_same_scope(before.scope, scope_of({clip.name: clip for clip in clips}))
-    subjects = [Subject(clip=clip, weights=weights) for clip in clips]
-    models = load_models(subjects, config.preset)
-    measurements = Measurements(make_tasks(subjects, {"": config}, output))
-    yield from measurements.run()
-    yield Progress("drawing")
-    measured = [one[""] for one in measurements.measured]
-    results = make_results(models, config, command, (one.measure for one in measured))
-    write_record(output / FILE, results)
-    write_text(output / "table.md", accuracy_table(results))
-    write_text(output / "calibration.md", calibration_table(results))
-    bins = reliability(*confidence_and_j(results.clips))
-    write_picture(output / "reliability.png", reliability_diagram(bins))
-    write_picture(output / "worst.png", worst_frames(measured))
-    if before is not None:
-        write_text(output / "comparison.md", comparison_table(before, results))
-    yield Progress("done", measurements.total, measurements.total)
+    with new_output(output):
+        before = None
+        if against is not None:
+            before = read_results(against)
+            check_same_scope(before.scope, scope_of({clip.name: clip for clip in clips}))
+        subjects = [Subject(clip=clip, weights=weights) for clip in clips]
+        models = load_models(subjects, config.preset)
+        measurements = Measurements(make_tasks(subjects, {"": config}, output))
+        yield from measurements.run()
+        yield Progress("drawing")
+        measured = [one[""] for one in measurements.measured]
+        results = make_results(models, config, command, (one.measure for one in measured))
+        write_record(output / FILE, results)
+        write_text(output / "table.md", accuracy_table(results))
+        write_text(output / "calibration.md", calibration_table(results))
+        bins = reliability(*confidence_and_j(results.clips))
+        write_picture(output / "reliability.png", reliability_diagram(bins))
+        write_picture(output / "worst.png", worst_frames(measured))
+        if before is not None:
+            write_text(output / "comparison.md", comparison_table(before, results))
+        yield Progress("done", measurements.total, measurements.total)

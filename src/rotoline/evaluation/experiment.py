@@ -24,7 +24,7 @@ from rotoline.evaluation.rows import Row
 from rotoline.evaluation.runner import Measurements, Subject, load_models, make_tasks
 from rotoline.evaluation.unseen_report import accuracy_page, comparison_page
 from rotoline.io.atomic import write_text
-from rotoline.run import check_output
+from rotoline.io.output_folder import new_output
 from rotoline.runtime.progress import Progress
 from rotoline.systems.protocol import SystemConfig
 
@@ -72,22 +72,22 @@ def run_experiment(
             or has other frames or objects of them.
     """
     yield Progress("reading")
-    check_output(output)
-    subjects = experiment.subjects
-    before = _read_before(against, subjects)
-    models = load_models(subjects, config.preset)
-    measurements = Measurements(make_tasks(subjects, {"": config}, output), jobs)
-    yield from measurements.run()
-    measures = (one[""].measure for one in measurements.measured)
-    results = make_results(models, config, command, measures)
-    write_record(output / FILE, results)
-    rows = experiment.rows_of(results)
-    page = accuracy_page(experiment.title, results, rows, experiment.notes)
-    write_text(output / "table.md", page)
-    if before is not None:
-        pairs = list(zip(experiment.rows_of(before), rows, strict=True))
-        write_text(output / "comparison.md", comparison_page(before, results, pairs))
-    yield Progress("done", measurements.total, measurements.total)
+    with new_output(output):
+        subjects = experiment.subjects
+        before = _read_before(against, subjects)
+        models = load_models(subjects, config.preset)
+        measurements = Measurements(make_tasks(subjects, {"": config}, output), jobs)
+        yield from measurements.run()
+        measures = (one[""].measure for one in measurements.measured)
+        results = make_results(models, config, command, measures)
+        write_record(output / FILE, results)
+        rows = experiment.rows_of(results)
+        page = accuracy_page(experiment.title, results, rows, experiment.notes)
+        write_text(output / "table.md", page)
+        if before is not None:
+            pairs = list(zip(experiment.rows_of(before), rows, strict=True))
+            write_text(output / "comparison.md", comparison_page(before, results, pairs))
+        yield Progress("done", measurements.total, measurements.total)
 
 
 def _read_before(folder: Path | None, subjects: Sequence[Subject]) -> Results | None:

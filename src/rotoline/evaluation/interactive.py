@@ -34,9 +34,9 @@ from rotoline.evaluation.runner import Subject, call_in_processes, load_models
 from rotoline.evaluation.stroke_robot import paint
 from rotoline.evaluation.tables import markdown_table
 from rotoline.io.atomic import write_text
+from rotoline.io.output_folder import new_output
 from rotoline.metrics import region_similarity
 from rotoline.model import Model
-from rotoline.run import check_output
 from rotoline.runtime.progress import Progress
 from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.systems.fast.strokes import StrokeMaps, segment_from_strokes
@@ -118,26 +118,26 @@ def run_interactive(
         RotolineError: Input, weights or output cannot be used.
     """
     yield Progress("reading")
-    check_output(output)
-    models = load_models(subjects, config.preset)
-    parts: list[_Part] = [measure_strokes]
-    parts += [measure_frames] if with_frames else []
-    calls = [(part, (subject, config)) for part in parts for subject in subjects]
-    found: dict[int, list[Measure]] = {}
-    results = call_in_processes(calls, jobs) if jobs > 1 else _call_here(calls)
-    for index, result in results:
-        found[index] = result
-        yield Progress("measuring", len(found), len(calls))
-    produced = circumstances(next(iter(models.values())), config, command)
-    produced |= {"weights": {name: one.record.model_dump() for name, one in models.items()}}
-    measures = [one for index in range(len(calls)) for one in found[index]]
-    strokes = tuple(one for one in measures if isinstance(one, StrokeMeasure))
-    frames = tuple(one for one in measures if isinstance(one, FramesMeasure))
-    write_record(output / "strokes.json", StrokeResults(frames=strokes, **produced))
-    if frames:
-        write_record(output / "frames.json", FramesResults(clips=frames, **produced))
-    write_text(output / "table.md", interactive_page(strokes, frames))
-    yield Progress("done", len(calls), len(calls))
+    with new_output(output):
+        models = load_models(subjects, config.preset)
+        parts: list[_Part] = [measure_strokes]
+        parts += [measure_frames] if with_frames else []
+        calls = [(part, (subject, config)) for part in parts for subject in subjects]
+        found: dict[int, list[Measure]] = {}
+        results = call_in_processes(calls, jobs) if jobs > 1 else _call_here(calls)
+        for index, result in results:
+            found[index] = result
+            yield Progress("measuring", len(found), len(calls))
+        produced = circumstances(next(iter(models.values())), config, command)
+        produced |= {"weights": {name: one.record.model_dump() for name, one in models.items()}}
+        measures = [one for index in range(len(calls)) for one in found[index]]
+        strokes = tuple(one for one in measures if isinstance(one, StrokeMeasure))
+        frames = tuple(one for one in measures if isinstance(one, FramesMeasure))
+        write_record(output / "strokes.json", StrokeResults(frames=strokes, **produced))
+        if frames:
+            write_record(output / "frames.json", FramesResults(clips=frames, **produced))
+        write_text(output / "table.md", interactive_page(strokes, frames))
+        yield Progress("done", len(calls), len(calls))
 
 
 _Part = Callable[[Subject, SystemConfig], list[Measure]]

@@ -73,8 +73,8 @@ def replacing(path: Path) -> Iterator[Path]:
         OutputError: The file could not be written; any `OSError` of the block counts.
     """
     # A token, not the process id: two threads may write to one folder. Short, because the
-    # name has to fit wherever the final name fits.
-    temporary = path.with_name(f".{path.stem[:60]}-{secrets.token_hex(4)}.part{path.suffix}")
+    # name has to fit wherever the final name fits, and a letter may take four bytes.
+    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part{path.suffix}")
     try:
         with output_errors(path):
             yield temporary

@@ -29,6 +29,7 @@ from rotoline.io.grey import (
     spread_evenly,
     to_rgb,
 )
+from rotoline.io.paths import as_path, is_folder
 from rotoline.io.picture_stack import PictureStack, holds_several_pictures
 from rotoline.io.pictures import (
     EXTENSIONS,
@@ -128,16 +129,16 @@ def open_frames(
     Raises:
         InputError: The path does not exist, it holds no frames, or frames differ in size.
     """
-    path = Path(path)
-    is_stack = holds_several_pictures(path)
-    if stream is not None and (is_stack or path.is_dir()):
+    path = as_path(path, "a folder of pictures or a video file")
+    is_stack, has_pictures = holds_several_pictures(path), is_folder(path)
+    if stream is not None and (is_stack or has_pictures):
         raise InputError(
             f"{path} is a {'file' if is_stack else 'folder'} of pictures, so there is no stream "
             f"{stream}; leave the stream out, or give a video file"
         )
     if is_stack:
         return PictureStack(path, grey_range)
-    if path.is_dir():
+    if has_pictures:
         return ImageFolder(path, grey_range=grey_range)
     return VideoFile(path, stream, grey_range)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from rotoline.errors import InputError
 from rotoline.io.frame_names import is_number, names_inside
 from rotoline.io.frames import FrameSource
+from rotoline.io.paths import is_folder
 from rotoline.io.pictures import describe_contents, describe_skipped, list_pictures, natural_key
 
 _FRAME_NUMBER = re.compile(r"(?:(?<=frame)|(?<=frame[ _-]))\d+|\d{3,}(?![^\W_])", re.IGNORECASE)
@@ -39,7 +40,7 @@ def match_masks(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     Raises:
         InputError: A file belongs to no frame, or it can belong to two.
     """
-    return _match_folder(path, frames, warn) if path.is_dir() else _match_file(path, frames, warn)
+    return _match_folder(path, frames, warn) if is_folder(path) else _match_file(path, frames, warn)
 
 
 def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:

@@ -20,9 +20,10 @@ from rotoline.io.colour_masks import HOW_TO_SAVE, read_colour_ids
 from rotoline.io.frames import FrameSource
 from rotoline.io.mask_files import Warn, ignore_warning, match_masks
 from rotoline.io.palette import DAVIS_PALETTE, read_palette_ids
+from rotoline.io.paths import as_path
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture, shorten
 from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
-from rotoline.types import MAX_ID, VOID, LabelMap, list_ids, without_void
+from rotoline.types import MAX_ID, VOID, LabelMap, as_array, list_ids, without_void
 
 _JPEG_REASON = "whose compression changes ids near edges"
 _UNSUITABLE = {
@@ -52,7 +53,7 @@ def read_mask(path: Path | str) -> LabelMap:
         InputError: The file is missing, is no mask, can be read in two ways, or is all background.
             The message names the ids that were probably meant.
     """
-    path = Path(path)
+    path = as_path(path, "the path of a mask file")
     return check_mask(str(path), _read_drawn(path))
 
 
@@ -163,17 +164,19 @@ def write_mask(path: Path | str, labels: LabelMap) -> None:
     """Write ids as a PNG with the palette of DAVIS, complete or not at all.
 
     Raises:
-        InputError: `labels` is not uint8 (H, W).
-        OutputError: the file could not be written.
+        InputError: `path` is no path, or `labels` is not uint8 (H, W).
+        OutputError: The file could not be written.
     """
-    if labels.ndim != 2 or labels.dtype != np.uint8:
-        raise InputError(
-            f"labels are {labels.dtype} of shape {labels.shape}; "
-            "a mask is uint8 (height, width), one id per pixel"
-        )
-    image = Image.fromarray(labels)
+    path = as_path(path, "the path of the PNG to write")
+    needed = "a mask is uint8 (height, width), one id per pixel"
+    found = as_array("labels", labels, needed)
+    if found.ndim != 2 or found.dtype != np.uint8 or not found.size:
+        raise InputError(f"labels are {found.dtype} of shape {found.shape}; {needed}")
+    if not path.name:
+        raise InputError(f"{path} is a folder; give the path of the PNG to write")
+    image = Image.fromarray(found)
     image.putpalette(DAVIS_PALETTE.tobytes())
-    with replacing(Path(path)) as temporary:
+    with replacing(path) as temporary:
         # Half the time of the default level; 480p masks stay at a few kilobytes.
         image.save(temporary, format="PNG", compress_level=1)
 

@@ -56,6 +56,8 @@ def opened_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[I
         raise
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the path") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path} is a folder; give one picture file") from error
     except UnidentifiedImageError as error:
         raise InputError(
             f"{path} is not a picture that can be read; PNG, JPEG, BMP, TIFF, WebP and GIF "

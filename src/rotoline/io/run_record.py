@@ -62,9 +62,11 @@ def read_run_record(output: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        record = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}); run the command again") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{path} is no record of a run; run the command again")
     return record
 
 

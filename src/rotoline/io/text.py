@@ -6,13 +6,13 @@ from rotoline.errors import InputError
 
 
 def read_text(path: Path) -> str:
-    """Return the content of a UTF-8 text file.
+    """Return the content of a UTF-8 text file, without the byte-order mark that it may begin with.
 
     Raises:
         InputError: There is no such file, it may not be read, or it is not text.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}; check the path and its permissions"

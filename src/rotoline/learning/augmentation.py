@@ -31,9 +31,9 @@ class Augmentation(BaseModel):
 
     scale: float = Field(default=0.05, ge=0, lt=1)
     """Largest change of size, as a fraction of the size."""
-    rotation: float = Field(default=5.0, ge=0)
+    rotation: float = Field(default=5.0, ge=0, le=180)
     """Largest rotation in degrees, in either direction."""
-    shift: float = Field(default=0.1, ge=0)
+    shift: float = Field(default=0.1, ge=0, le=1)
     """Largest shift, as a fraction of width and height, in either direction."""
 
 
@@ -64,7 +64,7 @@ def sample_affine(
         6, generator=generator, dtype=torch.float64
     ).tolist()
     if original_draw < ORIGINAL_SHARE:
-        return torch.eye(3)
+        return torch.eye(3, dtype=torch.float32)
     zoom = 1 + augmentation.scale * (2 * size_draw - 1)
     angle = math.radians(augmentation.rotation * (2 * angle_draw - 1))
     right = augmentation.shift * size[1] * (2 * right_draw - 1)

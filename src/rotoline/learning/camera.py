@@ -23,10 +23,13 @@ def vary_light(frames: Tensor, sampler: Sampler) -> Tensor:
         The same shape and range.
     """
     gamma = math.exp(sampler.uniform(-0.35, 0.35))
-    gains = torch.tensor([sampler.uniform(0.8, 1.2) for _ in range(3)])
+    gains = torch.tensor([sampler.uniform(0.8, 1.2) for _ in range(3)], dtype=torch.float32)
     frames = 255 * (frames / 255).clamp(0, 1) ** gamma * gains[:, None, None]
     first, last = sampler.uniform(0.88, 1.12), sampler.uniform(0.88, 1.12)
-    exposure = torch.tensor([1.0, *torch.linspace(first, last, len(frames) - 1).tolist()])
+    exposure = torch.tensor(
+        [1.0, *torch.linspace(first, last, len(frames) - 1, dtype=torch.float32).tolist()],
+        dtype=torch.float32,
+    )
     frames = (frames * exposure[:, None, None, None]).clamp(0, 255)
     if sampler.chance(0.15):
         length = 2 * sampler.integer(1, 4) + 1

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 def translation(x: float, y: float) -> Tensor:
     """Return the translation by `x` and `y` pixels, `(3, 3)`."""
-    return torch.tensor([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+    return torch.tensor([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]], dtype=torch.float32)
 
 
 def similarity(angle: float, scale: float, *, mirrored: bool = False) -> Tensor:
@@ -27,7 +27,10 @@ def similarity(angle: float, scale: float, *, mirrored: bool = False) -> Tensor:
     """
     cosine, sine = math.cos(angle) * scale, math.sin(angle) * scale
     sign = -1.0 if mirrored else 1.0
-    return torch.tensor([[sign * cosine, -sine, 0.0], [sign * sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+    return torch.tensor(
+        [[sign * cosine, -sine, 0.0], [sign * sine, cosine, 0.0], [0.0, 0.0, 1.0]],
+        dtype=torch.float32,
+    )
 
 
 def centre_to_origin(size: tuple[int, int]) -> Tensor:
@@ -38,7 +41,7 @@ def centre_to_origin(size: tuple[int, int]) -> Tensor:
 def pixel_centres(size: tuple[int, int]) -> Tensor:
     """Return the centre of every pixel of an image (height, width), float32 `(2, H, W)`."""
     rows, cols = torch.meshgrid(
-        torch.arange(size[0]) + 0.5, torch.arange(size[1]) + 0.5, indexing="ij"
+        *(torch.arange(length, dtype=torch.float32) + 0.5 for length in size), indexing="ij"
     )
     return torch.stack((cols, rows))
 

@@ -58,7 +58,7 @@ def accumulate(
     known = torch.ones_like(share) if confident is None else confident.flatten(1)
     rest = (1 - share) * known
     other = torch.zeros_like(share) if others is None else others.flatten(1) * known
-    part = other_weight * (other.sum(1, keepdim=True) >= 1)
+    part = other_weight * (other.sum(1, keepdim=True) >= 1).to(share)
     weights = 0.5 * (
         _normalised(share * known) + (1 - part) * _normalised(rest) + part * _normalised(other)
     )
@@ -87,7 +87,7 @@ def weighted_sum(views: list[NormalEquations], weights: Tensor) -> NormalEquatio
     """
     share = weights / weights.sum(0)
     pairs = list(zip(share, views, strict=True))
-    zero = torch.zeros(())
+    zero = torch.zeros((), dtype=torch.float32)
     gram = sum((w[:, None, None] * view.gram for w, view in pairs), start=zero)
     moment = sum((w[:, None] * view.moment for w, view in pairs), start=zero)
     return NormalEquations(gram, moment)

@@ -16,7 +16,9 @@ class Sampler:
 
     def uniform(self, low: float, high: float) -> float:
         """Return a number from the uniform distribution over [low, high)."""
-        return low + (high - low) * float(torch.rand((), generator=self._generator))
+        return low + (high - low) * float(
+            torch.rand((), generator=self._generator, dtype=torch.float32)
+        )
 
     def integer(self, low: int, high: int) -> int:
         """Return an integer from `low` to `high`, both included, all equally likely."""
@@ -37,4 +39,4 @@ class Sampler:
 
     def noise(self, *shape: int) -> torch.Tensor:
         """Return standard normal noise of the given shape, float32."""
-        return torch.randn(shape, generator=self._generator)
+        return torch.randn(shape, generator=self._generator, dtype=torch.float32)

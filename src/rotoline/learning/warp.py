@@ -159,7 +159,7 @@ def cubic_weights(count: int, length: int) -> Tensor:
     The first and the last value are at the ends. Two products with such a matrix take a twentieth
     of the time of an interpolation in two dimensions.
     """
-    each = torch.eye(count)[None, :, :, None]
+    each = torch.eye(count, dtype=torch.float32)[None, :, :, None]
     return functional.interpolate(each, (length, 1), mode="bicubic", align_corners=True)[
         0, :, :, 0
     ].T
@@ -194,8 +194,10 @@ def _sample_pixel(mask: Tensor, sampler: Sampler) -> tuple[float, float]:
 
 def _sample_pose(spread: float, sampler: Sampler) -> Tensor:
     """Angle, logarithm of the zoom, and shift as fractions of width and height: `(4,)`."""
-    limits = spread * torch.tensor([MAX_ROTATION, MAX_LOG_ZOOM, MAX_SHIFT, MAX_SHIFT])
-    return torch.tensor([sampler.uniform(-1, 1) for _ in range(4)]) * limits
+    limits = spread * torch.tensor(
+        [MAX_ROTATION, MAX_LOG_ZOOM, MAX_SHIFT, MAX_SHIFT], dtype=torch.float32
+    )
+    return torch.tensor([sampler.uniform(-1, 1) for _ in range(4)], dtype=torch.float32) * limits
 
 
 def _motion(pose: Tensor, size: tuple[int, int]) -> Tensor:

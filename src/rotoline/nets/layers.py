@@ -20,7 +20,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def normalise_imagenet(frames: Tensor) -> Tensor:
     """Frames `(B, 3, H, W)` in [0, 255] as the published ImageNet networks expect them."""
     mean, std = (
-        torch.tensor(values, device=frames.device)[:, None, None] * 255
+        torch.tensor(values, dtype=torch.float32, device=frames.device)[:, None, None] * 255
         for values in (IMAGENET_MEAN, IMAGENET_STD)
     )
     return (frames - mean) / std

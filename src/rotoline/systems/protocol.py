@@ -8,15 +8,16 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from rotoline.annotations import Annotations
+from rotoline.errors import ConfigError
 from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import ForegroundConfig, MarginLimit
 from rotoline.stages.fuse import FuseConfig
 from rotoline.stages.regions import LastVisible, RegionEvidence, RegionsWithEvidence
-from rotoline.types import Frame
+from rotoline.types import Frame, described
 
 
 class PropagationConfig(BaseModel):
@@ -35,7 +36,7 @@ class SystemConfig(BaseModel):
 
     preset: str
     """Name of the preset that these settings belong to."""
-    working_pixels: int = Field(default=480 * 864, ge=32 * 32)
+    working_pixels: int = Field(default=480 * 864, ge=32 * 32, le=2**25)
     """Approximate number of pixels that every frame is resized to before it is encoded; the aspect
     ratio is kept, except that both sides are rounded to multiples of 32."""
     foreground: ForegroundConfig = MarginLimit()
@@ -46,6 +47,40 @@ class SystemConfig(BaseModel):
     """Which connected regions of a map are removed."""
     fuse: FuseConfig = FuseConfig()
     """How the objects' maps become one label map."""
+
+
+def checked_config(config: Any) -> "SystemConfig":
+    """Return settings that were checked once more.
+
+    `model_copy(update=...)` of Pydantic checks neither names nor values, and leaves a group that is
+    given as a dictionary what it is.
+
+    Raises:
+        ConfigError: It is no settings of a preset, or one of them is unknown or out of range.
+    """
+    if not isinstance(config, SystemConfig):
+        given = f"the class {config.__name__}" if isinstance(config, type) else described(config)
+        raise ConfigError(
+            f"config is {given}, not settings; give rotoline.FAST, rotoline.PAPER, or one with "
+            "changes, such as rotoline.FastConfig(working_pixels=100_000)"
+        )
+    _refuse_unknown(config, "")
+    try:
+        return type(config).model_validate(config.model_dump(warnings=False))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{name} is {first['input']!r}; {first['msg'].lower()}") from error
+
+
+def _refuse_unknown(group: BaseModel, path: str) -> None:
+    """Raise ConfigError if a group of settings was given a name that it does not have."""
+    known = type(group).model_fields
+    for name, value in vars(group).items():
+        if name not in known:
+            raise ConfigError(f"{path}{name} is unknown; there are {', '.join(known)}")
+        if isinstance(value, BaseModel):
+            _refuse_unknown(value, f"{path}{name}.")
 
 
 Features = TypeVar("Features")

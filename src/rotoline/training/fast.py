@@ -64,7 +64,7 @@ class FastTraining(TrainingSettings):
     """Number of optimiser steps."""
     batch: int = Field(default=1, ge=1)
     """Number of episodes in a step, in each process."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of the initial weights and of every episode."""
     stroke_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the episodes that teach from a few strokes in place of whole masks."""

@@ -59,7 +59,7 @@ class ForegroundTraining(TrainingSettings):
 
     steps: int = Field(default=100_000, ge=1)
     """Number of optimiser steps."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of the initial weights and of every sample."""
     batch: int = Field(default=1, ge=1)
     """Number of frames in a step of one process."""

@@ -72,7 +72,7 @@ class SpnTraining(TrainingSettings):
 
     steps: int = Field(default=60_000, ge=1)
     """Number of optimiser steps."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of the initial weights and of every sample."""
     batch: int = Field(default=10, ge=1)
     """Number of crops in a step of one process."""

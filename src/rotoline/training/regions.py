@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
@@ -47,7 +46,13 @@ from rotoline.training.region_samples import (
     follow_truth,
     join_samples,
 )
-from rotoline.weights.files import WeightsRecord, read_verified, read_weights, write_weights
+from rotoline.weights.files import (
+    WeightsRecord,
+    parse_tensors,
+    read_verified,
+    read_weights,
+    write_weights,
+)
 from rotoline.weights.regions import PREFIX
 
 REPORT_NAME = "regions.md"
@@ -70,7 +75,7 @@ class RegionTraining(BaseModel):
     rounds: int = Field(default=2, ge=1)
     """Number of rounds: the first follows the truth, each further one the result of the one
     before."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of every sequence and of every random decision."""
 
 
@@ -239,7 +244,7 @@ def _read_network(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:
     record, data = read_verified(path)
     tensors = {
         name: value
-        for name, value in safetensors.torch.load(data).items()
+        for name, value in parse_tensors(path, data).items()
         if not name.startswith(PREFIX)
     } | _as_tensors(RegionNumbers().as_model())
     try:

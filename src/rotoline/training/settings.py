@@ -50,7 +50,7 @@ class TrainingSettings(BaseModel):
 
     steps: int = Field(ge=1)
     """Number of optimiser steps."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Seed of the initial weights and of every sample."""
     crop: Crop
     """The size of the frames that the network is trained on."""

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import safetensors.torch
-
 from rotoline.errors import WeightsError
-from rotoline.weights.files import WeightsRecord, read_verified, write_weights
+from rotoline.weights.files import WeightsRecord, parse_tensors, read_verified, write_weights
 from rotoline.weights.names import is_of_version_0_1, renamed_state
 from rotoline.weights.regions import shipped_region_numbers
 
@@ -29,7 +27,7 @@ def convert_weights(old: Path, new: Path) -> WeightsRecord:
     if new.exists():
         raise WeightsError(f"{new} exists; choose another name, or remove it")
     record, data = read_verified(old)
-    state = safetensors.torch.load(data)
+    state = parse_tensors(old, data)
     if not is_of_version_0_1(state):
         raise WeightsError(
             f"{old} was not written by rotoline 0.1; if it does not load, train again or get "

@@ -11,6 +11,7 @@ from typing import Any
 
 import safetensors.torch
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from rotoline.errors import WeightsError
@@ -89,7 +90,7 @@ def read_weights(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:
         WeightsError: The file or its record is missing or damaged, or was written by version 0.1.
     """
     record, data = read_verified(path)
-    state = {name: value.float() for name, value in safetensors.torch.load(data).items()}
+    state = {name: value.float() for name, value in parse_tensors(path, data).items()}
     if is_of_version_0_1(state):
         raise WeightsError(
             f"{path} was written by rotoline 0.1, whose networks had other names; convert it once: "
@@ -104,20 +105,14 @@ def read_verified(path: Path) -> tuple[WeightsRecord, bytes]:
     Raises:
         WeightsError: The file or its record is missing or damaged.
     """
+    data = _read_bytes(path)
     record_path = path.with_suffix(".json")
-    for needed in (path, record_path):
-        if not needed.is_file():
-            raise WeightsError(
-                f"there is no {needed}; weights are a .safetensors file and the .json record "
-                "that training wrote next to it: keep both together"
-            )
     try:
-        record = WeightsRecord.model_validate(json.loads(record_path.read_bytes()))
-    except (ValidationError, ValueError) as error:
+        record = WeightsRecord.model_validate(json.loads(_read_bytes(record_path)))
+    except (ValidationError, ValueError, RecursionError) as error:
         raise WeightsError(
             f"{record_path} is no record of weights; copy it again from where the weights came from"
         ) from error
-    data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != record.sha256:
         raise WeightsError(
@@ -125,3 +120,36 @@ def read_verified(path: Path) -> tuple[WeightsRecord, bytes]:
             "the file is damaged or not the one the record describes: copy or install it again"
         )
     return record, data
+
+
+def parse_tensors(path: Path, data: bytes) -> dict[str, Tensor]:
+    """The tensors in the content of a weights file, as they are stored.
+
+    Raises:
+        WeightsError: It is no safetensors file, whatever its record says.
+    """
+    try:
+        return safetensors.torch.load(data)
+    except (SafetensorError, ValueError, LookupError) as error:
+        raise WeightsError(
+            f"{path} is no safetensors file ({error}), though it is the file that its record "
+            "describes; get the weights and their record again from where they came from"
+        ) from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    """The content of one of the two files of weights."""
+    together = (
+        "weights are a .safetensors file and the .json record that training wrote next to it: "
+        "keep both together"
+    )
+    try:
+        if path.is_dir():
+            raise WeightsError(f"{path} is a folder; {together}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no {path}; {together}") from error
+    except OSError as error:
+        raise WeightsError(
+            f"cannot read {path}: {error.strerror}; check the path; {together}"
+        ) from error

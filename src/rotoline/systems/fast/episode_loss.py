@@ -63,7 +63,7 @@ def episode_losses(
         `competing`: the cross entropy between the objects and the background, 0 for one object.
         Unknown pixels are in none of them, and nothing is learned from them in the reference frame.
     """
-    losses = dict.fromkeys((*LOSS_WEIGHTS, "competing"), torch.zeros(()))
+    losses = dict.fromkeys((*LOSS_WEIGHTS, "competing"), torch.zeros((), dtype=torch.float32))
     count = episode.frames.shape[0] - 2
     for index, maps in enumerate(predict_targets(net, episode, backbone_maps), start=2):
         truth = episode.masks[:, index]

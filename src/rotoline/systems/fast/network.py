@@ -86,7 +86,7 @@ def network_from_state(state: Mapping[str, Tensor]) -> FastNet:
     with torch.device("meta"):
         net = FastNet()
     added = {
-        name: torch.zeros(value.shape)
+        name: torch.zeros(value.shape, dtype=torch.float32)
         for name, value in net.state_dict().items()
         if name.startswith(ADDED_LAYERS)
     }

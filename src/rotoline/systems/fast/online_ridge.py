@@ -51,7 +51,7 @@ class PeriodicUpdates(BaseModel):
     """Update the classifiers from the result of every few frames, if there are several objects."""
     update_every: int = Field(default=5, ge=1)
     """Number of frames between two updates."""
-    update_window: int = Field(default=8, ge=1)
+    update_window: int = Field(default=8, ge=1, le=2**16)
     """Number of most recent updates that are used; annotated frames are always used."""
 
 
@@ -134,7 +134,7 @@ class RidgeClassifiers:
 
     def _solve(self) -> None:
         views = [self.from_annotations, *(equations for equations, _ in self.updates)]
-        first = torch.ones(len(self.from_annotations.moment))
+        first = torch.ones(len(self.from_annotations.moment), dtype=torch.float32)
         weights = torch.stack([first, *(weight for _, weight in self.updates)])
         self.weights = solve(weighted_sum(views, weights), self.ridge)
 
@@ -207,8 +207,8 @@ def choose_memory_frames(learned_from: Mapping[int, Tensor], limit: int) -> set[
     frames = sorted(learned_from)
     first_of_row = torch.stack([learned_from[index] for index in frames]).int().argmax(0)
     chosen = {frames[position] for position in first_of_row.tolist()}
-    spread = torch.linspace(0, len(frames) - 1, min(limit, len(frames))).round().int().tolist()
-    for position in reversed(spread):
+    spread = torch.linspace(0, len(frames) - 1, min(limit, len(frames)), dtype=torch.float32)
+    for position in reversed(spread.round().int().tolist()):
         if len(chosen) < limit:
             chosen.add(frames[position])
     return chosen

@@ -56,7 +56,7 @@ class TuningConfig(BaseModel):
     """Number of optimiser steps; 0 for no fine-tuning. By default 40 for a clip with one object,
     and none for one with several. `--tune SECONDS` sets it to 8 for each second, which is about
     what two cores take with one object at 480p. `Tracker.step` never tunes by itself."""
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
     """Learning rate of AdamW."""
 
     def steps_for(self, objects: int) -> int:
@@ -143,7 +143,7 @@ def held_out_iou(
     """
     fewest, most = HELD_OUT_CLIPS
     clips = recompose(annotated, CLIP_SIZE, count=min(max(fewest, count), most), seed=HELD_OUT_SEED)
-    total, seen = torch.zeros(len(nets), count), torch.zeros(count)
+    total, seen = torch.zeros(len(nets), count, dtype=torch.float32), torch.zeros(count)
     with torch.inference_mode():
         for clip in _encoded(nets[0], prefetch(clips)):
             seen[clip.objects] += 1
@@ -228,5 +228,5 @@ def _mean_iou(net: FastNet, clip: _Encoded) -> Tensor:
         logits, truth = upsample4x(maps.propagated), clip.episode.masks[:, index] > 0.5
         found = (logits > 0) & (logits == logits.amax(0, keepdim=True))
         both, either = ((one.flatten(1).sum(1) + 1) for one in (found & truth, found | truth))
-        iou.append(both / either)
+        iou.append(both.float() / either)
     return torch.stack(iou).mean(0)

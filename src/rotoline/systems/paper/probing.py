@@ -30,7 +30,7 @@ class LinearProbing(BaseModel):
     views: int = Field(default=12, ge=1)
     """Number of views of every annotated frame that heads are fitted on, the frame itself
     included."""
-    ridge: float = Field(default=1e-4, ge=0)
+    ridge: float = Field(default=1e-4, ge=0, le=1e6)
     """Strength of the L2 regularisation of the heads."""
     max_iterations: int = Field(default=30, ge=1)
     """Largest number of L-BFGS steps."""

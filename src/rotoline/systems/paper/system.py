@@ -42,7 +42,7 @@ class PaperConfig(SystemConfig):
     """How objects are learned."""
     precision: Precision = "auto"
     """Precision of the activations: `auto` is bfloat16 on a GPU and float32 on a CPU."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Decides the augmented views that objects are learned from."""
 
 
@@ -131,6 +131,8 @@ class PaperSystem(System[PaperConfig]):
         """
         return cls(network_from_state(state, **options), device)
 
+    @torch.inference_mode(mode=False)
+    @torch.enable_grad()
     def fit(
         self,
         frames: Mapping[int, Frame],

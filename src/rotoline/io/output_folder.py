@@ -1,0 +1,109 @@
+"""An output folder belongs to one run: it is empty when the run begins, and locked until it ends.
+
+The lock is one of the operating system, on a file in the folder, so that it ends with the process
+that holds it, however that ends. A lock file that a killed process left behind locks nothing.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from rotoline.errors import OutputError
+from rotoline.io.atomic import make_folder, output_errors
+
+LOCK = ".rotoline-lock"
+"""Name of the lock file, which is there while a run goes on."""
+
+_LEFT_BY_SYSTEMS = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", LOCK}
+"""Files that file managers put into folders that a user opens, in lower case, and the lock."""
+
+
+def check_output(output: Path) -> None:
+    """Refuse an output folder that holds something.
+
+    What file managers leave in every folder, such as `.DS_Store`, does not count.
+
+    Raises:
+        OutputError: The path is a folder that is not empty, or a file.
+    """
+    with output_errors(output):
+        is_folder = output.is_dir()
+        if is_folder and all(path.name.lower() in _LEFT_BY_SYSTEMS for path in output.iterdir()):
+            return
+        exists = output.exists()
+    if exists:
+        what = "holds files already" if is_folder else "is a file"
+        raise OutputError(
+            f"{output} {what}; results are never written over others: "
+            "give a folder that does not exist yet, or remove this one"
+        )
+
+
+@contextmanager
+def new_output(output: Path) -> Iterator[None]:
+    """Make the output folder of a run, and keep it locked during the block.
+
+    Folders that the block leaves empty are removed again, if they were made here.
+
+    Raises:
+        OutputError: Another run writes into the folder, it holds something, or it cannot be made.
+    """
+    with output_errors(output):
+        made = [path for path in (output, *output.parents) if not path.exists()]
+    lock = _locked(output)
+    try:
+        check_output(output)  # another run may have finished just now
+        yield
+    finally:
+        if sys.platform == "win32":  # which removes no open file
+            lock.close()
+        # Removed before it is unlocked: whoever has opened it finds out in `_locked`.
+        with suppress(OSError):
+            (output / LOCK).unlink()
+        lock.close()
+        with suppress(OSError):  # a folder that is not empty stays, and so do those above it
+            for path in made:
+                path.rmdir()
+
+
+def _locked(output: Path) -> BinaryIO:
+    """Open and lock the lock file of a folder, and make the folder if there is none."""
+    path = output / LOCK
+    while True:
+        make_folder(output)
+        with output_errors(output), suppress(FileNotFoundError):
+            lock = path.open("ab")
+            if not _lock(lock):
+                lock.close()
+                raise OutputError(
+                    f"another run is writing into {output}; give another folder, or wait until "
+                    "that run ends"
+                )
+            if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                return lock
+            lock.close()
+        # A run that ended meanwhile has removed the file, and the folder if there is no result.
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Lock an open file for this process; False if another one has locked it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    # Some network drives know no locks: there, two runs at once are not noticed.
+    with suppress(OSError):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True

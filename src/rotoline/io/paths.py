@@ -1,0 +1,39 @@
+"""Paths as users give them: text or `Path`, to things that may not be there."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from rotoline.errors import InputError
+from rotoline.types import described
+
+
+def as_path(value: Any, needed: str) -> Path:
+    """Return what a user gave as a `Path`.
+
+    Args:
+        value: Text, a `Path`, or anything else that stands for a path (`os.PathLike`).
+        needed: Says what is needed, such as "the path of a mask file", for the message.
+
+    Raises:
+        InputError: It is no path, or it is one that no system can have.
+    """
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise InputError(f"a path is needed, not {described(value)}; give {needed} as text or Path")
+    if not os.fspath(value):
+        raise InputError(f"the path is empty text; give {needed}")
+    if "\0" in os.fspath(value):
+        raise InputError(f"the path {os.fspath(value)!r} has a zero byte; give {needed}")
+    return Path(value)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of that path.
+
+    Raises:
+        InputError: The system cannot answer: the name is too long, or a folder may not be read.
+    """
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise InputError(f"cannot open {path}: {error.strerror}; check the path") from error
