@@ -26,7 +26,7 @@ def test_paths_are_text_or_path(tmp_path, as_given):
         rotoline.load_model(as_given(tmp_path / "w.safetensors"))
 
 
-@pytest.mark.parametrize("path", [None, 0, b"clip.mp4", "", "a\0b", ["clip.mp4"]])
+@pytest.mark.parametrize("path", [None, 0, b"clip.mp4", "", "a\0b", "a\ud800", ["clip.mp4"]])
 @pytest.mark.parametrize(
     "use",
     [
@@ -61,6 +61,7 @@ def test_path_in_place_of_frames_says_how_to_open_it(path, model):
     ("frames", "message"),
     [
         (None, "frames is None; give a list"),
+        (list, "frames is the class list; give a list"),
         (0, "frames is 0; give a list"),
         ({0: FRAME}, "frames is a dict of 1; give a list"),
         (FRAME, r"one array of shape \(8, 8, 3\); give a list.*one frame alone: \[frame\]"),
@@ -137,6 +138,13 @@ def test_group_of_settings_may_be_a_dictionary_in_a_copy(model):
 def test_what_is_no_preset_is_refused(preset):
     with pytest.raises(ConfigError, match=r"there is no preset .*; choose one of fast, paper"):
         rotoline.load_model(preset=preset)
+
+
+def test_tracker_of_something_else_is_refused(model):
+    with pytest.raises(InputError, match=r"trace is .*; give rotoline\.StageTrace"):
+        model.tracker(trace={0})
+    with pytest.raises(InputError, match=r"system is a Model; take .*\.tracker\(\)"):
+        rotoline.Tracker(model, rotoline.FAST)
 
 
 @pytest.mark.parametrize("frames", [5, "68", ["68"]])

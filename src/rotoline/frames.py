@@ -114,7 +114,7 @@ def _refuse_other_things(frames: Any) -> None:
         raise InputError(
             f"frames is one array of shape {tuple(shape)}; {needed}; one frame alone: [frame]"
         )
-    if isinstance(frames, Mapping) or not (
+    if isinstance(frames, (Mapping, type)) or not (
         hasattr(frames, "__iter__") or hasattr(frames, "__getitem__")
     ):
         raise InputError(f"frames is {described(frames)}; {needed}")

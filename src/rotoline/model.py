@@ -130,8 +130,8 @@ def segment(
 
     Args:
         frames: RGB frames, uint8 `(H, W, 3)`, all of one size: a list, an array, a generator, or
-            the result of `rotoline.open_frames`. A generator is read as it is needed; the frames up
-            to the last annotated one are held, all others are not.
+            the result of `rotoline.open_frames`. A generator is read as it is needed, and may fill
+            one array again and again; copies of the frames up to the last annotated one are held.
         masks: Object ids, integers `(H, W)` from 1 to 254 with 0 for background: one map for
             frame 0, or maps by frame index. An object may be annotated in several frames, and is
             learned from all of them. Annotated objects are returned exactly as annotated.

@@ -29,7 +29,7 @@ from rotoline.stages.regions import Evidence, RegionEvidence, filter_regions, ju
 from rotoline.state import ObjectState
 from rotoline.systems.protocol import FittedSystem, System, SystemConfig, checked_config
 from rotoline.trace import StageTrace
-from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap, ObjectId
+from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap, ObjectId, described
 
 Inputs = ParamSpec("Inputs")
 Output = TypeVar("Output")
@@ -67,6 +67,7 @@ class Tracker:
 
     Raises:
         ConfigError: `config` is no settings, or one of them is unknown or out of range.
+        InputError: `system` or `trace` is something else.
     """
 
     annotations: Annotations
@@ -87,6 +88,12 @@ class Tracker:
         trace: StageTrace | None = None,
         report: Listener = ignore_progress,
     ) -> None:
+        if not hasattr(system, "fit"):
+            raise InputError(f"system is {described(system)}; take rotoline.load_model().tracker()")
+        if trace is not None and not isinstance(trace, StageTrace):
+            raise InputError(
+                f"trace is {described(trace)}; give rotoline.StageTrace(frames={{0, 68}})"
+            )
         self.system, self.config, self.report = system, checked_config(config), report
         self.timer, self.trace = timer or StageTimer(), trace
         self._frames: dict[int, Frame] = {}

@@ -86,6 +86,8 @@ def described(value: Any) -> str:
         return f"the text or path {text if len(text) < 200 else text[:200] + '...'!r}"
     if value is None or isinstance(value, (bool, int, float, complex)):
         return repr(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     name = type(value).__name__
     return f"a {name} of {len(value)}" if isinstance(value, (tuple, list, Mapping)) else f"a {name}"
 

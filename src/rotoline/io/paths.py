@@ -22,8 +22,12 @@ def as_path(value: Any, needed: str) -> Path:
         raise InputError(f"a path is needed, not {described(value)}; give {needed} as text or Path")
     if not os.fspath(value):
         raise InputError(f"the path is empty text; give {needed}")
-    if "\0" in os.fspath(value):
-        raise InputError(f"the path {os.fspath(value)!r} has a zero byte; give {needed}")
+    try:
+        is_possible = b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        raise InputError(f"no file can have the path {os.fspath(value)!r}; give {needed}")
     return Path(value)
 
 

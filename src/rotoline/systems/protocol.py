@@ -59,10 +59,9 @@ def checked_config(config: Any) -> "SystemConfig":
         ConfigError: It is no settings of a preset, or one of them is unknown or out of range.
     """
     if not isinstance(config, SystemConfig):
-        given = f"the class {config.__name__}" if isinstance(config, type) else described(config)
         raise ConfigError(
-            f"config is {given}, not settings; give rotoline.FAST, rotoline.PAPER, or one with "
-            "changes, such as rotoline.FastConfig(working_pixels=100_000)"
+            f"config is {described(config)}, not settings; give rotoline.FAST, rotoline.PAPER, "
+            "or one with changes, such as rotoline.FastConfig(working_pixels=100_000)"
         )
     _refuse_unknown(config, "")
     try:

@@ -44,7 +44,7 @@ class FineTuning(BaseModel):
     budget: float = Field(default=0.0, ge=0)
     """Seconds for learning all objects together; steps are left out to stay within it. 0 for no
     limit. The number of steps then depends on the machine, and so do the results."""
-    learning_rate: float = Field(default=schedule.LEARNING_RATE, gt=0, le=1)
+    learning_rate: float = Field(default=schedule.LEARNING_RATE, gt=0, le=1e12)
     """Learning rate for a loss that is a mean over pixels."""
     lr_halvings: int = Field(default=schedule.STEPS // schedule.HALVE_EVERY - 1, ge=0)
     """How often the learning rate is halved, at equal distances; 2 is every 10,000 of 30,000
