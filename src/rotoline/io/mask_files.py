@@ -14,7 +14,10 @@ from rotoline.io.frames import FrameSource
 from rotoline.io.paths import is_folder
 from rotoline.io.pictures import describe_contents, describe_skipped, list_pictures, natural_key
 
-_FRAME_NUMBER = re.compile(r"(?:(?<=frame)|(?<=frame[ _-]))\d+|\d{3,}(?![^\W_])", re.IGNORECASE)
+_FRAME_NUMBER = re.compile(
+    r"(?:(?<=frame)|(?<=frame[ _-]))\d+|(?<!\d)(?<!\dx)\d{3,}(?![^\W_])", re.IGNORECASE
+)
+"""A number that may be one of a frame; the second one of a size, as in `1920x1080`, is none."""
 
 Warn = Callable[[str], None]
 """Called with something that the user must know."""
@@ -124,6 +127,7 @@ def _find_inside(stem: str, frames: FrameSource) -> int | None:
 
     Short numbers are left out: `mask_v2` and `bear 1` are no frames.
     """
+    stem = _without_source(stem, frames)
     for name in names_inside(stem):
         index = _find_clear(name, frames)
         if index is not None and frames.name(index) == name:
@@ -133,6 +137,18 @@ def _find_inside(stem: str, frames: FrameSource) -> int | None:
         if index is not None and _is_named(number, frames, index):
             return index
     return None
+
+
+def _without_source(stem: str, frames: FrameSource) -> str:
+    """A file's name without that of the video or folder at its beginning: it has other numbers.
+
+    All of it if the frames are called like that too, or if the number of a frame may be meant.
+    """
+    source = frames.path.name if is_folder(frames.path) else frames.path.stem
+    start, rest = stem[: len(source)], stem[len(source) :]
+    is_source = start.casefold() == source.casefold() and not rest[:1].isalnum()
+    is_frame = is_number(source) or frames.name(0).casefold().startswith(source.casefold())
+    return rest if is_source and not is_frame else stem
 
 
 def _find_clear(name: str, frames: FrameSource) -> int | None:
