@@ -175,6 +175,20 @@ def test_other_numbers_beside_the_name_of_the_video_may_be_frames(tmp_path, vide
         match_masks(path, frames, ignore_warning)
 
 
+@pytest.mark.parametrize("number", ["1", "00012"])
+def test_a_number_that_is_the_name_of_the_video_may_be_a_frame_or_not(tmp_path, number):
+    frames, path, warnings = Video(2000), tmp_path / f"{number}.png", []
+    frames.path = Path(f"{number}.mp4")
+    path.touch()
+    both = rf"the first frame, 00000, because it is called like {number}\.mp4; or frame 000.*folder"
+    with pytest.raises(InputError, match=both):
+        match_masks(path, frames, ignore_warning)
+    assert list(match_masks(tmp_path, frames, ignore_warning)) == [int(number)]
+    frames._length = 1
+    assert match_masks(path, frames, warnings.append) == {0: path}
+    assert "marks the first frame, 00000" in warnings[0]
+
+
 def test_a_mask_among_several_that_is_all_background_says_that_nothing_is_there(tmp_path):
     for folder in ("frames", "masks"):
         (tmp_path / folder).mkdir()

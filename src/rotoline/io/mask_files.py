@@ -78,6 +78,13 @@ def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     if not path.exists():
         return {0: path}  # whoever reads it explains
     index, first = _find(path, frames), frames.name(0)
+    is_like_video = path.stem == frames.path.stem and not is_folder(frames.path)
+    if index and is_like_video:
+        raise InputError(
+            f"{path} can mark the first frame, {first}, because it is called like "
+            f"{frames.path.name}; or frame {frames.name(index)}, because of its number; call it "
+            f"{path.with_name('first' + path.suffix).name}, or give a folder with this mask"
+        )
     if index is not None and _is_named(path.stem, frames, index):
         if index and path.stem != frames.name(index):
             warn(f"{path} marks frame {frames.name(index)}, not the first one: it has this number")
@@ -88,7 +95,7 @@ def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
             f"{path} can mark the first frame, {first}, because no frame is called {path.stem}; or "
             f"frame {frames.name(index)}, number {index} counted from 0; {rename}"
         )
-    if index is None and is_number(path.stem):
+    if index is None and is_number(path.stem) and not is_like_video:
         raise InputError(
             f"{path} belongs to no frame of {frames.path}: {_frame_names(frames)}; {rename} if it "
             "marks the first frame"
