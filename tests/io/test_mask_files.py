@@ -189,6 +189,16 @@ def test_a_number_that_is_the_name_of_the_video_may_be_a_frame_or_not(tmp_path, 
     assert "marks the first frame, 00000" in warnings[0]
 
 
+@pytest.mark.parametrize("masks", ["mask.png", ""])
+def test_masks_among_the_frames_are_refused(tmp_path, masks):
+    for name in ("f_001.png", "f_002.png", "mask.png"):
+        Image.new("L", (4, 6)).save(tmp_path / name)
+    with pytest.raises(InputError, match=r"the folder of the frames.*folder of their own"):
+        match_masks(tmp_path / masks, open_frames(tmp_path), ignore_warning)
+    with pytest.raises(InputError, match=r"does not exist"):
+        read_annotations(tmp_path / "other.png", open_frames(tmp_path))
+
+
 def test_a_mask_among_several_that_is_all_background_says_that_nothing_is_there(tmp_path):
     for folder in ("frames", "masks"):
         (tmp_path / folder).mkdir()

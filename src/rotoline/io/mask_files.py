@@ -12,7 +12,13 @@ from rotoline.errors import InputError
 from rotoline.io.frame_names import is_number, names_inside
 from rotoline.io.frames import FrameSource
 from rotoline.io.paths import is_folder
-from rotoline.io.pictures import describe_contents, describe_skipped, list_pictures, natural_key
+from rotoline.io.pictures import (
+    EXTENSIONS,
+    describe_contents,
+    describe_skipped,
+    list_pictures,
+    natural_key,
+)
 
 _FRAME_NUMBER = re.compile(
     r"(?:(?<=frame)|(?<=frame[ _-]))\d+|(?<!\d)(?<!\dx)\d{3,}(?![^\W_])", re.IGNORECASE
@@ -41,9 +47,21 @@ def match_masks(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
         The files by frame index.
 
     Raises:
-        InputError: A file belongs to no frame, or it can belong to two.
+        InputError: A file belongs to no frame, it can belong to two, or it is a frame itself.
     """
+    _refuse_frames(path, frames)
     return _match_folder(path, frames, warn) if is_folder(path) else _match_file(path, frames, warn)
+
+
+def _refuse_frames(path: Path, frames: FrameSource) -> None:
+    """Refuse masks in the folder of the frames, where every picture is a frame."""
+    folder = path if is_folder(path) else path.parent
+    is_picture = folder != path and path.suffix.lower() in EXTENSIONS and path.is_file()
+    if (is_picture or folder == path) and folder.resolve() == frames.path.resolve():
+        raise InputError(
+            f"{path} is {'a picture in ' * is_picture}the folder of the frames, in which every "
+            "picture is a frame; move the masks to a folder of their own"
+        )
 
 
 def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
