@@ -52,9 +52,11 @@ def test_a_truth_of_nothing_but_void_cannot_be_scored(score):
         score([square()] * 3, [only_void] * 3)
 
 
-def test_white_beside_masks_with_void_is_refused(tmp_path):
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P"])
+def test_white_beside_masks_with_void_is_refused(tmp_path, mode):
     for index, labels in enumerate((square(void=True), 255 * square(), square())):
-        Image.fromarray(labels).save(tmp_path / f"{index}.png")
+        image = Image.fromarray(labels)
+        (image.convert(mode) if index == 1 else image).save(tmp_path / f"{index}.png")
     with pytest.raises(InputError, match=r"1\.png is black and white.*as object 1, or as void"):
         evaluate_folders(tmp_path, tmp_path, every_frame=True)
 

@@ -48,6 +48,19 @@ def test_a_shape_in_the_alpha_channel_is_named(save):
             read_mask(save(f"{name}.png", pixels))
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+def test_white_on_black_in_colour_is_object_1(tmp_path, mode):
+    for pixels in (squares(255), np.full(SIZE, 255, np.uint8)):
+        Image.fromarray(pixels).convert(mode).save(tmp_path / "a.png")
+        np.testing.assert_array_equal(read_mask(tmp_path / "a.png"), pixels > 0)
+
+
+def test_black_in_colour_is_all_background(tmp_path):
+    Image.new("RGB", SIZE[::-1]).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="is all background"):
+        read_mask(tmp_path / "a.png")
+
+
 def test_solid_colours_of_the_davis_palette_give_their_ids(save):
     path = save("a.png", DAVIS_PALETTE[squares(2, 5)])
     expected = (

@@ -83,7 +83,8 @@ def test_gaps_in_the_numbers_and_skipped_files_are_named(tmp_path, save):
     (tmp_path / "notes.txt").touch()
     (tmp_path / "s1008.avif").touch()
     (tmp_path / "more").mkdir()
-    (tmp_path / ".DS_Store").touch()
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / name).touch()
     source = open_frames(tmp_path)
     assert source.count == 6
     assert source.problem.endswith(
@@ -101,11 +102,20 @@ def test_gaps_in_the_numbers_and_skipped_files_are_named(tmp_path, save):
         ("f1_v2 f2_v2 f4_v2", "1 gap: between f2_v2 and f4_v2"),
         ("a1_01 a1_02 a2_07 a2_08", None),
         ("a b c", None),
+        ("1700.123 1700.156 1700.190 1700.223 1700.257 1700.290", None),
+        ("31411 67535 98646 135004 167190 198880", None),
+        ("33 66 100 133 200 233", "1 gap: between 133 and 200"),
         ("7", None),
     ],
 )
 def test_gaps_are_longer_than_the_usual_distance(names, gaps):
     assert describe_gaps(names.split()) == (gaps and f"the numbers of the frames have {gaps}")
+
+
+def test_an_accent_may_be_one_character_or_two(tmp_path, save):
+    save("\u00e9t\u00e9 01.png")
+    save("\u00e9t\u00e9 02.png")
+    assert open_frames(tmp_path).find("e\u0301te\u0301 02") == 1
 
 
 def test_a_folder_has_the_times_of_its_frame_rate(tmp_path, save):

@@ -95,6 +95,7 @@ def test_a_folder_says_what_it_holds_besides_masks(tmp_path):
     with pytest.raises(InputError, match=r"holds no masks: it holds readme\.txt; put PNG files"):
         match_masks(tmp_path, Video(3), ignore_warning)
     (tmp_path / "00001.png").touch()
+    (tmp_path / "Thumbs.db").touch()
     warnings = []
     assert list(match_masks(tmp_path, Video(3), warnings.append)) == [1]
     assert warnings == [f"{tmp_path} holds more than pictures, which is skipped: readme.txt"]
@@ -151,6 +152,51 @@ def test_a_number_that_is_in_the_names_of_several_frames_leaves_a_single_mask_to
     found, (warning,) = matched("cam 1 a,cam 1 b", "mask 001", single=True)
     assert found == {"mask 001": "cam 1 a"}
     assert "marks the first frame" in warning
+
+
+@pytest.mark.parametrize("mask", ["IMG_0123", "img_0123 mask", "first_854x480", "a 1920X1080"])
+def test_numbers_of_the_video_and_of_a_size_are_no_frames(tmp_path, mask):
+    frames, path, warnings = Video(2000), tmp_path / f"{mask}.png", []
+    frames.path = Path("IMG_0123.MOV")
+    path.touch()
+    assert match_masks(path, frames, warnings.append) == {0: path}
+    assert "marks the first frame, 00000" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("video", "mask"),
+    [("IMG_0123", "IMG_0123_0007"), ("IMG_0123", "IMG_0124"), ("003", "003_mask")],
+)
+def test_other_numbers_beside_the_name_of_the_video_may_be_frames(tmp_path, video, mask):
+    frames, path = Video(2000), tmp_path / f"{mask}.png"
+    frames.path = Path(f"{video}.mp4")
+    path.touch()
+    with pytest.raises(InputError, match="because of what its name contains"):
+        match_masks(path, frames, ignore_warning)
+
+
+@pytest.mark.parametrize("number", ["1", "00012"])
+def test_a_number_that_is_the_name_of_the_video_may_be_a_frame_or_not(tmp_path, number):
+    frames, path, warnings = Video(2000), tmp_path / f"{number}.png", []
+    frames.path = Path(f"{number}.mp4")
+    path.touch()
+    both = rf"the first frame, 00000, because it is called like {number}\.mp4; or frame 000.*folder"
+    with pytest.raises(InputError, match=both):
+        match_masks(path, frames, ignore_warning)
+    assert list(match_masks(tmp_path, frames, ignore_warning)) == [int(number)]
+    frames._length = 1
+    assert match_masks(path, frames, warnings.append) == {0: path}
+    assert "marks the first frame, 00000" in warnings[0]
+
+
+@pytest.mark.parametrize("masks", ["mask.png", ""])
+def test_masks_among_the_frames_are_refused(tmp_path, masks):
+    for name in ("f_001.png", "f_002.png", "mask.png"):
+        Image.new("L", (4, 6)).save(tmp_path / name)
+    with pytest.raises(InputError, match=r"the folder of the frames.*folder of their own"):
+        match_masks(tmp_path / masks, open_frames(tmp_path), ignore_warning)
+    with pytest.raises(InputError, match=r"does not exist"):
+        read_annotations(tmp_path / "other.png", open_frames(tmp_path))
 
 
 def test_a_mask_among_several_that_is_all_background_says_that_nothing_is_there(tmp_path):

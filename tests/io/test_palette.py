@@ -47,6 +47,20 @@ def test_a_palette_that_swaps_background_and_objects_is_refused(save, colours):
         read_mask(path)
 
 
+def test_white_on_black_with_a_palette_of_greys_is_object_1(save):
+    for ids in ((255,), (255, 255)):
+        path = save("a.png", squares(*ids), GREYS.tobytes())
+        np.testing.assert_array_equal(read_mask(path), squares(*ids) > 0)
+    np.testing.assert_array_equal(
+        read_mask(save("a.png", np.full(SIZE, 255, np.uint8), GREYS.tobytes())), np.ones(SIZE)
+    )
+
+
+def test_void_alone_keeps_its_two_readings_with_the_palette_of_davis(save):
+    with pytest.raises(InputError, match="two ways: 255 marks void"):
+        read_mask(save("a.png", squares(255), DAVIS_PALETTE.tobytes()))
+
+
 def test_a_transparent_colour_is_background(save):
     path = save("a.png", *reordered(squares(1), np.roll(FANCY, 1, 0), 1, 0))
     Image.open(path).save(path, transparency=1)

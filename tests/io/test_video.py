@@ -229,6 +229,15 @@ def test_a_last_frame_that_is_missing_is_reported(tmp_path):
     assert "ended after 11 of 12 frames" in source.problem
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_a_video_cut_before_its_first_keyframe_says_that_its_start_is_missing(tmp_path, name):
+    whole = write_moving(tmp_path / "whole.mp4", 60, {"g": "12", "bf": "0", "sc_threshold": "0"})
+    source = VideoFile(remux(whole, lambda packet: packet.pts >= 20 * 512, tmp_path / name))
+    np.testing.assert_array_equal(list(source), list(VideoFile(whole))[24:])
+    assert "begins 0.160 s after its start, with 36 of 40 frames" in source.problem
+    assert "ended" not in source.problem
+
+
 def test_frames_that_a_damaged_index_hides_are_reported(tmp_path):
     path = write_moving(tmp_path / "a.mp4", 12, {"bf": "0"})
     data = bytearray(path.read_bytes())

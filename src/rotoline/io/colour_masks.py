@@ -15,9 +15,9 @@ HOW_TO_SAVE = "save the mask as a PNG with a palette or in 8-bit grey, one value
 
 
 def read_colour_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
-    """Read a picture that holds a shape in its alpha channel and nothing in its colours.
+    """Read a picture in black and white, or with a shape in its alpha channel and no colours.
 
-    The shape is what is opaque, and object 1.
+    What is white, or the shape that is opaque, is object 1.
 
     Args:
         path: The file, for messages.
@@ -31,13 +31,13 @@ def read_colour_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
             ids were probably meant.
     """
     if not image.has_transparency_data:
-        raise InputError(_explain_colours(path, image.mode, np.array(image.convert("RGB"))))
+        return _read_black_and_white(path, image.mode, np.array(image.convert("RGB")))
     picture = np.array(image.convert("RGBA"))
     colours, alpha = picture[..., :3], picture[..., 3]
     if alpha.max() == 0:
         raise InputError(f"{path} is transparent everywhere: it shows no object; {HOW_TO_SAVE}")
     if alpha.min() == alpha.max():
-        raise InputError(_explain_colours(path, image.mode, colours))
+        return _read_black_and_white(path, image.mode, colours)
     start = (
         f"{path} (mode {image.mode}) holds a shape in its alpha channel; "
         "a mask holds one id per pixel"
@@ -64,6 +64,14 @@ def read_colour_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
         f"{start}, and its colour may tell the id: what is opaque is {colour}, probably meant: "
         f"{_guess_ids(found)}; {HOW_TO_SAVE}"
     )
+
+
+def _read_black_and_white(path: Path, mode: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Object 1 where a picture `(H, W, 3)` is white and all else is black; others are refused."""
+    packed = _packed(picture)
+    if not np.isin(packed, (0, 0xFFFFFF)).all():
+        raise InputError(_explain_colours(path, mode, picture))
+    return np.asarray(packed > 0).astype(np.uint8)
 
 
 def _explain_colours(path: Path, mode: str, picture: NDArray[np.uint8]) -> str:

@@ -32,6 +32,8 @@ class DeclaredLength:
 
     frames: int | None
     """Exact number of frames, where the container counts them."""
+    begin: Fraction
+    """Time at which the first frame starts."""
     seconds: Fraction | None
     """Time at which the last frame ends, from time 0 of the file."""
     shown_seconds: Fraction | None
@@ -80,6 +82,7 @@ def declared_length(container: InputContainer, stream: VideoStream) -> DeclaredL
     guess = None if seconds is None else max(0, round((seconds - begin) * rate))
     return DeclaredLength(
         frames=frames,
+        begin=begin,
         seconds=seconds,
         shown_seconds=shown_seconds,
         slack=slack,
@@ -108,7 +111,13 @@ def describe_loss(
         return f"stopped after {stats.decoded}{of} frames: damaged ({stats.damage})"
     rhythm = None if declared.is_timed_freely else find_rhythm(stamps, tick)
     found = []
-    if _is_short(declared, stats, rhythm):
+    late = _seconds_before_first(declared, stats, stamps, tick)
+    if late and not _ends_early(declared, stats, rhythm):
+        found.append(
+            f"begins {float(late):.3f} s after its start, with {stats.decoded}{of} frames: those "
+            "before cannot be decoded, as in a video that was cut between two keyframes"
+        )
+    elif _is_short(declared, stats, rhythm):
         found.append(f"ended after {stats.decoded}{of} frames: cut off or damaged")
     if (back := _find_step_back(stamps)) and not declared.is_timed_freely:
         found.append(
@@ -157,6 +166,11 @@ def _is_short(declared: DeclaredLength, stats: DecodeStats, rhythm: Rhythm | Non
         # With the number right, the duration is believed only of a constant frame rate.
         if rhythm is None:
             return False
+    return _ends_early(declared, stats, rhythm)
+
+
+def _ends_early(declared: DeclaredLength, stats: DecodeStats, rhythm: Rhythm | None) -> bool:
+    """Whether the last frame ends before the time that the container says."""
     seconds = declared.shown_seconds if stats.discarded else declared.seconds
     if seconds is None or stats.end is None:
         return False
@@ -164,6 +178,17 @@ def _is_short(declared: DeclaredLength, stats: DecodeStats, rhythm: Rhythm | Non
     if rhythm is not None and stats.is_end_known and (declared.is_exact or stats.discarded):
         slack = rhythm.interval / 2
     return stats.end + slack < seconds
+
+
+def _seconds_before_first(
+    declared: DeclaredLength, stats: DecodeStats, stamps: Sequence[int | None], tick: Fraction
+) -> Fraction | None:
+    """Time without frames at the start, where frames that the container counts are missing."""
+    first = stamps[0] if stamps else None
+    if first is None or declared.frames is None or stats.discarded:
+        return None
+    late = first * tick - declared.begin
+    return late if late > 0 and stats.decoded < declared.frames else None
 
 
 def _describe_jumps(rhythm: Rhythm, stamps: Sequence[int | None], tick: Fraction) -> str:

@@ -6,10 +6,11 @@ what can mean two frames is refused.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
+from statistics import median_low, multimode
 
 from rotoline.errors import InputError
 from rotoline.io.pictures import natural_key, shorten
@@ -100,8 +101,8 @@ def is_number(name: str) -> bool:
 def describe_gaps(names: Iterable[str]) -> str | None:
     """Say where numbers are missing between names that differ in a number; None if nowhere.
 
-    The numbers may be any distance apart, as with every fifth frame: a gap is longer than the most
-    frequent distance.
+    The numbers may be any distance apart, as with every fifth frame: a gap is clearly longer than
+    the most frequent distance. Times, which numbers may be as well, are never quite regular.
     """
     gaps = [gap for series in _number_series(names) for gap in _gaps(series)]
     if not gaps:
@@ -127,16 +128,15 @@ def _number_series(names: Iterable[str]) -> list[list[tuple[int, str]]]:
 
 
 def _gaps(series: Sequence[tuple[int, str]]) -> list[str]:
-    """Describe each place where consecutive numbers are further apart than usual."""
+    """Describe each place where consecutive numbers are clearly further apart than usual."""
     distances = [after - before for (before, _), (after, _) in pairwise(series)]
     if not distances:
         return []
-    counts = Counter(distances)
-    usual = min(counts, key=lambda distance: (-counts[distance], distance))
+    usual = median_low(multimode(distances))
     return [
         f"between {before} and {after}"
         for ((_, before), (_, after)), distance in zip(pairwise(series), distances, strict=True)
-        if distance > usual
+        if 2 * distance > 3 * usual
     ]
 
 

@@ -12,9 +12,18 @@ from rotoline.errors import InputError
 from rotoline.io.frame_names import is_number, names_inside
 from rotoline.io.frames import FrameSource
 from rotoline.io.paths import is_folder
-from rotoline.io.pictures import describe_contents, describe_skipped, list_pictures, natural_key
+from rotoline.io.pictures import (
+    EXTENSIONS,
+    describe_contents,
+    describe_skipped,
+    list_pictures,
+    natural_key,
+)
 
-_FRAME_NUMBER = re.compile(r"(?:(?<=frame)|(?<=frame[ _-]))\d+|\d{3,}(?![^\W_])", re.IGNORECASE)
+_FRAME_NUMBER = re.compile(
+    r"(?:(?<=frame)|(?<=frame[ _-]))\d+|(?<!\d)(?<!\dx)\d{3,}(?![^\W_])", re.IGNORECASE
+)
+"""A number that may be one of a frame; the second one of a size, as in `1920x1080`, is none."""
 
 Warn = Callable[[str], None]
 """Called with something that the user must know."""
@@ -38,9 +47,21 @@ def match_masks(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
         The files by frame index.
 
     Raises:
-        InputError: A file belongs to no frame, or it can belong to two.
+        InputError: A file belongs to no frame, it can belong to two, or it is a frame itself.
     """
+    _refuse_frames(path, frames)
     return _match_folder(path, frames, warn) if is_folder(path) else _match_file(path, frames, warn)
+
+
+def _refuse_frames(path: Path, frames: FrameSource) -> None:
+    """Refuse masks in the folder of the frames, where every picture is a frame."""
+    folder = path if is_folder(path) else path.parent
+    is_picture = folder != path and path.suffix.lower() in EXTENSIONS and path.is_file()
+    if (is_picture or folder == path) and folder.resolve() == frames.path.resolve():
+        raise InputError(
+            f"{path} is {'a picture in ' * is_picture}the folder of the frames, in which every "
+            "picture is a frame; move the masks to a folder of their own"
+        )
 
 
 def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
@@ -75,6 +96,13 @@ def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     if not path.exists():
         return {0: path}  # whoever reads it explains
     index, first = _find(path, frames), frames.name(0)
+    is_like_video = path.stem == frames.path.stem and not is_folder(frames.path)
+    if index and is_like_video:
+        raise InputError(
+            f"{path} can mark the first frame, {first}, because it is called like "
+            f"{frames.path.name}; or frame {frames.name(index)}, because of its number; call it "
+            f"{path.with_name('first' + path.suffix).name}, or give a folder with this mask"
+        )
     if index is not None and _is_named(path.stem, frames, index):
         if index and path.stem != frames.name(index):
             warn(f"{path} marks frame {frames.name(index)}, not the first one: it has this number")
@@ -85,7 +113,7 @@ def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
             f"{path} can mark the first frame, {first}, because no frame is called {path.stem}; or "
             f"frame {frames.name(index)}, number {index} counted from 0; {rename}"
         )
-    if index is None and is_number(path.stem):
+    if index is None and is_number(path.stem) and not is_like_video:
         raise InputError(
             f"{path} belongs to no frame of {frames.path}: {_frame_names(frames)}; {rename} if it "
             "marks the first frame"
@@ -124,6 +152,7 @@ def _find_inside(stem: str, frames: FrameSource) -> int | None:
 
     Short numbers are left out: `mask_v2` and `bear 1` are no frames.
     """
+    stem = _without_source(stem, frames)
     for name in names_inside(stem):
         index = _find_clear(name, frames)
         if index is not None and frames.name(index) == name:
@@ -133,6 +162,18 @@ def _find_inside(stem: str, frames: FrameSource) -> int | None:
         if index is not None and _is_named(number, frames, index):
             return index
     return None
+
+
+def _without_source(stem: str, frames: FrameSource) -> str:
+    """A file's name without that of the video or folder at its beginning: it has other numbers.
+
+    All of it if the frames are called like that too, or if the number of a frame may be meant.
+    """
+    source = frames.path.name if is_folder(frames.path) else frames.path.stem
+    start, rest = stem[: len(source)], stem[len(source) :]
+    is_source = start.casefold() == source.casefold() and not rest[:1].isalnum()
+    is_frame = is_number(source) or frames.name(0).casefold().startswith(source.casefold())
+    return rest if is_source and not is_frame else stem
 
 
 def _find_clear(name: str, frames: FrameSource) -> int | None:

@@ -40,8 +40,8 @@ def read_mask(path: Path | str) -> LabelMap:
 
     Accepted are pictures with a palette (the id is the index, or what its colour is in the palette
     of DAVIS), grey with 8, 16 or 32 bits or as floating-point numbers (the id is the value),
-    masks with two values (1 bit, or grey with 0 and 255 or 65535), where white is object 1, and
-    white pictures whose alpha channel holds the shape of object 1.
+    masks in black and white (1 bit, grey with 0 and 255 or 65535, or in colour), where white is
+    object 1, and white pictures whose alpha channel holds the shape of object 1.
 
     Pixels of 255 beside objects are void: they are no object, and background here.
 
@@ -182,9 +182,11 @@ def write_mask(path: Path | str, labels: LabelMap) -> None:
 
 
 def is_black_and_white(path: Path) -> bool:
-    """Whether a mask is grey without a palette and has no values but 0 and 255."""
+    """Whether a mask has no values but 0 and 255, in grey, in colour, or with a palette."""
     with opened_picture(path) as image:
-        return image.mode == "L" and set(np.unique(np.array(image)).tolist()) == {0, 255}
+        if image.mode == "1" or (image.mode == "P" and VOID not in np.array(image)):
+            return False  # whose white has the value 1
+        return set(np.unique(np.array(image.convert("L"))).tolist()) == {0, 255}
 
 
 def _grey_ids(path: Path, values: NDArray[Any]) -> LabelMap:

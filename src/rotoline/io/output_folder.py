@@ -13,12 +13,12 @@ from typing import BinaryIO
 
 from rotoline.errors import OutputError
 from rotoline.io.atomic import make_folder, output_errors
+from rotoline.io.paths import LEFT_BY_SYSTEMS
 
 LOCK = ".rotoline-lock"
 """Name of the lock file, which is there while a run goes on."""
 
-_LEFT_BY_SYSTEMS = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", LOCK}
-"""Files that file managers put into folders that a user opens, in lower case, and the lock."""
+_NO_RESULTS = {*LEFT_BY_SYSTEMS, LOCK}
 
 
 def check_output(output: Path) -> None:
@@ -31,7 +31,7 @@ def check_output(output: Path) -> None:
     """
     with output_errors(output):
         is_folder = output.is_dir()
-        if is_folder and all(path.name.lower() in _LEFT_BY_SYSTEMS for path in output.iterdir()):
+        if is_folder and all(path.name.lower() in _NO_RESULTS for path in output.iterdir()):
             return
         exists = output.exists()
     if exists:

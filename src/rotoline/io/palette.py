@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rotoline.errors import InputError
+from rotoline.types import VOID
 
-_BLACK = (0, 0, 0)
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _Colours = dict[int, tuple[int, int, int]]
 
 
@@ -42,6 +43,8 @@ def davis_id(colour: tuple[int, int, int]) -> int | None:
 def read_palette_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
     """Read the ids of a picture with a palette.
 
+    White at index 255 with nothing but black is object 1, as in grey without a palette.
+
     If all colours are those of the palette of DAVIS, they decide. Greys alone do not: every grey
     ramp has some of these. With other colours the id is the index, unless the colours say that
     index 0 is not the background.
@@ -60,6 +63,8 @@ def read_palette_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
     colours = _used_colours(image, indices)
     if colours is None:
         return indices
+    if colours in ({VOID: _WHITE}, {0: _BLACK, VOID: _WHITE}):
+        return np.asarray(indices > 0).astype(np.uint8)
     ids = [one for one in map(davis_id, colours.values()) if one is not None]
     is_grey = all(red == green == blue for red, green, blue in colours.values())
     if not is_grey and len(set(ids)) == len(colours):

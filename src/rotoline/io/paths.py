@@ -7,6 +7,9 @@ from typing import Any
 from rotoline.errors import InputError
 from rotoline.types import described
 
+LEFT_BY_SYSTEMS = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory"}
+"""Files that file managers put into folders that a user opens, in lower case."""
+
 
 def as_path(value: Any, needed: str) -> Path:
     """Return what a user gave as a `Path`.

@@ -8,6 +8,7 @@ pictures, their order, and one place where the many ways in which Pillow fails b
 import os
 import re
 import struct
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from rotoline.errors import InputError, RotolineError
+from rotoline.io.paths import LEFT_BY_SYSTEMS
 
 EXTENSIONS = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"),
@@ -120,12 +122,17 @@ def by_stem(files: Iterable[Path]) -> dict[str, Path]:
 
 
 def describe_skipped(folder: Path) -> str | None:
-    """Name what a folder holds besides pictures and hidden files; None if there is nothing."""
+    """Name what a folder holds besides pictures; None if there is nothing.
+
+    Hidden files and those of file managers do not count.
+    """
     used = set(list_pictures(folder))
     skipped = [
         path.name + "/" * path.is_dir()
         for path in folder.iterdir()
-        if path not in used and not path.name.startswith(".")
+        if path not in used
+        and not path.name.startswith(".")
+        and path.name.lower() not in LEFT_BY_SYSTEMS
     ]
     if not skipped:
         return None
@@ -179,7 +186,10 @@ def _list_folders(folder: Path) -> list[Path]:
 
 
 def natural_key(name: str) -> list[str | int]:
-    """Key of a name that compares runs of digits as numbers, and ignores case."""
+    """Key of a name that compares runs of digits as numbers, and ignores case.
+
+    A letter with an accent may be one character or two, as macOS writes it.
+    """
     # re.split with a group alternates text and digits, so equal positions have equal types.
-    parts = re.split(r"(\d+)", name.casefold())
+    parts = re.split(r"(\d+)", unicodedata.normalize("NFC", name.casefold()))
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
