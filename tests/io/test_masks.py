@@ -129,6 +129,13 @@ def test_255_that_may_be_an_object_is_refused_with_both_readings(save, labels, r
         read_mask(save("a.png", labels))
 
 
+def test_with_the_palette_of_davis_255_is_void_wherever_it_is(save):
+    """PASCAL VOC: rings that are larger than small objects, and blobs of difficult objects."""
+    for labels in (squares(1, 255), np.where(squares(1) > 0, 1, 255).astype(np.uint8)):
+        found = read_mask(save("a.png", labels, DAVIS_PALETTE.tobytes()))
+        np.testing.assert_array_equal(found, np.where(labels == 255, 0, labels))
+
+
 def test_nothing_but_void_is_refused(save):
     path = save("a.png", squares(255), DAVIS_PALETTE.tobytes())
     with pytest.raises(InputError, match=r"holds 255 and no other id.*no object is here; or it is"):

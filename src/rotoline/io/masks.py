@@ -19,7 +19,7 @@ from rotoline.io.atomic import replacing
 from rotoline.io.colour_masks import HOW_TO_SAVE, read_colour_ids
 from rotoline.io.frames import FrameSource
 from rotoline.io.mask_files import Warn, ignore_warning, match_masks
-from rotoline.io.palette import DAVIS_PALETTE, read_palette_ids
+from rotoline.io.palette import DAVIS_PALETTE, has_davis_colours, read_palette_ids
 from rotoline.io.paths import as_path
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture, shorten
 from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
@@ -220,6 +220,9 @@ def _refuse_unclear_void(path: Path, labels: LabelMap) -> None:
     is_void, is_object = labels == VOID, (labels > 0) & (labels != VOID)
     if not is_void.any() or not is_object.any():
         return
+    with opened_picture(path) as image:
+        if has_davis_colours(image):  # of DAVIS and PASCAL VOC, where 255 is void
+            return
     everywhere = np.ones((3, 3), bool)
     regions, count = ndimage.label(is_void, everywhere)
     beside = regions[ndimage.binary_dilation(is_object, everywhere)]

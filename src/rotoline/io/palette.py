@@ -40,6 +40,17 @@ def davis_id(colour: tuple[int, int, int]) -> int | None:
     return _DAVIS_IDS.get(colour)
 
 
+def has_davis_colours(image: Image.Image) -> bool:
+    """Whether every colour that a picture with a palette shows is that of its id in DAVIS."""
+    if image.mode != "P":
+        return False
+    used = np.unique(np.array(image))
+    palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    return bool(used[-1] < len(palette)) and bool(
+        np.array_equal(palette[used], DAVIS_PALETTE[used])
+    )
+
+
 def read_palette_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
     """Read the ids of a picture with a palette.
 
