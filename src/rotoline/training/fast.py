@@ -2,14 +2,13 @@
 
     rotoline train fast --data DATA --output runs/fast
 
-Time: 6,000 steps of 0.55 s, 55 minutes on two CPU cores. Memory: 5 GB for DAVIS-2016 train at 480p
+Time: about half of a pass of ResNet-101 for an episode, 6,000 of them in 55 minutes on two CPU
+cores where such a pass takes 1 s (`benchmarks/training.py`). Memory: 8.5 GB for DAVIS-2016 train
 with 3,600 stills. Several processes: `torchrun --nproc-per-node 2 -m rotoline -- train fast ...`.
 
-Expected, over 3,000 steps from the weights of an earlier training: the loss of the propagated maps
-falls from .93 (mean of the first tenth of the steps) to .62 (last tenth). Weights that were trained
-with `--leave-out development` reach J&F .823 on that split (docs/results.md).
+What weights of earlier recipes reach is in docs/results.md. No weights of this recipe ship yet.
 
-The losses of an episode are those of `rotoline.systems.fast.episode_loss`.
+The losses of a batch are the mean of those of `rotoline.systems.fast.episode_loss`.
 """
 
 import math
