@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rotoline.learning.mask_errors import MAX_SHIFT, NEARBY
+from rotoline.learning.mask_errors import MAX_SHIFT, NEARBY, window_mean
 from rotoline.learning.sampler import Sampler
 
 GROWTH = 15
@@ -74,7 +74,7 @@ def corrupt(masks: Tensor, others: Tensor, errors: Sequence[MaskErrors]) -> Tens
     masks = masks.gather(1, ((rows - down) % height)[..., None].expand_as(masks))
     masks = masks.gather(2, ((columns - right) % width)[:, None].expand_as(masks))
     threshold = column([one.threshold for one in errors])
-    masks = torch.where(threshold == 0.5, masks, (_mean(masks, GROWTH) > threshold).float())
+    masks = torch.where(threshold == 0.5, masks, (window_mean(masks, GROWTH) > threshold).float())
     extents = ((rows[:, None], height, 0), (columns, width, 1))
     beyond = [
         at - (length * column([one.missing[axis] for one in errors])).floor()
@@ -90,13 +90,6 @@ def corrupt(masks: Tensor, others: Tensor, errors: Sequence[MaskErrors]) -> Tens
         align_corners=False,
     )[:, 0]
     masks = torch.maximum(masks, others * (blobs > column([one.on_other for one in errors])))
-    is_near = (_mean(masks, NEARBY) > 0.02) & (blobs > column([one.near for one in errors]))
+    is_near = (window_mean(masks, NEARBY) > 0.02) & (blobs > column([one.near for one in errors]))
     kept = column([not one.is_lost for one in errors])
     return torch.maximum(masks, is_near.float()) * kept
-
-
-def _mean(masks: Tensor, size: int) -> Tensor:
-    """Mean in a square window around every pixel of `(M, H, W)`; 0 outside."""
-    half = size // 2
-    rows = functional.avg_pool2d(masks[:, None], (size, 1), stride=1, padding=(half, 0))
-    return functional.avg_pool2d(rows, (1, size), stride=1, padding=(0, half))[:, 0]

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from rotoline.learning.mask_errors import window_mean
 from rotoline.learning.sampler import Sampler
 
 COUNTS = (1, 1, 2, 3)
@@ -77,7 +77,7 @@ def draw_strokes(masks: Tensor, known: Tensor, strokes: Sequence[Sequence[Stroke
     """
     together = masks.amax(0)
     areas = torch.cat((masks, ((1 - together) * known)[None])) * known
-    close = _mean(together[None], NEAR)[0] > 0
+    close = window_mean(together[None], NEAR)[0] > 0
     sizes = [*masks.flatten(1).sum(1).sqrt().unbind(), together.sum().sqrt()]
     marked = torch.zeros_like(known)
     for number, (area, size) in enumerate(zip(areas, sizes, strict=True)):
@@ -91,7 +91,7 @@ def draw_strokes(masks: Tensor, known: Tensor, strokes: Sequence[Sequence[Stroke
 def _draw(stroke: Stroke, area: Tensor, size: Tensor) -> Tensor:
     """A stroke that starts in an area `(H, W)`, also where it leaves it; 0 if there is no area."""
     height, width = area.shape
-    deep = (_mean(area[None], MARGIN)[0] > 1 - 1e-4).to(area)
+    deep = (window_mean(area[None], MARGIN)[0] > 1 - 1e-4).to(area)
     places = torch.where(deep.any(), deep, area)
     summed = places.flatten().cumsum(0)
     at = torch.searchsorted(summed, stroke.start * summed[-1:], right=True)
@@ -108,10 +108,3 @@ def _draw(stroke: Stroke, area: Tensor, size: Tensor) -> Tensor:
     )
     is_there = summed[-1] > 0
     return (distance.amin(0) <= stroke.radius**2).to(area) * is_there
-
-
-def _mean(masks: Tensor, size: int) -> Tensor:
-    """Mean in a square window around every pixel of `(M, H, W)`; 0 outside."""
-    half = size // 2
-    rows = functional.avg_pool2d(masks[:, None], (size, 1), stride=1, padding=(half, 0))
-    return functional.avg_pool2d(rows, (1, size), stride=1, padding=(0, half))[:, 0]

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from rotoline.errors import InputError
+from rotoline.io.frame_names import is_number
 from rotoline.io.grey import (
     FULL_RANGE,
     GreyRange,
@@ -124,8 +125,7 @@ class PictureStack:
 
     def find(self, name: str) -> int | None:
         """The index that `name` states as a number, or None."""
-        is_index = name.isascii() and name.isdigit() and len(name) <= 9
-        return int(name) if is_index and int(name) < self.count else None
+        return int(name) if is_number(name) and int(name) < self.count else None
 
     def time(self, index: int) -> float | None:
         """Seconds since the first frame; None if the file has no times, or not decoded yet."""

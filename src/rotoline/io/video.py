@@ -34,6 +34,7 @@ from rotoline.io.decoding import (
     to_levels,
     to_picture,
 )
+from rotoline.io.frame_names import is_number
 from rotoline.io.grey import GreyRange, check_grey_range, fit_grey_range, show_grey
 from rotoline.types import Frame
 
@@ -139,7 +140,7 @@ class VideoFile:
 
     def find(self, name: str) -> int | None:
         """The index that `name` states as a number, or None."""
-        if not (name.isascii() and name.isdigit() and len(name) <= 9):
+        if not is_number(name):
             return None
         known = self._declared.frames if self._length is None else self._length
         return int(name) if known is None or int(name) < known else None

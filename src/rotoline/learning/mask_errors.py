@@ -44,7 +44,7 @@ def corrupt_previous_mask(mask: Tensor, other: Tensor, sampler: Sampler) -> Tens
     if sampler.chance(0.35):
         mask = torch.maximum(mask, other * (blobs > sampler.uniform(-1, 0.5)))
     if sampler.chance(0.35):
-        near = _mean(mask, NEARBY) > 0.02
+        near = window_mean(mask[None], NEARBY)[0] > 0.02
         mask = torch.maximum(mask, (near & (blobs > 0.6)).float())
     return mask
 
@@ -58,10 +58,11 @@ def _blobs(size: tuple[int, int], sampler: Sampler) -> Tensor:
 # Rows and columns one after the other: a tenth of the time of a window of 41 x 41.
 
 
-def _mean(mask: Tensor, size: int) -> Tensor:
-    """Mean in a square window around every pixel of `(H, W)`; 0 outside."""
-    rows = functional.avg_pool2d(mask[None, None], (size, 1), stride=1, padding=(size // 2, 0))
-    return functional.avg_pool2d(rows, (1, size), stride=1, padding=(0, size // 2))[0, 0]
+def window_mean(masks: Tensor, size: int) -> Tensor:
+    """Mean in a square window around every pixel of `(M, H, W)`; 0 outside."""
+    half = size // 2
+    rows = functional.avg_pool2d(masks[:, None], (size, 1), stride=1, padding=(half, 0))
+    return functional.avg_pool2d(rows, (1, size), stride=1, padding=(0, half))[:, 0]
 
 
 def _highest(values: Tensor, size: int) -> Tensor:
