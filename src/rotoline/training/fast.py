@@ -3,7 +3,8 @@
     rotoline train fast --data DATA --output runs/fast
 
 Time: .98 s for an episode in batches of four, on two CPU cores on which a pass of ResNet-101 takes
-1.8 s (`benchmarks/training.py`). Memory: 8.5 GB for DAVIS-2016 train with 3,600 stills. Several processes: `torchrun --nproc-per-node 2 -m rotoline -- train fast ...`.
+1.8 s (`benchmarks/training.py`). Memory: 8.5 GB for DAVIS-2016 train with 3,600 stills.
+Several processes: `torchrun --nproc-per-node 2 -m rotoline -- train fast ...`.
 
 What weights of earlier recipes reach is in docs/results.md. No weights of this recipe ship yet.
 
