@@ -118,32 +118,43 @@ class Movie:
         self._last = -1
         self._is_finished = False
         self._sound: Sound | None = None
-        rate = frames.frame_rate
         self._clock = frames.clock if isinstance(frames, VideoFile) else Fraction(0)
-        self._ticks = _choose_ticks(rate, self._clock, encoding.most_ticks)
-        self._interval = round(self._ticks / rate)
+        self._ticks = _choose_ticks(frames.frame_rate, self._clock, encoding.most_ticks)
+        self._interval = round(self._ticks / frames.frame_rate)
         with self._errors():
             # The absolute path: in a relative one, "a:b.mp4" would name the protocol "a".
             name = os.fspath(self._temporary.absolute())
             self._container = av.open(name, "w", format=encoding.container)
-            stream = self._container.add_stream(
-                encoding.encoder, rate=rate, options=dict(encoding.options)
-            )
-            self._stream = cast("VideoStream", stream)
-            self._stream.height, self._stream.width = (
-                length + (length % 2 if encoding.needs_even_size else 0) for length in frames.size
-            )
-            self._stream.pix_fmt = encoding.pixels
-            coder = self._stream.codec_context
-            coder.sample_aspect_ratio = frames.pixel_shape
-            coder.time_base = Fraction(1, self._ticks)
-            if encoding.bits_per_pixel is not None:
-                area = self._stream.height * self._stream.width
-                coder.bit_rate = int(area * rate * encoding.bits_per_pixel)
-            if threads is not None:
-                coder.thread_count = threads
+        try:
+            with self._errors():
+                self._stream = self._add_stream(threads)
             if with_sound and isinstance(frames, VideoFile):
                 self._sound = Sound(frames, self._container)
+        except BaseException:
+            self.close()
+            raise
+
+    def _add_stream(self, threads: int | None) -> VideoStream:
+        encoding, frames = self._encoding, self._frames
+        stream = cast(
+            "VideoStream",
+            self._container.add_stream(
+                encoding.encoder, rate=frames.frame_rate, options=dict(encoding.options)
+            ),
+        )
+        stream.height, stream.width = (
+            length + (length % 2 if encoding.needs_even_size else 0) for length in frames.size
+        )
+        stream.pix_fmt = encoding.pixels
+        coder = stream.codec_context
+        coder.sample_aspect_ratio = frames.pixel_shape
+        coder.time_base = Fraction(1, self._ticks)
+        if encoding.bits_per_pixel is not None:
+            area = stream.height * stream.width
+            coder.bit_rate = int(area * frames.frame_rate * encoding.bits_per_pixel)
+        if threads is not None:
+            coder.thread_count = threads
+        return stream
 
     @property
     def problem(self) -> str | None:

@@ -25,7 +25,7 @@ class OrderedWriter(ABC):
     problem: str | None = None
     """What the user must know about the result, once it is finished."""
 
-    @classmethod
+    @classmethod  # noqa: B027 (most formats hold everything)
     def check(cls, frames: FrameSource) -> None:
         """Refuse what the format cannot hold, before anything is computed.
 
