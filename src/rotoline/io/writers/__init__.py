@@ -27,6 +27,15 @@ WRITERS: Mapping[str, str] = {
     "png": "rotoline.io.writers.png:PngWriter",
     "scores": "rotoline.io.writers.scores:ScoresWriter",
     "overlay": "rotoline.io.writers.overlay:OverlayWriter",
+    "mattes": "rotoline.io.writers.mattes:MattesWriter",
+    "prores": "rotoline.io.writers.movies:ProresWriter",
+    "prores-luma": "rotoline.io.writers.movies:ProresLumaWriter",
+    "ffv1": "rotoline.io.writers.movies:Ffv1Writer",
+    "ffv1-luma": "rotoline.io.writers.movies:Ffv1LumaWriter",
+    "cutout": "rotoline.io.writers.cutout:CutoutWriter",
+    "cutout-video": "rotoline.io.writers.cutout:CutoutVideoWriter",
+    "exr": "rotoline.io.writers.exr:ExrWriter",
+    "tiff": "rotoline.io.writers.tiff:TiffWriter",
 }
 """The formats by the name that `--format` takes: module and class, imported when it is used."""
 
