@@ -48,7 +48,7 @@ def export_run(
         raise ConfigError(f"no format is named; choose among {', '.join(WRITERS)}")
     targets = [find_writer(name).target for name in formats]
     results = RunResults(run)
-    source = _reopen(results, video)
+    source = reopen(results, video)
     check_formats(formats, source, options)
     if (options or {}).get("soft") and not results.has_scores:
         raise InputError(
@@ -61,7 +61,7 @@ def export_run(
     with added_to(run if output is None else output, targets) as folder:
         writers = Writers(formats, folder, source, options)
         try:
-            pairs = prefetch(_with_pictures(results, source))
+            pairs = prefetch(with_pictures(results, source))
             for done, (result, picture) in enumerate(pairs, start=1):
                 writers.write_next(result, picture)
                 yield Progress("exporting", done, count)
@@ -75,8 +75,16 @@ def export_run(
     yield Progress("done", count, count)
 
 
-def _reopen(results: RunResults, video: Path | None) -> FrameSource:
-    """Open the frames that the results belong to."""
+def reopen(results: RunResults, video: Path | None) -> FrameSource:
+    """Open the frames that the results belong to.
+
+    Args:
+        results: The results of a run.
+        video: Where the frames are now, if they moved since.
+
+    Raises:
+        InputError: They are not there, or are other frames.
+    """
     recorded = results.record["input"]
     path = Path(recorded["video"]) if video is None else video
     if not path.exists():
@@ -100,8 +108,12 @@ def _reopen(results: RunResults, video: Path | None) -> FrameSource:
     return source
 
 
-def _with_pictures(results: RunResults, source: FrameSource) -> Iterator[tuple[FrameResult, Frame]]:
-    """Every result with its picture, in the order of the frames."""
+def with_pictures(results: RunResults, source: FrameSource) -> Iterator[tuple[FrameResult, Frame]]:
+    """Yield every result with its picture, uint8 RGB `(H, W, 3)`, in the order of the frames.
+
+    Raises:
+        InputError: The frames are not those of the results, or a file is damaged.
+    """
     left, extra = set(results.names), []
     for index, picture in enumerate(source):
         name = source.name(index)

@@ -21,6 +21,7 @@ from rotoline.cli import (
     export,
     info,
     inspect,
+    report,
     segment,
     train,
     weights,
@@ -99,6 +100,7 @@ app = typer.Typer(
 app.callback()(options)
 app.command("segment")(segment.segment)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)

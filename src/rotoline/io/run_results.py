@@ -52,6 +52,10 @@ class RunResults:
                 "segment the clip again"
             )
 
+    def mask_file(self, name: str) -> Path:
+        """The file with the label map of a frame; `name` is one of `names`."""
+        return self._labels.files[name]
+
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the frames."""
@@ -72,7 +76,7 @@ class RunResults:
         if self.record["status"] != "complete":
             found.append(
                 f"the run in {self.folder} did not end (its status is {self.record['status']}): "
-                f"only the {len(self.names)} frames that it finished are exported"
+                f"only the {len(self.names)} frames that it finished are used"
             )
         if missing:
             found.append(
