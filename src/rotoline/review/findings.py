@@ -22,8 +22,9 @@ LOW_CONFIDENCE = 0.7
 """Confidence below which a mask is a finding: on average, 30 % of it are expected to be wrong."""
 AREA_RATIO = 1.5
 """Ratio of the areas in two consecutive frames from which it is a jump."""
-MIN_AREA_CHANGE = 1 / 5000
-"""Share of the frame by which the area must change: small masks change by large ratios."""
+MIN_AREA = 1 / 5000
+"""Share of the frame by which an area must change; what is smaller counts as that large where it
+moves. Small masks change and move by large ratios."""
 DISTANCE = 1.0
 """How far a mask may be from where its motion leads, in units of the root of its area."""
 TAKEN_SHARE = 0.2
@@ -136,7 +137,7 @@ def find_area_jumps(measures: Measures) -> Iterator[Finding]:
     both = (now > 0) & (before > 0) & measures.follows[1:, None]
     smaller, larger = np.minimum(now, before), np.maximum(now, before)
     is_jump = both & (larger >= AREA_RATIO * smaller)
-    is_jump &= larger - smaller >= MIN_AREA_CHANGE * measures.size[0] * measures.size[1]
+    is_jump &= larger - smaller >= MIN_AREA * measures.size[0] * measures.size[1]
     for t, k in np.argwhere(is_jump):
         name, ratio = measures.object_ids[k], now[t, k] / before[t, k]
         yield Finding(
@@ -158,7 +159,8 @@ def find_place_jumps(measures: Measures) -> Iterator[Finding]:
     off = np.hypot(*np.moveaxis(step - motion, -1, 0))
     # After a sudden stop the expected place is wrong, the previous one is right.
     off = np.minimum(off, np.hypot(*np.moveaxis(step, -1, 0)))
-    root = np.sqrt(np.maximum(np.minimum(areas[1:], areas[:-1]), 1))
+    smallest = MIN_AREA * measures.size[0] * measures.size[1]
+    root = np.sqrt(np.maximum(np.minimum(areas[1:], areas[:-1]), smallest))
     distance = np.where(measures.follows[1:, None], np.nan_to_num(off) / root, 0)
     for t, k in np.argwhere(distance >= DISTANCE):
         name, pixels = measures.object_ids[k], off[t, k]
