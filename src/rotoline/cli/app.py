@@ -18,6 +18,7 @@ from rotoline.cli import (
     demo,
     evaluate,
     experiment,
+    export,
     info,
     inspect,
     segment,
@@ -97,6 +98,7 @@ app = typer.Typer(
 )
 app.callback()(options)
 app.command("segment")(segment.segment)
+app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
