@@ -84,7 +84,7 @@ def test_an_object_that_vanishes_and_returns():
     ]
     assert [one.reason for one in found] == [
         "object 1 vanishes inside the frame",
-        "object 1 returns at the border after 2 frames",
+        "object 1 returns at the border of the frame after 2 frames",
         "object 1 vanishes at the border of the frame",
     ]
     assert found[0].severity > found[2].severity

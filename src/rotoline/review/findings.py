@@ -30,7 +30,7 @@ DISTANCE = 1.0
 TAKEN_SHARE = 0.2
 """Share of an object's pixels that another one takes from one frame to the next."""
 APART = 5
-"""Number of frames in which two objects must not have touched before a contact begins."""
+"""Number of frames after which two objects that touch again count as a new contact."""
 CUT_DISTANCE = 0.3
 """Colour distance of two consecutive frames from which there is a scene cut between them. In the 30
 training sequences of DAVIS 2016, it is .21 at most; of 3,000 pairs of frames from two of these
@@ -64,7 +64,7 @@ def find_all(measures: Measures) -> list[Finding]:
     cuts = find_cuts(measures)
     after_cut = {cut.frame for cut in cuts}
     found = [*cuts, *find_low_confidence(measures)]
-    for find in (find_area_jumps, find_place_jumps, find_meetings_of_objects):
+    for find in (find_area_jumps, find_place_jumps, find_takeovers, find_contacts):
         # Between two scenes, places and areas say nothing.
         found += [one for one in find(measures) if one.frame not in after_cut]
     found += find_vanishing(measures)
@@ -173,55 +173,52 @@ def find_place_jumps(measures: Measures) -> Iterator[Finding]:
         )
 
 
-def find_meetings_of_objects(measures: Measures) -> Iterator[Finding]:
-    """Objects that begin to touch, and objects of which another one takes a large part."""
-    row = {name: k for k, name in enumerate(measures.object_ids)}
-    last_touched: dict[tuple[ObjectId, ObjectId], int] = {}
-    for one in measures.meetings:
-        pair = one.first, one.second
-        before = measures.areas[one.frame - 1, row[one.first]] if one.frame else 0
-        share = one.taken / before if before and measures.follows[one.frame] else 0.0
-        if share >= TAKEN_SHARE:
-            yield Finding(
-                one.frame,
-                "taken over",
-                pair,
-                float(share),
-                f"object {one.second} takes {share:.0%} of the place of object {one.first}",
-            )
-        if not one.border or one.first > one.second:
-            continue
-        if one.frame and last_touched.get(pair, -APART - 1) < one.frame - APART:
-            yield Finding(
-                one.frame,
-                "contact",
-                pair,
-                CONTACT,
-                f"objects {one.first} and {one.second} begin to touch",
-            )
-        last_touched[pair] = one.frame
+def find_takeovers(measures: Measures) -> Iterator[Finding]:
+    """Objects of which another one takes a share of `TAKEN_SHARE` from one frame to the next."""
+    met = measures.meetings
+    rows = np.searchsorted(measures.object_ids, met.first)
+    # In the first frame, nothing is taken.
+    before = np.maximum(measures.areas[np.maximum(met.frame - 1, 0), rows], 1)
+    share = np.where(measures.follows[met.frame], met.taken / before, 0)
+    for m in np.flatnonzero(share >= TAKEN_SHARE):
+        first, second = int(met.first[m]), int(met.second[m])
+        yield Finding(
+            int(met.frame[m]),
+            "taken over",
+            (first, second),
+            float(share[m]),
+            f"object {second} takes {share[m]:.0%} of the place of object {first}",
+        )
+
+
+def find_contacts(measures: Measures) -> Iterator[Finding]:
+    """Objects that begin to touch, after they have not for `APART` frames."""
+    met = measures.meetings
+    touching = np.flatnonzero((met.border > 0) & (met.first < met.second))
+    # By pair, then by frame: a contact begins where the pair is another one or time has passed.
+    order = touching[np.lexsort((met.frame[touching], met.second[touching], met.first[touching]))]
+    frame, first, second = met.frame[order], met.first[order], met.second[order]
+    begins = np.ones(len(order), bool)
+    begins[1:] = (np.diff(first) != 0) | (np.diff(second) != 0) | (np.diff(frame) > APART)
+    for m in np.flatnonzero(begins & (frame > 0)):
+        pair = int(first[m]), int(second[m])
+        reason = f"objects {pair[0]} and {pair[1]} begin to touch"
+        yield Finding(int(frame[m]), "contact", pair, CONTACT, reason)
 
 
 def find_vanishing(measures: Measures) -> Iterator[Finding]:
     """Objects that are no longer visible, and objects that are visible again."""
     visible = measures.areas > 0
     for k, name in enumerate(measures.object_ids):
-        changes = np.flatnonzero(np.diff(visible[:, k].astype(np.int8))) + 1
-        for t in changes.tolist():
+        changes = (np.flatnonzero(np.diff(visible[:, k].astype(np.int8))) + 1).tolist()
+        for before, t in zip([None, *changes], changes, strict=False):
             gone = not visible[t, k]
-            if not gone and not visible[:t, k].any():
-                continue  # it was not there before: it is a new object, not one that returns
-            edge = measures.at_border[t - 1 if gone else t, k]
-            severity = LEFT if edge else HIDDEN
-            if gone:
-                where = "at the border of the frame" if edge else "inside the frame"
-                reason = f"object {name} vanishes {where}"
-            else:
-                hidden = t - 1 - int(np.flatnonzero(visible[:t, k])[-1])
-                where = "at the border" if edge else "inside the frame"
-                reason = f"object {name} returns {where} after {_frames(hidden)}"
+            if not gone and before is None:
+                continue  # it is a new object, not one that returns
+            at_border = measures.at_border[t - 1 if gone else t, k]
+            where = "at the border of the frame" if at_border else "inside the frame"
+            reason = f"object {name} {'vanishes' if gone else 'returns'} {where}"
+            if not gone:
+                reason += f" after {t - before} frame{'s' if t - before > 1 else ''}"
+            severity = LEFT if at_border else HIDDEN
             yield Finding(t, "vanishes" if gone else "returns", (name,), severity, reason)
-
-
-def _frames(count: int) -> str:
-    return f"{count} frame{'s' if count != 1 else ''}"

@@ -11,6 +11,7 @@ from PIL import Image
 from rotoline.types import Frame, LabelMap, ObjectId
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int32]
 
 _LABELS = 256
 _THUMBNAIL = (64, 36)
@@ -19,16 +20,18 @@ _LEVELS = 8
 """Levels that each colour channel is divided into."""
 
 
-class Meeting(NamedTuple):
-    """Two objects that meet in a frame."""
+class Meetings(NamedTuple):
+    """Pairs of objects that meet, M of them in all frames, ascending by frame; each int `(M,)`."""
 
-    frame: int
+    frame: Integers
     """Position of the frame in the run."""
-    first: ObjectId
-    second: ObjectId
-    border: int
+    first: Integers
+    """Id of an object."""
+    second: Integers
+    """Id of another one. Each pair is there in both orders."""
+    border: Integers
     """Pairs of neighbouring pixels of which one belongs to the first and one to the second."""
-    taken: int
+    taken: Integers
     """Pixels of the first object in the previous frame that belong to the second in this one."""
 
 
@@ -55,7 +58,7 @@ class Measures:
     """float `(T,)` in [0, 1]: `colour_distance` to the previous frame, 0 in the first."""
     change_over_two: Floats
     """float `(T,)` in [0, 1]: `colour_distance` to the frame before the previous one."""
-    meetings: list[Meeting]
+    meetings: Meetings
     """Pairs of objects that touch, or of which one takes pixels of the other."""
     marked: NDArray[np.bool_]
     """bool `(T,)`: whether the user has drawn a mask for the frame."""
@@ -83,7 +86,7 @@ class Measuring:
         self._ids, self._size, self._marked = list(object_ids), size, set(marked)
         self._names: list[str] = []
         self._frames: list[tuple[Any, ...]] = []
-        self._meetings: list[Meeting] = []
+        self._meetings: list[Integers] = []
         self._labels: LabelMap | None = None
         self._colours: list[Floats] = []
 
@@ -112,7 +115,7 @@ class Measuring:
         change += [0.0] * (2 - len(change))
         known = [confidence[i] for i in self._ids]
         self._frames.append((index, known, areas, centres, border, *change))
-        self._meetings += find_meetings(here, self._labels, labels)
+        self._meetings.append(_find_meetings(here, self._labels, labels))
         self._names.append(name)
         self._labels = labels
         self._colours = [*self._colours, colours][-2:]
@@ -132,7 +135,7 @@ class Measuring:
             at_border=at_border,
             change=change,
             change_over_two=change_over_two,
-            meetings=self._meetings,
+            meetings=Meetings(*np.concatenate(self._meetings, axis=1)),
             marked=np.array([name in self._marked for name in self._names]),
         )
 
@@ -158,26 +161,21 @@ def _areas_and_centres(
     return areas, centres
 
 
-def find_meetings(frame: int, previous: LabelMap | None, labels: LabelMap) -> list[Meeting]:
+def _find_meetings(frame: int, previous: LabelMap | None, labels: LabelMap) -> Integers:
     """The pairs of objects that touch in a frame, or of which one takes pixels of the other.
 
-    Args:
-        frame: Position of the frame, for the result.
-        previous: Object ids of the previous frame, uint8 `(H, W)`; None if there is none.
-        labels: Object ids, uint8 `(H, W)`.
-
     Returns:
-        Each pair in both orders, ascending.
+        int32 `(5, M)`, the fields of `Meetings`: tuples of numbers would need ten times the memory.
     """
     touching = np.zeros((_LABELS, _LABELS), np.int64)
     for a, b in ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])):
         touching += _count_pairs(a, b)
     touching += touching.T
     taken = np.zeros_like(touching) if previous is None else _count_pairs(previous, labels)
-    return [
-        Meeting(frame, int(i), int(j), int(touching[i, j]), int(taken[i, j]))
-        for i, j in np.argwhere(touching + taken > 0)
-    ]
+    first, second = np.nonzero(touching + taken)
+    here = np.full_like(first, frame)
+    numbers = (here, first, second, touching[first, second], taken[first, second])
+    return np.stack(numbers).astype(np.int32)
 
 
 def _count_pairs(first: LabelMap, second: LabelMap) -> NDArray[np.int64]:
