@@ -116,7 +116,7 @@ def _x(column: int, columns: int) -> float:
 def _between(row: tuple[int, int], value: float) -> float:
     """The height of a value in [0, 1] in a row, whose top is 1."""
     top, bottom = row
-    return round(bottom - value * (bottom - top), 1)
+    return round(float(bottom - value * (bottom - top)), 1)
 
 
 def _across(kind: str, y: float) -> str:
