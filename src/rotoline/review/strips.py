@@ -88,10 +88,8 @@ def _per_column(
     of: NDArray[np.int64], columns: int, values: NDArray[np.generic], chosen: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """The sum of the chosen values of each column."""
-    total: NDArray[np.float64] = np.bincount(
-        of[chosen], values[chosen].astype(np.float64), minlength=columns
-    )
-    return total
+    total = np.bincount(of[chosen], values[chosen].astype(np.float64), minlength=columns)
+    return total.astype(np.float64)
 
 
 def _lowest(
