@@ -21,6 +21,13 @@ WRITERS: Mapping[str, str] = {
     "png": "rotoline.io.writers.png:PngWriter",
     "scores": "rotoline.io.writers.scores:ScoresWriter",
     "overlay": "rotoline.io.writers.overlay:OverlayWriter",
+    "youtube-vis": "rotoline.io.writers.youtube_vis:YouTubeVisWriter",
+    "coco": "rotoline.io.writers.coco:CocoWriter",
+    "labelme": "rotoline.io.writers.labelme:LabelmeWriter",
+    "cvat": "rotoline.io.writers.cvat:CvatWriter",
+    "tracks": "rotoline.io.writers.tracks:TracksWriter",
+    "mot": "rotoline.io.writers.mot:MotWriter",
+    "mots": "rotoline.io.writers.mots:MotsWriter",
 }
 """The formats by the name that `--format` takes: module and class, imported when it is used."""
 
