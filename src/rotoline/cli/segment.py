@@ -49,6 +49,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     formats: Formats = WRITTEN_BY_DEFAULT,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    *,
     colours: Colours = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.

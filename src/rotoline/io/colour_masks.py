@@ -88,7 +88,8 @@ def _explain_colours(path: Path, mode: str, picture: NDArray[np.uint8]) -> str:
     edges = "its colours are solid" if is_solid.all() else "its edges are soft (anti-aliased)"
     by_area = np.argsort(-areas[is_solid], kind="stable")
     objects = [int(colour) for colour in colours[is_solid][by_area] if colour != 0]
-    return f"{start}; {edges}, probably meant: {_guess_ids(objects)}; {HOW_TO_SAVE}"
+    or_read = "; or read every colour as an object, with --colours" if is_solid.all() else ""
+    return f"{start}; {edges}, probably meant: {_guess_ids(objects)}; {HOW_TO_SAVE}{or_read}"
 
 
 def _guess_ids(colours: list[int]) -> str:

@@ -28,7 +28,8 @@ def encode(mask: Mask) -> str:
 def decode(counts: str | Sequence[int], size: tuple[int, int]) -> Mask:
     """Undo `encode`, or read the run lengths of COCO as numbers.
 
-    Not done by pycocotools, which leaves pixels undefined where the runs end early.
+    Not done by pycocotools, which leaves pixels undefined where the runs end early, and warns with
+    NumPy 2.
 
     Args:
         counts: Text as pycocotools packs it, or the length of every run.
@@ -83,8 +84,8 @@ def draw_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int]) ->
     mask = np.zeros(size, bool)
     for polygon in polygons:
         check_points(polygon, size)
-        for filled in pycocotools().frPyObjects([list(polygon)], height, width):
-            mask |= pycocotools().decode(filled).astype(bool)
+        (filled,) = pycocotools().frPyObjects([list(polygon)], height, width)
+        mask |= decode(filled["counts"].decode("ascii"), size)
     return mask
 
 
