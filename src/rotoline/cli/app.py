@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 import rotoline
 from rotoline.cli import (
     benchmark,
+    convert,
     demo,
     evaluate,
     experiment,
@@ -98,6 +99,7 @@ app = typer.Typer(
 app.callback()(options)
 app.command("segment")(segment.segment)
 app.command("inspect")(inspect.inspect)
+app.command("convert")(convert.convert)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("demo")(demo.demo)

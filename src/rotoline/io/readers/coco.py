@@ -41,7 +41,7 @@ def read_coco(
     if strays:
         raise InputError(f"{path} has annotations of picture {min(strays)}, which it does not list")
     numbering, key_of = _number(path, file, annotations)
-    if annotations:
+    if numbering.note:
         warn(numbering.note)
     frames = {
         one.id: LabelledFrame(stem_of(one.file_name), check_size(path, (one.height, one.width)))

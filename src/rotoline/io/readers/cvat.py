@@ -61,7 +61,7 @@ def read_cvat(path: Path, *, size: tuple[int, int] | None, fills: bool, warn: Wa
     numbering = number_objects(
         path, [Named(k, one.number, one.label) for k, one in enumerate(tracks)], "track"
     )
-    if tracks:
+    if numbering.note:
         warn(numbering.note)
     if reader.skipped:
         kinds = ", ".join(f"{count} of type {kind}" for kind, count in reader.skipped.items())

@@ -75,7 +75,7 @@ def read_labelme(paths: list[Path], place: Path, *, warn: Warn) -> LabelFile:
         for key in of_file:
             objects.setdefault(key, Named(key, key[1], key[0]))
     numbering = number_objects(place, list(objects.values()), "label")
-    if objects:
+    if numbering.note:
         warn(numbering.note)
     frames = []
     for path, file in files.items():

@@ -29,7 +29,7 @@ class Numbering(NamedTuple):
     """By the key of the object."""
     names: dict[ObjectId, str]
     note: str
-    """Says which object has which id."""
+    """Says which object has which id; empty if all keep their numbers and have no names."""
 
 
 def number_objects(path: object, objects: Sequence[Named], word: str) -> Numbering:
@@ -64,6 +64,7 @@ def number_objects(path: object, objects: Sequence[Named], word: str) -> Numberi
             objects = sorted(objects, key=lambda one: one.number or 0)
         ids = list(range(1, len(objects) + 1))
     pairs = sorted(zip(ids, objects, strict=True), key=lambda pair: pair[0])
+    is_plain = all(one.number == i and one.name == f"object {i}" for i, one in pairs)
     shown = [
         f"{word}{'' if one.number is None else f' {one.number}'} ({one.name}) is object {i}"
         for i, one in pairs
@@ -71,7 +72,7 @@ def number_objects(path: object, objects: Sequence[Named], word: str) -> Numberi
     return Numbering(
         {one.key: i for i, one in pairs},
         {i: one.name or f"object {i}" for i, one in pairs},
-        f"in {path}, {shorten(shown, 8)}",
+        "" if is_plain else f"in {path}, {shorten(shown, 8)}",
     )
 
 

@@ -40,7 +40,7 @@ def read_youtube_vis(
         for k, one in enumerate(tracks)
     ]
     numbering = number_objects(path, objects, "track")
-    if tracks:
+    if numbering.note:
         warn(numbering.note)
     size = check_size(path, (meant.height, meant.width))
     lengths = {len(one.segmentations) for one in tracks}

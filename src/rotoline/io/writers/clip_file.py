@@ -69,9 +69,11 @@ class ClipFileWriter(ABC):
         """Write the file; yield the number of frames."""
         self._kept = dict(sorted(self._kept.items()))
         self._names = dict(sorted(self._names.items()))
-        with replacing(self._path) as temporary:
-            with temporary.open("w", encoding="utf-8", newline="\n") as file:
-                self.write_clip(file)
+        with (
+            replacing(self._path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as file,
+        ):
+            self.write_clip(file)
         yield len(self._kept)
 
     def close(self) -> None:  # noqa: B027 (there is nothing that a format must do)
