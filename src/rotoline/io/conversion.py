@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,8 @@ from rotoline.types import Frame, FrameResult, LabelMap, ObjectId
 
 FORMATS = ("png", "youtube-vis", "coco", "labelme", "cvat", "tracks", "mot", "mots")
 """The formats that need nothing but masks."""
+
+Value = TypeVar("Value")
 
 _COUNTED = ("cvat", "mot", "mots")
 """The formats that know frames by their numbers only."""
@@ -198,7 +200,7 @@ class _PictureMasks(Masks):
         return _int_keys(known) if known else super().confidence(position, labels)
 
 
-def _int_keys(values: Mapping[str, float]) -> dict[ObjectId, float]:
+def _int_keys(values: Mapping[str, Value]) -> dict[ObjectId, Value]:
     return {int(key): value for key, value in values.items()}
 
 

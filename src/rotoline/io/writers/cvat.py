@@ -4,8 +4,9 @@ Description: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/.
 """
 
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Any, TextIO
 from xml.sax.saxutils import XMLGenerator
+from xml.sax.xmlreader import AttributesImpl
 
 from rotoline.io import rle
 from rotoline.io.writers.clip_file import ClipFileWriter, ObjectMask
@@ -23,7 +24,8 @@ class CvatWriter(ClipFileWriter):
 
     def write_clip(self, file: TextIO) -> None:
         """Write the clip."""
-        self._xml = XMLGenerator(file, "utf-8", short_empty_elements=True)
+        out: Any = file  # text is written; typeshed wants bytes
+        self._xml = XMLGenerator(out, "utf-8", short_empty_elements=True)
         self._xml.startDocument()
         self._open("annotations")
         self._text("version", "1.1")
@@ -38,9 +40,9 @@ class CvatWriter(ClipFileWriter):
         self._open("meta")
         self._open("task")
         self._text("name", self._frames.path.stem)
-        self._text("size", len(self._kept))
+        self._text("size", 1 + max(self._kept, default=-1))
         self._text("mode", "interpolation")
-        self._text("start_frame", min(self._kept, default=0))
+        self._text("start_frame", 0)
         self._text("stop_frame", max(self._kept, default=0))
         self._open("labels")
         for name in dict.fromkeys(self._names.values()):
@@ -75,7 +77,7 @@ class CvatWriter(ClipFileWriter):
     def _write_mask(self, index: int, one: ObjectMask, *, is_outside: bool) -> None:
         left, top, width, height = one.box
         mask = rle.decode(one.counts, self._frames.size)[top : top + height, left : left + width]
-        attributes = {
+        attributes: dict[str, str | int] = {
             "frame": index,
             "keyframe": 1,
             "outside": int(is_outside),
@@ -92,7 +94,7 @@ class CvatWriter(ClipFileWriter):
 
     def _open(self, name: str, attributes: Mapping[str, str | int] | None = None) -> None:
         values = {key: str(value) for key, value in (attributes or {}).items()}
-        self._xml.startElement(name, values)
+        self._xml.startElement(name, AttributesImpl(values))
 
     def _close(self, name: str) -> None:
         self._xml.endElement(name)

@@ -63,7 +63,7 @@ class LabelmeWriter:
         """Do nothing: no file is open."""
 
 
-def _shape(result: FrameResult, object_id: ObjectId, place: tuple[slice, slice]) -> dict[str, Any]:
+def _shape(result: FrameResult, object_id: ObjectId, place: tuple[slice, ...]) -> dict[str, Any]:
     rows, columns = place
     mask = np.where(result.labels[place] == object_id, 255, 0).astype(np.uint8)
     picture = io.BytesIO()
