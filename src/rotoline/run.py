@@ -15,9 +15,9 @@ from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.grey import GreyRange
 from rotoline.io.masks import read_annotations
 from rotoline.io.output_folder import check_output, new_output
-from rotoline.io.overlay import check_video_size
 from rotoline.io.run_record import device, versions, write_run_record
-from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
+from rotoline.io.writers import DEFAULT_FORMATS, find_writer
+from rotoline.io.writers.together import Writers, check_formats
 from rotoline.model import Model, load_model
 from rotoline.pipeline import segment
 from rotoline.runtime.prefetch import write_behind
@@ -72,12 +72,13 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     timer = StageTimer()
     began = time.perf_counter()
     check_output(output)
-    writers = [find_writer(name) for name in dict.fromkeys(formats)]
+    formats = list(dict.fromkeys(formats))
+    for name in formats:
+        find_writer(name)
     with timer.stage("open"):
         opened = open_annotated(video, masks, stream=stream, grey_range=grey_range, colours=colours)
         source = opened.source
-        if "overlay" in formats:
-            check_video_size(source.size)
+        check_formats(formats, source)
     for warning in opened.warnings:
         yield Progress("reading", warning=warning)
     with timer.stage("load"):
@@ -90,7 +91,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         **opened.record(),
         **_circumstances(model, config),
     }
-    results = _Results(output, source, writers, timer, opened.names)
+    results = _Results(output, source, formats, timer, opened.names)
     with new_output(output):
         try:
             tracker = model.tracker(config=config, timer=timer, report=report)
@@ -103,6 +104,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
                     "segmenting", len(results.finished), source.count, warning=source.problem
                 )
             yield from results.finish()
+            for problem in results.problems:
+                yield Progress("finishing", len(results.finished), source.count, warning=problem)
             record["status"] = "complete"
         except RotolineError as error:
             record["status"] = "failed"
@@ -178,27 +181,25 @@ class _Results:
         self,
         output: Path,
         source: FrameSource,
-        formats: Sequence[type[MaskWriter]],
+        formats: Sequence[str],
         timer: StageTimer,
         names: Mapping[ObjectId, str],
     ) -> None:
         self._names = names
         self._output, self._source, self._formats, self._timer = output, source, formats, timer
-        self._writers: list[MaskWriter] = []
+        self._writers: Writers | None = None
         self._first_at = 0.0
         self.finished: dict[int, dict[ObjectId, float]] = {}
         """Confidence of every object, by index of the frames that are written."""
 
     def keep(self, result: FrameResult) -> None:
         """Write one frame; the first one makes the folder."""
-        if not self._writers:
+        if self._writers is None:
             self._first_at = time.perf_counter()
-            for cls in self._formats:
-                self._writers.append(cls(self._output, self._source))
+            self._writers = Writers(self._formats, self._output, self._source)
         result = replace(result, names=self._names)
         with self._timer.stage("write"):
-            for writer in self._writers:
-                writer.write(result)
+            self._writers.write(result)
         self.finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
 
     def finish(self) -> Iterator[Progress]:
@@ -206,14 +207,18 @@ class _Results:
         count = len(self.finished)
         yield Progress("finishing", 0, count)
         with self._timer.stage("finish"):
-            for writer in self._writers:
-                for done in writer.finish():
-                    yield Progress("finishing", done, count)
+            for done in self._writers.finish() if self._writers else ():
+                yield Progress("finishing", done, count)
+
+    @property
+    def problems(self) -> list[str]:
+        """What the user must know about the files, once they are finished."""
+        return self._writers.problems if self._writers else []
 
     def close(self) -> None:
         """Close all writers, whether the run is finished or not."""
-        for writer in self._writers:
-            writer.close()
+        if self._writers is not None:
+            self._writers.close()
 
     def summary(self, began: float) -> dict[str, Any]:
         """The fields of the record about the results; `began` is the start time of the run."""

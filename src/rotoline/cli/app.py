@@ -19,6 +19,7 @@ from rotoline.cli import (
     demo,
     evaluate,
     experiment,
+    export,
     info,
     inspect,
     segment,
@@ -98,6 +99,7 @@ app = typer.Typer(
 )
 app.callback()(options)
 app.command("segment")(segment.segment)
+app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("convert")(convert.convert)
 app.command("evaluate")(evaluate.evaluate)
