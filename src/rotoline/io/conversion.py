@@ -5,10 +5,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import numpy as np
-import torch
 
 from rotoline.errors import ConfigError, InputError
 from rotoline.io.frame_names import FrameNames, describe_gaps, is_number
@@ -20,16 +19,14 @@ from rotoline.io.paths import is_folder
 from rotoline.io.readers import is_label_file, read_label_file
 from rotoline.io.readers.colours import ColourTable
 from rotoline.io.readers.paint import paint
-from rotoline.io.results import LabelMaps, read_label_maps
-from rotoline.io.run_record import read_run_record
-from rotoline.io.writers import find_writer
+from rotoline.io.results import read_label_maps
+from rotoline.io.run_record import FILE as RUN_RECORD
+from rotoline.io.run_results import RunResults
+from rotoline.io.writers import MASK_FORMATS, find_writer
+from rotoline.io.writers.kept_results import without_scores
+from rotoline.io.writers.together import Writers, check_formats
 from rotoline.runtime.progress import Progress
 from rotoline.types import Frame, FrameResult, LabelMap, ObjectId
-
-FORMATS = ("png", "youtube-vis", "coco", "labelme", "cvat", "tracks", "mot", "mots")
-"""The formats that need nothing but masks."""
-
-Value = TypeVar("Value")
 
 _COUNTED = ("cvat", "mot", "mots")
 """The formats that know frames by their numbers only."""
@@ -40,8 +37,8 @@ def convert_masks(  # noqa: PLR0913 (the command's options, by name)
     formats: Sequence[str],
     output: Path,
     *,
-    clip: Path | None = None,
-    video: str | None = None,
+    video: Path | None = None,
+    sequence: str | None = None,
     colours: bool = False,
     warn: Warn,
 ) -> Iterator[Progress]:
@@ -49,10 +46,10 @@ def convert_masks(  # noqa: PLR0913 (the command's options, by name)
 
     Args:
         source: A folder of masks, the output folder of a run, or a file of annotations.
-        formats: Names of formats, of `FORMATS`.
+        formats: Names of formats, of `rotoline.io.writers.MASK_FORMATS`.
         output: Must not exist, or be empty.
-        clip: The frames that the masks belong to: a video, or a folder of pictures.
-        video: Which video is meant, in a file of several.
+        video: The frames that the masks belong to: a video, or a folder of pictures.
+        sequence: Which video is meant, in a file of several.
         colours: Whether every colour of the masks is an object.
         warn: Called with what the user must know, before anything is written.
 
@@ -63,145 +60,150 @@ def convert_masks(  # noqa: PLR0913 (the command's options, by name)
         RotolineError: Something is wrong with the input or the output.
     """
     yield Progress("reading")
+    formats = list(dict.fromkeys(formats))
     for name in formats:
         find_writer(name)
-        if name not in FORMATS:
-            raise ConfigError(
-                f"{name} needs more than masks, so masks cannot be converted into it; choose among "
-                f"{', '.join(FORMATS)}"
-            )
+    others = [name for name in formats if name not in MASK_FORMATS]
+    if others or not formats:
+        raise ConfigError(
+            f"masks cannot be converted into {others[0] if others else 'no format'}, which needs "
+            f"more; choose among {', '.join(MASK_FORMATS)}"
+        )
     check_output(output)
-    masks = open_masks(source, video=video, colours=colours, warn=warn)
+    masks = open_masks(source, sequence=sequence, colours=colours, warn=warn)
     frames: FrameSource
-    if clip is None:
+    if video is None:
         numbers = _number_frames(source, masks.frame_names, needed=bool({*formats} & {*_COUNTED}))
         frames = MaskFrames(source, masks.size, dict(zip(numbers, masks.frame_names, strict=True)))
     else:
-        frames = open_frames(clip)
+        frames = open_frames(video)
         numbers = _match(masks, frames, warn)
+    check_formats(formats, frames)
     with new_output(output):
-        writers = [find_writer(name)(output, frames) for name in dict.fromkeys(formats)]
+        writers = Writers(formats, output, frames)
         try:
-            for done, number in enumerate(numbers):
-                result = masks.result(done, number)
-                for writer in writers:
-                    writer.write(result)
-                yield Progress("converting", done + 1, len(numbers))
-            for writer in writers:
-                for done in writer.finish():
-                    yield Progress("finishing", done, len(numbers))
+            for position, number in enumerate(numbers):
+                writers.write(masks.result(position, number))
+                yield Progress("converting", position + 1, len(numbers))
+            for done in writers.finish():
+                yield Progress("finishing", done, len(numbers))
         finally:
-            for writer in writers:
-                writer.close()
+            writers.close()
     yield Progress("done", len(numbers), len(numbers))
 
 
 class Masks(ABC):
     """The masks of a clip, whatever they were read from."""
 
+    source: Path
+    """Where they are."""
     frame_names: list[str]
     """The names of the frames, in their order."""
     size: tuple[int, int]
     """Height and width of the frames."""
-    names: dict[ObjectId, str]
-    """Every object, and its name."""
-    source: Path
-    """Where they are."""
 
     @abstractmethod
-    def labels(self, position: int) -> LabelMap:
-        """The label map of a frame, uint8 `(H, W)`."""
-
-    def confidence(self, position: int, labels: LabelMap) -> dict[ObjectId, float]:
-        """How sure each object's mask is: fully, unless a run says otherwise; 0 where hidden."""
-        del position
-        return {one: float((labels == one).any()) for one in self.names}
-
     def result(self, position: int, index: int) -> FrameResult:
-        """The frame at a position as the result of a run, under the index `index`."""
-        labels = self.labels(position)
-        if labels.shape != self.size:
-            raise InputError(
-                f"{self.frame_names[position]} is {labels.shape[1]}x{labels.shape[0]}, and the "
-                f"frames are {self.size[1]}x{self.size[0]}; bring all to one size"
-            )
-        return FrameResult(
-            index=index,
-            labels=labels,
-            confidence=self.confidence(position, labels),
-            logits=torch.zeros(len(self.names), 0, 0),
-            names=self.names,
-        )
+        """The frame at a position as the result of a run, under the index `index`.
+
+        Raises:
+            InputError: It cannot be read.
+        """
 
 
-def open_masks(source: Path, *, video: str | None, colours: bool, warn: Warn) -> Masks:
+def open_masks(source: Path, *, sequence: str | None, colours: bool, warn: Warn) -> Masks:
     """Open the masks of a folder, a run, or a file of annotations.
 
     Raises:
         InputError: There are none, or an option does not fit them.
     """
-    is_run = is_folder(source) and bool(read_run_record(source))  # which may hold exports as well
-    is_file = not is_run and is_label_file(source)
-    if is_file and colours:
-        raise InputError(f"{source} is no picture, so there are no colours; leave --colours out")
-    if is_file:
-        return _FileMasks(source, video, warn)
-    if video is not None:
-        raise InputError(f"{source} has the masks of one video; leave --video out")
-    return _PictureMasks(source, warn, colours=colours)
+    is_file = is_label_file(source)
+    is_run = is_folder(source) and (source / RUN_RECORD).exists()
+    if sequence is not None and not is_file:
+        raise InputError(f"{source} has the masks of one video; leave --sequence out")
+    if colours and (is_file or is_run):
+        raise InputError(f"{source} has ids and no colours; leave --colours out")
+    if is_run:
+        return _RunMasks(source, warn)
+    return _FileMasks(source, sequence, warn) if is_file else _PictureMasks(source, warn, colours)
+
+
+class _RunMasks(Masks):
+    """Those of a run."""
+
+    def __init__(self, source: Path, warn: Warn) -> None:
+        self.source, self._results = source, RunResults(source)
+        self.frame_names, self.size = self._results.names, self._results.size
+        for warning in self._results.warnings:
+            warn(warning)
+
+    def result(self, position: int, index: int) -> FrameResult:
+        return self._results.read(self.frame_names[position], index)
 
 
 class _FileMasks(Masks):
     """Those of a file of annotations."""
 
-    def __init__(self, source: Path, video: str | None, warn: Warn) -> None:
-        self.source = source
-        self._file = read_label_file(source, video=video, fills=True, warn=warn)
-        self._warn = warn
+    def __init__(self, source: Path, sequence: str | None, warn: Warn) -> None:
+        self.source, self._warn = source, warn
+        self._file = read_label_file(source, sequence=sequence, fills=True, warn=warn)
         if not self._file.frames:
             raise InputError(f"{source} has no frames; give a file with annotations")
         self.frame_names = [frame.name for frame in self._file.frames]
-        self.size, self.names = self._file.frames[0].size, self._file.names
+        self.size = self._file.frames[0].size
 
-    def labels(self, position: int) -> LabelMap:
-        return paint(self._file.path, self._file.frames[position], self.names, self._warn)
+    def result(self, position: int, index: int) -> FrameResult:
+        frame, names = self._file.frames[position], self._file.names
+        if frame.size != self.size:
+            raise _different_size(self.source, frame.name, frame.size, self.size)
+        return _true_result(index, paint(self.source, frame, names, self._warn), names)
 
 
 class _PictureMasks(Masks):
-    """Those of a folder of pictures, or of a run."""
+    """Those of a folder of pictures."""
 
-    def __init__(self, source: Path, warn: Warn, *, colours: bool) -> None:
-        self.source = source
-        self._maps: LabelMaps = read_label_maps(source)
+    def __init__(self, source: Path, warn: Warn, colours: bool) -> None:  # noqa: FBT001
+        self.source, self._maps = source, read_label_maps(source)
         self.frame_names = list(self._maps)
-        self._table: ColourTable | None = None
-        if colours:
-            self._table = ColourTable(list(self._maps.files.values()))
+        self._table = ColourTable(list(self._maps.files.values())) if colours else None
+        if self._table is not None:
             warn(self._table.note)
-        record = read_run_record(source)
-        confidence = record.get("confidence")
-        self._confidence: Mapping[str, Mapping[str, float]] = confidence or {}
-        self.size = self.labels(0).shape[0], self.labels(0).shape[1]
-        ids = {int(key) for of_frame in self._confidence.values() for key in of_frame}
-        for position in range(len(self.frame_names)) if not ids else ():
-            ids |= set(np.unique(self.labels(position)).tolist()) - {0}
-        named = self._table.names if self._table else _int_keys(record.get("names", {}))
-        self.names = {one: named.get(one, f"object {one}") for one in sorted(ids)}
+        # All are read once before: the results name all objects of the clip.
+        ids: set[ObjectId] = set()
+        for name in self.frame_names:
+            labels = self._read(name)
+            ids |= set(np.unique(labels).tolist()) - {0}
+            height, width = labels.shape
+            if name == self.frame_names[0]:
+                self.size = height, width
+            if labels.shape != self.size:
+                raise _different_size(source, name, (height, width), self.size)
+        known = self._table.names if self._table else {}
+        self._names = {one: known.get(one, f"object {one}") for one in sorted(ids)}
 
-    def labels(self, position: int) -> LabelMap:
-        name = self.frame_names[position]
+    def result(self, position: int, index: int) -> FrameResult:
+        return _true_result(index, self._read(self.frame_names[position]), self._names)
+
+    def _read(self, name: str) -> LabelMap:
         if self._table is None:
             return self._maps[name]
         path = self._maps.files[name]
         return drop_void(path, self._table.read(path))
 
-    def confidence(self, position: int, labels: LabelMap) -> dict[ObjectId, float]:
-        known = self._confidence.get(self.frame_names[position])
-        return _int_keys(known) if known else super().confidence(position, labels)
+
+def _true_result(index: int, labels: LabelMap, names: Mapping[ObjectId, str]) -> FrameResult:
+    """A label map as a result of which one is sure."""
+    shown = set(np.unique(labels).tolist())
+    return without_scores(index, labels, {one: float(one in shown) for one in names}, names)
 
 
-def _int_keys(values: Mapping[str, Value]) -> dict[ObjectId, Value]:
-    return {int(key): value for key, value in values.items()}
+def _different_size(
+    source: Path, name: str, size: tuple[int, int], needed: tuple[int, int]
+) -> InputError:
+    return InputError(
+        f"the mask of frame {name} in {source} is {size[1]}x{size[0]}, and the first one is "
+        f"{needed[1]}x{needed[0]}; bring all to one size"
+    )
 
 
 def _match(masks: Masks, frames: FrameSource, warn: Warn) -> list[int]:
@@ -237,7 +239,7 @@ def _number_frames(source: Path, names: Sequence[str], *, needed: bool) -> list[
             f"{source} has frames {names[0]} ... {names[-1]}, not all of a clip, and the format "
             "knows frames by their numbers; it can be read in two ways: these names are indices "
             "counted from 0; or the names of pictures, of which others are missing; give the "
-            "video or the folder of pictures with --frames"
+            "video or the folder of pictures with --video"
         )
     return list(range(len(names)))
 

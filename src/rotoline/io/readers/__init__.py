@@ -25,6 +25,7 @@ from rotoline.io.readers.json_files import read_json
 from rotoline.io.readers.label_file import LabelFile
 from rotoline.io.readers.labelme import list_labelme, read_labelme
 from rotoline.io.readers.youtube_vis import read_youtube_vis
+from rotoline.io.run_record import FILE as RUN_RECORD
 
 _NEEDED = "COCO, YouTube-VIS, labelme (.json) and CVAT for video (.xml) are read"
 
@@ -42,6 +43,8 @@ def is_label_file(path: Path, frames: Path | None = None) -> bool:
     """
     if not is_folder(path):
         return path.suffix.lower() in (".json", ".xml", ".zip")
+    if (path / RUN_RECORD).exists():
+        return False  # a run may hold exports beside its masks
     shapes, pictures = list_labelme(path), list_pictures(path)
     if pictures and shapes and frames is not None and path.resolve() == frames.resolve():
         return True
@@ -60,7 +63,7 @@ def read_label_file(
     path: Path,
     *,
     size: tuple[int, int] | None = None,
-    video: str | None = None,
+    sequence: str | None = None,
     clip: Path | None = None,
     fills: bool = False,
     warn: Warn,
@@ -70,7 +73,7 @@ def read_label_file(
     Args:
         path: A file, or a folder of labelme.
         size: Height and width of the frames, if they are known.
-        video: Which video is meant, in a file of several.
+        sequence: Which video is meant, in a file of several.
         clip: The frames that are to be marked, if they are known.
         fills: Whether to return what a program filled in between marked frames, as well.
         warn: Called with what the user must know: which object became which, what is skipped.
@@ -90,7 +93,7 @@ def read_label_file(
     if "shapes" in keys:
         return read_labelme([path], path, warn=warn)
     if {"images", "annotations"} <= keys:
-        return read_coco(path, content, video=video, clip=clip, warn=warn)
+        return read_coco(path, content, sequence=sequence, clip=clip, warn=warn)
     if {"videos", "annotations"} <= keys:
-        return read_youtube_vis(path, content, video=video, clip=clip, warn=warn)
+        return read_youtube_vis(path, content, sequence=sequence, clip=clip, warn=warn)
     raise InputError(f"{path} is none of the files of annotations that are read: {_NEEDED}")

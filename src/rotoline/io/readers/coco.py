@@ -17,7 +17,7 @@ from rotoline.io.readers.videos import choose_video, folder_of, stem_of
 
 
 def read_coco(
-    path: Path, content: Any, *, video: str | None, clip: Path | None, warn: Warn
+    path: Path, content: Any, *, sequence: str | None, clip: Path | None, warn: Warn
 ) -> LabelFile:
     """Read the annotations of a file of COCO.
 
@@ -27,7 +27,7 @@ def read_coco(
     Args:
         path: The file.
         content: What its JSON holds.
-        video: The folder of the pictures that are meant, or the name of the video.
+        sequence: The folder of the pictures that are meant, or the name of the video.
         clip: The frames that are to be marked, if they are known.
         warn: Called with what became of what.
 
@@ -35,7 +35,7 @@ def read_coco(
         InputError: The file is not COCO, or can be read in two ways.
     """
     file = fit(PictureFile, content, path)
-    pictures = {one.id: one for one in _pictures_of_video(path, file, video, clip, warn)}
+    pictures = {one.id: one for one in _pictures_of_video(path, file, sequence, clip, warn)}
     annotations = [one for one in file.annotations if one.image_id in pictures]
     strays = {one.image_id for one in file.annotations} - {one.id for one in file.images}
     if strays:
@@ -86,7 +86,7 @@ def read_segmentation(place: str, segmentation: Segmentation | None, size: tuple
 
 
 def _pictures_of_video(
-    path: Path, file: PictureFile, video: str | None, clip: Path | None, warn: Warn
+    path: Path, file: PictureFile, sequence: str | None, clip: Path | None, warn: Warn
 ) -> list[Picture]:
     """The pictures of one video: those with its number, or those in one folder."""
     names = {one.id: one.name or str(one.id) for one in file.videos}
@@ -97,7 +97,7 @@ def _pictures_of_video(
         groups[name].append(picture)
     if not groups:
         raise InputError(f"{path} lists no pictures; give a file with annotations")
-    chosen = list(groups)[choose_video(path, list(groups), video, clip, warn)]
+    chosen = list(groups)[choose_video(path, list(groups), sequence, clip, warn)]
     twice = [k for k, n in Counter(stem_of(p.file_name) for p in groups[chosen]).items() if n > 1]
     if twice:
         raise InputError(f"{path} lists two pictures called {twice[0]}; call each by its frame")

@@ -17,7 +17,6 @@ from rotoline.io.readers.json_files import fit, read_json
 from rotoline.io.readers.label_file import LabelFile, LabelledFrame, Region, check_size
 from rotoline.io.readers.numbering import Named, number_objects
 from rotoline.io.readers.videos import stem_of
-from rotoline.io.run_record import FILE as RUN_RECORD
 
 _Key = tuple[str, int | None, int]
 """Label, group, and a number that tells shapes without a group apart; 0 where there is no need."""
@@ -47,7 +46,7 @@ class LabelmeFile(BaseModel):
 
 def list_labelme(folder: Path) -> list[Path]:
     """The files of a folder that may be of labelme, in natural order."""
-    return [path for path in list_files(folder, (".json",)) if path.name != RUN_RECORD]
+    return list_files(folder, (".json",))
 
 
 def read_labelme(paths: list[Path], place: Path, *, warn: Warn) -> LabelFile:

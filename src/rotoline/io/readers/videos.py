@@ -36,7 +36,7 @@ def choose_video(
         raise InputError(f"{listed}; there is {'no' if not found else 'more than one'} {wanted}")
     raise InputError(
         f"{listed}; write the one that is meant into a file of its own with "
-        f"rotoline convert {path} --video NAME --to youtube-vis"
+        f"rotoline convert {path} --sequence NAME --to youtube-vis"
         + (f", or call {clip.name} like it" if clip is not None else "")
     )
 

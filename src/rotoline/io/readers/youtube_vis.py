@@ -14,14 +14,14 @@ from rotoline.io.readers.videos import choose_video, folder_of, stem_of
 
 
 def read_youtube_vis(
-    path: Path, content: Any, *, video: str | None, clip: Path | None, warn: Warn
+    path: Path, content: Any, *, sequence: str | None, clip: Path | None, warn: Warn
 ) -> LabelFile:
     """Read the tracks of one video. A track is an object, and its category gives the name.
 
     Args:
         path: The file.
         content: What its JSON holds.
-        video: The name of the video that is meant.
+        sequence: The name of the video that is meant.
         clip: The frames that are to be marked, if they are known.
         warn: Called with what became of what.
 
@@ -32,7 +32,7 @@ def read_youtube_vis(
     if not file.videos:
         raise InputError(f"{path} lists no videos; give a file with annotations")
     names = [_name(one) for one in file.videos]
-    meant = file.videos[choose_video(path, names, video, clip, warn)]
+    meant = file.videos[choose_video(path, names, sequence, clip, warn)]
     tracks = [one for one in file.annotations if one.video_id == meant.id]
     categories = {one.id: one.name for one in file.categories}
     objects = [

@@ -46,6 +46,9 @@ WRITERS: Mapping[str, str] = {
 }
 """The formats by the name that `--format` takes: module and class, imported when it is used."""
 
+MASK_FORMATS = ("png", "youtube-vis", "coco", "labelme", "cvat", "tracks", "mot", "mots")
+"""The formats that need nothing but masks: those that `rotoline convert` writes."""
+
 DEFAULT_FORMATS = ("png", "overlay")
 """The formats that are written if none is chosen."""
 
