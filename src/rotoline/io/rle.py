@@ -115,9 +115,11 @@ def check_points(points: Sequence[float], size: tuple[int, int]) -> None:
 def _fill(runs: Sequence[int], count: int) -> Mask:
     """Runs of background and object in turn, as bool `(count,)`."""
     total = sum(runs)
-    if total != count or any(run < 0 for run in runs):
+    is_negative = any(run < 0 for run in runs)
+    if total != count or is_negative:
         raise InputError(
-            f"the runs of a mask have {total} pixels in all, and its size is {count}; "
+            f"the runs of a mask have {total} pixels in all"
+            f"{', one of them negative' * is_negative}, and its size is {count}; "
             "write the file again with the program that made it"
         )
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs)

@@ -93,7 +93,7 @@ def _places(
     """
     shapes = sorted(track.shapes, key=lambda shape: shape.frame)
     ends = [shape.frame for shape in shapes[1:]] + [length or 0]
-    for shape, end in zip(shapes, ends, strict=True):
+    for shape, end in zip(shapes, ends[: len(shapes)], strict=True):
         region = None if shape.is_outside else Region(object_id, shape.counts, shape.layer)
         if length is not None:
             yield from ((frame, region) for frame in range(shape.frame, end))
