@@ -19,6 +19,7 @@
 | `coco`          | the JSON of COCO and YouTube-VIS, for their readers and writers                |
 | `readers`       | reads annotations of other programs, one module each                           |
 | `conversion`    | writes masks of one format in another                                          |
+| `mask_frames`   | what masks tell of their frames, without the video                             |
 | `soft_edges`    | recognises masks whose edges are soft, or that are dithered                    |
 | `overlay`       | draws objects into frames: pictures, videos, contact sheets                    |
 | `writers`       | the formats of results, one module each, and their registry                    |

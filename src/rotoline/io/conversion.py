@@ -1,18 +1,17 @@
 """Write masks of one format in another: `rotoline convert` without its output on the terminal."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
 from rotoline.errors import ConfigError, InputError
-from rotoline.io.frame_names import FrameNames, describe_gaps, is_number
-from rotoline.io.frames import FOLDER_FRAME_RATE, FrameSource, open_frames
+from rotoline.io.frame_names import describe_gaps, is_number
+from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.mask_files import Warn, match_names
+from rotoline.io.mask_frames import MaskFrames
 from rotoline.io.masks import drop_void
 from rotoline.io.output_folder import check_output, new_output
 from rotoline.io.paths import is_folder
@@ -26,7 +25,7 @@ from rotoline.io.writers import MASK_FORMATS, find_writer
 from rotoline.io.writers.kept_results import without_scores
 from rotoline.io.writers.together import Writers, check_formats
 from rotoline.runtime.progress import Progress
-from rotoline.types import Frame, FrameResult, LabelMap, ObjectId
+from rotoline.types import FrameResult, LabelMap, ObjectId
 
 _COUNTED = ("cvat", "mot", "mots")
 """The formats that know frames by their numbers only."""
@@ -242,47 +241,3 @@ def _number_frames(source: Path, names: Sequence[str], *, needed: bool) -> list[
             "video or the folder of pictures with --video"
         )
     return list(range(len(names)))
-
-
-class MaskFrames:
-    """The frames that masks belong to, as far as masks tell: a `FrameSource` without pictures."""
-
-    frame_rate = FOLDER_FRAME_RATE
-    pixel_shape = Fraction(1)
-    problem: str | None = None
-    reading: Mapping[str, object] = {}
-
-    def __init__(self, path: Path, size: tuple[int, int], names: Mapping[int, str]) -> None:
-        self.path, self.size, self.count = path, size, max(names) + 1
-        self._names = names
-        self._found = FrameNames(list(names.values()))
-
-    def name(self, index: int) -> str:
-        """The name of a frame."""
-        return self._names[index]
-
-    def find(self, name: str) -> int | None:
-        """Index of a frame with this name."""
-        position = self._found.find_named(name)
-        return None if position is None else list(self._names)[position]
-
-    def time(self, index: int) -> float | None:
-        """None: masks do not tell."""
-        del index
-        return None
-
-    def __iter__(self) -> Iterator[Frame]:
-        self._refuse()
-
-    def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
-        """Refused."""
-        del start
-        self._refuse()
-
-    def read(self, indices: Collection[int]) -> dict[int, Frame]:
-        """Refused."""
-        del indices
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise InputError(f"{self.path} holds masks and no frames; give the video")

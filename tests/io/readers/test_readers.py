@@ -322,7 +322,10 @@ LOL = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><a>&b;</
         "a list": ([1], "is none of the files"),
         "no picture": (coco([], []), "lists no pictures"),
         "no annotation": (coco([ONE], []), "marks no object"),
-        "a word for a number": (coco([picture("x", "x.png")], []), r"at images\.0\.id: Input should be"),
+        "a word for a number": (
+            coco([picture("x", "x.png")], []),
+            r"at images\.0\.id: Input should be",
+        ),
         "no such picture": (coco([ONE], [annotation(1, 9, 1)]), "of picture 9, which it does not"),
         "no frame of this name": (coco([picture(9)], [annotation(1, 9, 1)]), "belongs to no frame"),
         "one picture twice": (

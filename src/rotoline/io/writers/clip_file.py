@@ -11,6 +11,7 @@ from scipy import ndimage
 from rotoline.io import rle
 from rotoline.io.atomic import make_folder, replacing
 from rotoline.io.frames import FrameSource
+from rotoline.io.mask_frames import MaskFrames
 from rotoline.io.paths import is_folder
 from rotoline.io.pictures import by_stem, list_pictures
 from rotoline.types import FrameResult, LabelMap, ObjectId
@@ -112,7 +113,9 @@ class FileNames:
 
     def __init__(self, frames: FrameSource) -> None:
         self._frames = frames
-        pictures = by_stem(list_pictures(frames.path)) if is_folder(frames.path) else {}
+        # A folder of masks holds pictures as well, but they are not those of the frames.
+        has_pictures = is_folder(frames.path) and not isinstance(frames, MaskFrames)
+        pictures = by_stem(list_pictures(frames.path)) if has_pictures else {}
         self._names = {stem: path.name for stem, path in pictures.items()}
 
     def of(self, index: int) -> str:
