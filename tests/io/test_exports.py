@@ -192,13 +192,13 @@ def test_exr_has_a_layer_for_every_object(exported, source):
         with library.File(
             str(folder / f"{source.name(index)}.exr"), separate_channels=True
         ) as file:
-            channels, header = file.channels(), file.header()
-        assert header["compression"] == library.ZIPS_COMPRESSION
-        assert sorted(channels) == ["object_1.A", "object_254.A", "object_7.A"]
-        for object_id in IDS:
-            pixels = channels[f"object_{object_id}.A"].pixels
-            assert pixels.dtype == np.float16
-            np.testing.assert_array_equal(pixels, labels == object_id)
+            assert file.header()["compression"] == library.ZIPS_COMPRESSION
+            channels = file.channels()
+            assert sorted(channels) == ["object_1.A", "object_254.A", "object_7.A"]
+            for object_id in IDS:
+                pixels = channels[f"object_{object_id}.A"].pixels
+                assert pixels.dtype == np.float16
+                np.testing.assert_array_equal(pixels, labels == object_id)
 
 
 def test_soft_exr_holds_the_scores(tmp_path, source, soft):
@@ -218,6 +218,15 @@ def test_tiff_is_a_stack_of_labels_for_imagej(exported):
         assert file.imagej_metadata["fps"] == 24
         np.testing.assert_array_equal(file.asarray(), drawn_labels())
     assert len(list(open_frames(path))) == 5
+
+
+def test_tiff_of_one_frame_is_one_page(tmp_path, source):
+    library = pytest.importorskip("tifffile")
+    results, pictures = [stored(0, drawn_labels()[0])], [next(iter(source))]
+    writers = Writers(["tiff"], tmp_path, source)
+    writers.write_next(results[0], pictures[0])
+    list(writers.finish())
+    np.testing.assert_array_equal(library.imread(tmp_path / "labels.tif"), drawn_labels()[0])
 
 
 @pytest.mark.slow

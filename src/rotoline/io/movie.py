@@ -124,7 +124,11 @@ class Movie:
         with self._errors():
             # The absolute path: in a relative one, "a:b.mp4" would name the protocol "a".
             name = os.fspath(self._temporary.absolute())
-            self._container = av.open(name, "w", format=encoding.container)
+            # The pause before a first picture that is not at time 0 is in units of the movie.
+            exact = (
+                {} if encoding.container == "matroska" else {"movie_timescale": str(self._ticks)}
+            )
+            self._container = av.open(name, "w", format=encoding.container, options=exact)
         try:
             with self._errors():
                 self._stream = self._add_stream(threads)

@@ -63,7 +63,10 @@ class Sound:
             tick = packet.time_base or Fraction(1, av.time_base)
             shift = round(self._start / tick)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            yield packet.dts * tick, packet
+            # QuickTime plays from the time of the first frame on. Matroska has no earlier times,
+            # so FFmpeg would move the pictures.
+            if packet.dts >= 0 or self._target.format.name != "matroska":
+                yield packet.dts * tick, packet
 
 
 def _codec(stream: AudioStream) -> str:

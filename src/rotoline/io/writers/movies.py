@@ -144,7 +144,8 @@ class ProresLumaWriter(ObjectMovies):
     def encoding(cls, *, soft: bool) -> Encoding:
         """ProRes 422 HQ in QuickTime."""
         del soft
-        return _prores("hq", "yuv422p10le")
+        # More bits than usual, of which a matte needs few: hard edges stay exact to a grey level.
+        return _prores("hq", "yuv422p10le", bits_per_mb="8000")
 
     def draw(self, fill: Frame, alpha: NDArray[np.uint16]) -> av.VideoFrame:
         """The alpha of an object as a picture."""
@@ -198,13 +199,13 @@ class Ffv1LumaWriter(ObjectMovies):
         return frame
 
 
-def _prores(profile: str, pixels: str) -> Encoding:
+def _prores(profile: str, pixels: str, **options: str) -> Encoding:
     # The vendor is Apple's: some programs read no other.
     return Encoding(
         container="mov",
         encoder="prores_ks",
         pixels=pixels,
-        options={"profile": profile, "vendor": "apl0"},
+        options={"profile": profile, "vendor": "apl0", **options},
     )
 
 

@@ -28,6 +28,10 @@ class TiffWriter(OrderedWriter):
     def check(cls, frames: FrameSource) -> None:
         """Refuse to begin without tifffile, or with more pixels than a file holds."""
         import_extra("tifffile", "the format tiff")
+        if frames.size[1] == 1:
+            raise InputError(
+                "a TIFF for ImageJ holds no frames that are one pixel wide; export png instead"
+            )
         _check_pages(frames, frames.count or 0)
 
     def __init__(self, output: Path, frames: FrameSource) -> None:
@@ -46,11 +50,12 @@ class TiffWriter(OrderedWriter):
         with output_errors(self._path):
             if self._file is None:
                 self._file = self._library.TiffWriter(self._temporary, imagej=True)
+            # One slice and one channel, so that what the pages differ in is time.
             self._file.write(
-                result.labels,
+                result.labels[None, None],
                 contiguous=True,
                 photometric="minisblack",
-                metadata={"axes": "YX", "fps": float(self._frames.frame_rate)},
+                metadata={"fps": float(self._frames.frame_rate)},
             )
 
     def finish(self) -> Iterator[int]:
