@@ -62,7 +62,7 @@ class MaskWriter(Protocol):
     The class may have two more attributes, which are looked up before anything is computed:
 
     * `check(frames)`, a class method that raises InputError or ConfigError where the format cannot
-      hold the frames, or a package is missing (`rotoline.io.writers.packages`);
+      hold the frames, or a package is missing (`rotoline.extras`);
     * `options`, the names of further keyword arguments of the class, such as `("background",)`,
       which the options of `rotoline export` set.
     """
