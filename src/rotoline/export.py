@@ -7,13 +7,13 @@ of it is complete.
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rotoline.errors import ConfigError, InputError
+from rotoline.errors import InputError
 from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.output_folder import added_to
 from rotoline.io.pictures import shorten
 from rotoline.io.run_results import RunResults
-from rotoline.io.writers import WRITERS, find_writer
-from rotoline.io.writers.together import Writers, check_formats
+from rotoline.io.writers import find_writer
+from rotoline.io.writers.together import Writers, check_formats, known_formats
 from rotoline.runtime.prefetch import prefetch
 from rotoline.runtime.progress import Progress
 from rotoline.types import Frame, FrameResult
@@ -43,9 +43,7 @@ def export_run(
         RotolineError: Something is wrong with the results, the video, or the output.
     """
     yield Progress("reading")
-    formats = list(dict.fromkeys(formats))
-    if not formats:
-        raise ConfigError(f"no format is named; choose among {', '.join(WRITERS)}")
+    formats = known_formats(formats)
     targets = [find_writer(name).target for name in formats]
     results = RunResults(run)
     source = _reopen(results, video)

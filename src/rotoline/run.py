@@ -16,8 +16,8 @@ from rotoline.io.grey import GreyRange
 from rotoline.io.masks import read_annotations
 from rotoline.io.output_folder import check_output, new_output
 from rotoline.io.run_record import device, versions, write_run_record
-from rotoline.io.writers import DEFAULT_FORMATS, find_writer
-from rotoline.io.writers.together import Writers, check_formats
+from rotoline.io.writers import DEFAULT_FORMATS
+from rotoline.io.writers.together import Writers, check_formats, known_formats
 from rotoline.model import Model, load_model
 from rotoline.pipeline import segment
 from rotoline.runtime.prefetch import write_behind
@@ -72,9 +72,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     timer = StageTimer()
     began = time.perf_counter()
     check_output(output)
-    formats = list(dict.fromkeys(formats))
-    for name in formats:
-        find_writer(name)
+    formats = known_formats(formats)
     with timer.stage("open"):
         opened = open_annotated(video, masks, stream=stream, grey_range=grey_range, colours=colours)
         source = opened.source

@@ -6,10 +6,23 @@ from typing import Any
 
 from rotoline.errors import ConfigError
 from rotoline.io.frames import FrameSource
-from rotoline.io.writers import MaskWriter, find_writer
+from rotoline.io.writers import WRITERS, MaskWriter, find_writer
 from rotoline.io.writers.in_order import OrderedWriter
 from rotoline.io.writers.kept_results import KeptResults
 from rotoline.types import Frame, FrameResult
+
+
+def known_formats(formats: Sequence[str]) -> list[str]:
+    """The formats of these names, each once.
+
+    Raises:
+        ConfigError: There is no such format, or none is named.
+    """
+    for name in formats:
+        find_writer(name)
+    if not formats:
+        raise ConfigError(f"no format is named; choose among {', '.join(WRITERS)}")
+    return list(dict.fromkeys(formats))
 
 
 def check_formats(
