@@ -5,7 +5,8 @@ OUTPUT/run.json                  how the result was made
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     formats: Sequence[str] = DEFAULT_FORMATS,
     stream: int | None = None,
     grey_range: GreyRange | None = None,
+    colours: bool = False,
     report: Listener = ignore_progress,
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the new folder `output`.
@@ -49,7 +51,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     Args:
         video: A video file or a folder of pictures.
         masks: A mask file, or a folder of them, named after their frames; a single file of any
-            other name marks the first frame.
+            other name marks the first frame. Or a file of annotations of another program.
         output: Must not exist, or be empty but for what file managers leave, such as `.DS_Store`.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
@@ -57,6 +59,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
         stream: As for `rotoline.open_frames`.
         grey_range: As for `rotoline.open_frames`.
+        colours: Whether every colour of the masks is an object.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -71,7 +74,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     formats = known_formats(formats)
     with timer.stage("open"):
-        opened = open_annotated(video, masks, stream=stream, grey_range=grey_range)
+        opened = open_annotated(video, masks, stream=stream, grey_range=grey_range, colours=colours)
         source = opened.source
         check_formats(formats, source)
     for warning in opened.warnings:
@@ -86,7 +89,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         **opened.record(),
         **_circumstances(model, config),
     }
-    results = _Results(output, source, formats, timer)
+    results = _Results(output, source, formats, timer, opened.names)
     with new_output(output):
         try:
             tracker = model.tracker(config=config, timer=timer, report=report)
@@ -126,6 +129,8 @@ class AnnotatedFrames(NamedTuple):
     """The label maps by frame index."""
     warnings: list[str]
     """What the user must know about both."""
+    names: dict[ObjectId, str]
+    """The names of objects, where the masks tell them."""
 
     def record(self) -> dict[str, Any]:
         """The fields of `run.json` about them."""
@@ -138,17 +143,23 @@ class AnnotatedFrames(NamedTuple):
             },
             "annotated_frames": [self.source.name(index) for index in self.annotations],
             "warnings": self.warnings,
+            **({"names": self.names} if self.names else {}),
         }
 
 
 def open_annotated(
-    video: Path, masks: Path, *, stream: int | None = None, grey_range: GreyRange | None = None
+    video: Path,
+    masks: Path,
+    *,
+    stream: int | None = None,
+    grey_range: GreyRange | None = None,
+    colours: bool = False,
 ) -> AnnotatedFrames:
     """Open the frames and read their masks; see `open_frames` and `read_annotations`."""
     source = open_frames(video, stream=stream, grey_range=grey_range)
     warnings = [source.problem] if source.problem else []
-    annotations = read_annotations(masks, source, warnings.append)
-    return AnnotatedFrames(video, masks, source, annotations, warnings)
+    marks = read_annotations(masks, source, warnings.append, colours=colours)
+    return AnnotatedFrames(video, masks, source, marks.labels, warnings, marks.names)
 
 
 def _write_record(output: Path, record: dict[str, Any]) -> None:
@@ -170,7 +181,9 @@ class _Results:
         source: FrameSource,
         formats: Sequence[str],
         timer: StageTimer,
+        names: Mapping[ObjectId, str],
     ) -> None:
+        self._names = names
         self._output, self._source, self._formats, self._timer = output, source, formats, timer
         self._writers: Writers | None = None
         self._first_at = 0.0
@@ -182,6 +195,7 @@ class _Results:
         if self._writers is None:
             self._first_at = time.perf_counter()
             self._writers = Writers(self._formats, self._output, self._source)
+        result = replace(result, names=self._names)
         with self._timer.stage("write"):
             self._writers.write(result)
         self.finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
