@@ -124,13 +124,14 @@ def test_page_is_complete_in_itself(run, call):
 
 
 def test_names_are_escaped(run, call):
-    folder = run(prefix=HOSTILE, warnings=["<b>bold</b>"])
+    folder = run(prefix=HOSTILE, warnings=["<b>bold</b>"], names={"7": "<b>seven"})
     assert call("report", folder).exit_code == 0
     page, table = read_report(folder)
     tags = {tag for tag, _ in page.tags}
     assert not {"script", "b"} & tags
     assert f"Frame {HOSTILE}" in page.text
     assert "<b>bold</b>" in page.text
+    assert "object 7: <b>seven" in page.text
     assert table[0]["frame"].startswith(HOSTILE)
     # In a shell, the name is one word.
     assert "'\"'\"'$(rm x)" in page.text

@@ -211,9 +211,9 @@ def find_vanishing(measures: Measures) -> Iterator[Finding]:
     visible = measures.areas > 0
     for k, name in enumerate(measures.object_ids):
         changes = (np.flatnonzero(np.diff(visible[:, k].astype(np.int8))) + 1).tolist()
-        for before, t in zip([None, *changes], changes, strict=False):
+        for before, t in zip([0, *changes], changes, strict=False):
             gone = not visible[t, k]
-            if not gone and before is None:
+            if not gone and not before:
                 continue  # it is a new object, not one that returns
             at_border = measures.at_border[t - 1 if gone else t, k]
             where = "at the border of the frame" if at_border else "inside the frame"

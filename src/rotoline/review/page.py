@@ -8,7 +8,7 @@ import base64
 import io
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -24,7 +24,7 @@ from rotoline.review.measures import Measures
 from rotoline.review.ranking import ListedFrame
 from rotoline.review.strips import describe, draw_strip
 from rotoline.review.table import printable
-from rotoline.types import Frame, LabelMap
+from rotoline.types import Frame, LabelMap, ObjectId
 
 _WIDTH = 320
 """Width of a picture, in pixels."""
@@ -50,6 +50,8 @@ class Review:
     """JPEG files by position of the frame."""
     mask_files: Sequence[Path]
     """The mask of each listed frame, in the order of the list."""
+    object_names: Mapping[ObjectId, str] = field(default_factory=dict)
+    """The names of objects, for those that have one."""
 
     @property
     def cuts(self) -> list[int]:
@@ -222,9 +224,11 @@ def _commands(review: Review) -> str:
 def _strip(review: Review, row: int) -> str:
     measures = review.measures
     name = measures.object_ids[row]
+    given = review.object_names.get(name)
+    title = f": {_text(given)}" if given else ""
     colour = "#" + bytes(OBJECT_COLOURS[name]).hex()
     return (
         f'<div class="strip"><div><span class="swatch" style="background: {colour}"></span> '
-        f"object {name}<br><small>{escape(describe(measures, row).partition(': ')[2])}</small>"
+        f"object {name}{title}<br><small>{escape(describe(measures, row).partition(': ')[2])}</small>"
         f"</div>{draw_strip(measures, row, review.listed, review.cuts)}</div>"
     )

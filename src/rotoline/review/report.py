@@ -73,6 +73,7 @@ def report_run(
             findings=findings,
             listed=listed,
             thumbnails=thumbnails,
+            object_names=results.object_names,
             mask_files=[results.mask_file(measures.names[one.frame]) for one in listed],
         )
         write_text(folder / PAGE, make_page(review))
