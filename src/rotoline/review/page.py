@@ -224,11 +224,12 @@ def _commands(review: Review) -> str:
 def _strip(review: Review, row: int) -> str:
     measures = review.measures
     name = measures.object_ids[row]
+    description = describe(measures, row).partition(": ")[2]
     given = review.object_names.get(name)
     title = f": {_text(given)}" if given else ""
     colour = "#" + bytes(OBJECT_COLOURS[name]).hex()
     return (
         f'<div class="strip"><div><span class="swatch" style="background: {colour}"></span> '
-        f"object {name}{title}<br><small>{escape(describe(measures, row).partition(': ')[2])}</small>"
+        f"object {name}{title}<br><small>{description}</small>"
         f"</div>{draw_strip(measures, row, review.listed, review.cuts)}</div>"
     )
