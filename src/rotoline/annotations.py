@@ -1,6 +1,6 @@
 """The user's annotations: which objects there are, and in which frames each is annotated."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.errors import InputError
-from rotoline.types import MAX_ID, VOID, Frame, LabelMap, ObjectId, as_array, described
+from rotoline.types import MAX_ID, VOID, Frame, LabelMap, ObjectId, as_array, described, list_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,10 @@ class Annotations:
     """Label maps of the annotated frames, checked.
 
     An object that an annotated frame does not show may be hidden there, or merely not annotated;
-    neither is assumed. A frame whose annotation is all background is different: it says that none
-    of the objects is there.
+    neither is assumed. A frame that is complete is different: what it does not show is hidden
+    there. So is one whose annotation is all background: none of the objects is there.
+
+    Void pixels (255) are unknown: nothing is learned from them.
     """
 
     labels: dict[int, LabelMap]
@@ -29,6 +31,8 @@ class Annotations:
     """In ascending order; the position of an object is its channel in all maps."""
     first_annotated: Tensor
     """int64 `(K,)`: index of the first frame in which each object is annotated."""
+    complete: frozenset[int] = frozenset()
+    """Indices of the annotated frames that show all objects that are there."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -40,13 +44,14 @@ class Annotations:
         """The objects of which frame `index` says where they are, or that they are not there.
 
         Returns:
-            bool `(K,)`: all objects if the annotation is all background, else those it shows; none
-            if the frame is not annotated.
+            bool `(K,)`: all objects if the frame is complete or its annotation is all background,
+            else those it shows; none if the frame is not annotated.
         """
         labels = self.labels.get(index)
         if labels is None:
             return torch.zeros(len(self.object_ids), dtype=torch.bool)
-        return torch.from_numpy(np.isin(self.object_ids, labels) | (not labels.any()))
+        tells_all = index in self.complete or not labels.any()
+        return torch.from_numpy(np.isin(self.object_ids, labels) | tells_all)
 
     def masks(self, index: int) -> Tensor:
         """The annotated masks of frame `index`, float `(K, H, W)`, 0 or 1."""
@@ -63,7 +68,9 @@ class Annotations:
 
 
 def check_annotations(
-    masks: LabelMap | Mapping[int, LabelMap], frames: Mapping[int, Frame]
+    masks: LabelMap | Mapping[int, LabelMap],
+    frames: Mapping[int, Frame],
+    complete: bool | Collection[int] = False,
 ) -> Annotations:
     """Check label maps against the frames they belong to.
 
@@ -71,9 +78,11 @@ def check_annotations(
         masks: One label map for frame 0, or several by frame index. One that is all background
             says that no object is in its frame.
         frames: The frames with those indices.
+        complete: Indices of the frames whose label maps show all objects that are there; True for
+            all of them.
 
     Raises:
-        InputError: No masks, a wrong shape, type or id, or nothing but background in all of them.
+        InputError: No masks, a complete frame without one, a wrong shape, type or id, or nothing but background in all of them.
     """
     labels: dict[int, LabelMap] = {}
     first: dict[ObjectId, int] = {}
@@ -95,7 +104,25 @@ def check_annotations(
             f"least one of them, with an id from 1 to {MAX_ID}"
         )
     object_ids = sorted(first)
-    return Annotations(labels, object_ids, torch.tensor([first[i] for i in object_ids]))
+    starts = torch.tensor([first[i] for i in object_ids])
+    return Annotations(labels, object_ids, starts, _complete_frames(complete, labels))
+
+
+def _complete_frames(complete: Any, labels: Collection[int]) -> frozenset[int]:
+    if isinstance(complete, bool):
+        return frozenset(labels) if complete else frozenset()
+    if not isinstance(complete, Collection) or isinstance(complete, (str, bytes)):
+        raise InputError(
+            f"complete is {described(complete)}; give True if every mask shows all objects that "
+            "are there, or the indices of the frames whose masks do: {0, 40}"
+        )
+    unknown = [index for index in complete if index not in labels]
+    if unknown:
+        raise InputError(
+            f"frame {unknown[0]!r} is complete, but has no mask; masks are of the frames "
+            f"{list_ids(list(labels))}"
+        )
+    return frozenset(complete)
 
 
 def check_mask(

@@ -5,14 +5,14 @@ OUTPUT/run.json                  how the result was made
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
-from rotoline.errors import OutputError, RotolineError
-from rotoline.io.frames import FrameSource, open_frames
-from rotoline.io.grey import GreyRange
+from rotoline.errors import InputError, OutputError, RotolineError
+from rotoline.io.frames import FrameSource, Reading, open_frames
 from rotoline.io.masks import read_annotations
+from rotoline.io.pictures import shorten
 from rotoline.io.output_folder import check_output, new_output
 from rotoline.io.overlay import check_video_size
 from rotoline.io.run_record import device, versions, write_run_record
@@ -25,6 +25,9 @@ from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
 from rotoline.types import FrameResult, LabelMap, ObjectId
 
+ALL = "all"
+"""Stands for every mask among the names of complete frames."""
+
 
 def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     video: Path,
@@ -35,9 +38,10 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     config: SystemConfig,
     command: Sequence[str],
     formats: Sequence[str] = DEFAULT_FORMATS,
-    stream: int | None = None,
-    grey_range: GreyRange | None = None,
+    complete: Sequence[str] = (),
+    is_strict: bool = False,
     report: Listener = ignore_progress,
+    **reading: Unpack[Reading],
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the new folder `output`.
 
@@ -55,9 +59,12 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         config: Settings; they also decide which preset runs.
         command: The command line, for the record.
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
-        stream: As for `rotoline.open_frames`.
-        grey_range: As for `rotoline.open_frames`.
+        complete: Names of the frames whose masks show everything there is, or `all` for every mask:
+            objects that they leave out are hidden there.
+        is_strict: Whether what is otherwise a warning ends the run: before anything is written, or
+            where it is found.
         report: Called with the progress of learning and tuning, where they take long.
+        **reading: As for `rotoline.open_frames`.
 
     Yields:
         Progress, at least once a frame.
@@ -71,10 +78,12 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
-        opened = open_annotated(video, masks, stream=stream, grey_range=grey_range)
+        opened = open_annotated(video, masks, complete=complete, **reading)
         source = opened.source
         if "overlay" in formats:
             check_video_size(source.size)
+    if is_strict:
+        refuse_warnings(opened.warnings)
     for warning in opened.warnings:
         yield Progress("reading", warning=warning)
     with timer.stage("load"):
@@ -91,11 +100,13 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     with new_output(output):
         try:
             tracker = model.tracker(config=config, timer=timer, report=report)
-            segmented = segment(source, opened.annotations, tracker)
+            segmented = segment(source, opened.annotations, tracker, opened.complete)
             for _ in write_behind(segmented, results.keep):
                 yield Progress("segmenting", len(results.finished), source.count)
             if source.problem and source.problem not in opened.warnings:
                 record["problem"] = source.problem
+                if is_strict:
+                    refuse_warnings([source.problem])
                 yield Progress(
                     "segmenting", len(results.finished), source.count, warning=source.problem
                 )
@@ -123,6 +134,8 @@ class AnnotatedFrames(NamedTuple):
     """The frames."""
     annotations: dict[int, LabelMap]
     """The label maps by frame index."""
+    complete: set[int]
+    """Indices of the frames whose label maps show all objects that are there."""
     warnings: list[str]
     """What the user must know about both."""
 
@@ -136,18 +149,43 @@ class AnnotatedFrames(NamedTuple):
                 **self.source.reading,
             },
             "annotated_frames": [self.source.name(index) for index in self.annotations],
+            "complete_frames": [self.source.name(index) for index in sorted(self.complete)],
             "warnings": self.warnings,
         }
 
 
 def open_annotated(
-    video: Path, masks: Path, *, stream: int | None = None, grey_range: GreyRange | None = None
+    video: Path, masks: Path, *, complete: Sequence[str] = (), **reading: Unpack[Reading]
 ) -> AnnotatedFrames:
-    """Open the frames and read their masks; see `open_frames` and `read_annotations`."""
-    source = open_frames(video, stream=stream, grey_range=grey_range)
+    """Open the frames and read their masks; see `open_frames` and `read_annotations`.
+
+    Raises:
+        InputError: As these; or a frame is called complete that has no mask.
+    """
+    source = open_frames(video, **reading)
     warnings = [source.problem] if source.problem else []
     annotations = read_annotations(masks, source, warnings.append)
-    return AnnotatedFrames(video, masks, source, annotations, warnings)
+    indices = {_find_annotated(name, source, annotations) for name in complete if name != ALL}
+    if ALL in complete:
+        indices |= set(annotations)
+    return AnnotatedFrames(video, masks, source, annotations, indices, warnings)
+
+
+def _find_annotated(name: str, source: FrameSource, annotations: Mapping[int, LabelMap]) -> int:
+    """Index of the annotated frame of this name."""
+    index = source.find(name)
+    if index is None or index not in annotations:
+        raise InputError(
+            f"frame {name} is called complete, but has no mask; masks are of "
+            f"{shorten([source.name(one) for one in annotations])}"
+        )
+    return index
+
+
+def refuse_warnings(warnings: Sequence[str]) -> None:
+    """Raise InputError with all warnings, if there are any."""
+    if warnings:
+        raise InputError(f"{'; '.join(warnings)} (a warning, which --strict makes an error)")
 
 
 def _write_record(output: Path, record: dict[str, Any]) -> None:

@@ -7,10 +7,15 @@ import typer
 
 from rotoline.cli.options import (
     Budget,
+    Complete,
     Config,
+    End,
+    Every,
+    FirstNumber,
     GreyRange,
     Preset,
     Settings,
+    Start,
     Steps,
     Stream,
     Tune,
@@ -47,6 +52,11 @@ def inspect(  # noqa: PLR0913 (each is an option)
     settings: Settings = None,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    start: Start = None,
+    end: End = None,
+    every: Every = 1,
+    first_number: FirstNumber = 0,
+    complete: Complete = None,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.
 
@@ -72,9 +82,14 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 output,
                 weights=weights,
                 config=configure(preset, config, settings, steps, budget, tune),
+                complete=complete or (),
+                report=report_learning(),
                 stream=stream,
                 grey_range=grey_range,
-                report=report_learning(),
+                start=start,
+                end=end,
+                every=every,
+                first_number=first_number,
             )
         )
     except KeyboardInterrupt:

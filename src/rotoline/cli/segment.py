@@ -9,14 +9,20 @@ import typer
 from rotoline.cli.options import (
     WRITTEN_BY_DEFAULT,
     Budget,
+    Complete,
     Config,
+    End,
+    Every,
+    FirstNumber,
     Formats,
     GreyRange,
     Output,
     Preset,
     Settings,
+    Start,
     Steps,
     Stream,
+    Strict,
     Tune,
     Weights,
     configure,
@@ -47,6 +53,12 @@ def segment(  # noqa: PLR0913 (each is an option)
     formats: Formats = WRITTEN_BY_DEFAULT,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    start: Start = None,
+    end: End = None,
+    every: Every = 1,
+    first_number: FirstNumber = 0,
+    complete: Complete = None,
+    strict: Strict = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.
 
@@ -66,9 +78,15 @@ def segment(  # noqa: PLR0913 (each is an option)
         config=configure(preset, config, settings, steps, budget, tune),
         command=["rotoline", *sys.argv[1:]],
         formats=formats,
+        complete=complete or (),
+        is_strict=strict,
+        report=report_learning(),
         stream=stream,
         grey_range=grey_range,
-        report=report_learning(),
+        start=start,
+        end=end,
+        every=every,
+        first_number=first_number,
     )
     try:
         last = show_progress(progress)
