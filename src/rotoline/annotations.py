@@ -1,17 +1,18 @@
 """The user's annotations: which objects there are, and in which frames each is annotated."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from rotoline.errors import InputError
-from rotoline.types import MAX_ID, VOID, Frame, LabelMap, ObjectId, as_array, described, list_ids
+from rotoline.types import MAX_ID, VOID, Frame, LabelMap, ObjectId, as_array, described, list_ids, without_void
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,15 @@ class Annotations:
     """
 
     labels: dict[int, LabelMap]
-    """uint8 `(H, W)` by frame index, in ascending order."""
+    """uint8 `(H, W)` by frame index, in ascending order; background where they are void."""
     object_ids: list[ObjectId]
     """In ascending order; the position of an object is its channel in all maps."""
     first_annotated: Tensor
     """int64 `(K,)`: index of the first frame in which each object is annotated."""
     complete: frozenset[int] = frozenset()
     """Indices of the annotated frames that show all objects that are there."""
+    void: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
+    """The void pixels `(H, W)` by frame index, of frames that have some."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -58,6 +61,25 @@ class Annotations:
         labels = torch.from_numpy(self.labels[index])
         ids = torch.tensor(self.object_ids, dtype=torch.uint8)
         return (labels[None] == ids[:, None, None]).float()
+
+    def given(self) -> dict[int, LabelMap]:
+        """The label maps as they were given, with 255 where they are void."""
+        return {
+            index: np.where(self.void[index], VOID, labels).astype(np.uint8)
+            if index in self.void
+            else labels
+            for index, labels in self.labels.items()
+        }
+
+    def known_at(self, index: int, size: tuple[int, int]) -> Tensor | None:
+        """The fraction of each pixel of frame `index` that is not void, float `size` in [0, 1].
+
+        None if nothing is void there.
+        """
+        if index not in self.void:
+            return None
+        known = torch.from_numpy(~self.void[index]).float()
+        return functional.interpolate(known[None, None], size=size, mode="area")[0, 0]
 
     def masks_at(self, index: int, size: tuple[int, int]) -> Tensor:
         """The masks of frame `index` at another size, float `(K, *size)` in [0, 1].
@@ -85,6 +107,7 @@ def check_annotations(
         InputError: No masks, a complete frame without one, a wrong shape, type or id, or nothing but background in all of them.
     """
     labels: dict[int, LabelMap] = {}
+    void: dict[int, NDArray[np.bool_]] = {}
     first: dict[ObjectId, int] = {}
     given_masks = sorted(by_index(masks).items())
     for index, given in given_masks:
@@ -95,6 +118,8 @@ def check_annotations(
             (height, width),
             may_be_empty=len(given_masks) > 1,
         )
+        if (is_void := labels[index] == VOID).any():
+            void[index], labels[index] = is_void, without_void(labels[index])
         for object_id in np.unique(labels[index]).tolist():
             if object_id > 0:
                 first.setdefault(object_id, index)
@@ -105,7 +130,7 @@ def check_annotations(
         )
     object_ids = sorted(first)
     starts = torch.tensor([first[i] for i in object_ids])
-    return Annotations(labels, object_ids, starts, _complete_frames(complete, labels))
+    return Annotations(labels, object_ids, starts, _complete_frames(complete, labels), void)
 
 
 def _complete_frames(complete: Any, labels: Collection[int]) -> frozenset[int]:
@@ -137,10 +162,10 @@ def check_mask(
         may_be_empty: Whether it may be all background.
 
     Returns:
-        The ids, uint8 `(H, W)`.
+        The ids, uint8 `(H, W)`, with 255 where the mask is void, beside objects.
 
     Raises:
-        InputError: A wrong shape, type or id, or nothing but background where that is not allowed.
+        InputError: A wrong shape, type or id, void alone, or nothing but background where that is not allowed.
     """
     needed = "a mask must hold object ids as integers (height, width), 0 for background"
     found = as_array(name, mask, needed)
@@ -160,12 +185,12 @@ def check_mask(
             f"{what_to_do}"
         )
     ids = np.unique(found)
-    if ids[-1] == VOID and ids[0] >= 0:
+    if ids[0] >= 0 and ids[-1] == VOID and not ((ids > 0) & (ids < VOID)).any():
         raise InputError(
             f"{name} holds {VOID}, which marks void pixels and no object; set these pixels to 0, "
             f"or give the object an id from 1 to {MAX_ID} (black and white: `mask > 0`)"
         )
-    if ids[0] < 0 or ids[-1] > MAX_ID:
+    if ids[0] < 0 or ids[-1] > VOID:
         raise InputError(
             f"{name} has ids from {ids[0]} to {ids[-1]}; "
             f"ids 1 to {MAX_ID} are supported, and 0 for background: renumber the objects"

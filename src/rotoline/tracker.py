@@ -130,6 +130,11 @@ class Tracker:
                 "no object has been annotated yet; give the masks of the objects with the first "
                 "frame: step(frame, annotation)"
             )
+        if annotation is None and complete:
+            raise InputError(
+                "complete says that an annotation shows all objects, but there is none; give the "
+                "annotation, all background if no object is there: step(frame, annotation)"
+            )
         if annotation is not None:
             self._check(annotation, frame, index)  # before anything changes
         logits = None
@@ -300,7 +305,7 @@ class Tracker:
     def _check(self, annotation: LabelMap, frame: Frame, index: int) -> None:
         """Refuse an annotation that cannot be used with those before it."""
         known = self._frames
-        labels = self.annotations.labels if known else {}
+        labels = self.annotations.given() if known else {}
         check_annotations({**labels, index: annotation}, {**known, index: frame})
 
     def _annotate(
@@ -314,9 +319,9 @@ class Tracker:
     ) -> Tensor:
         """Learn from one more annotated frame, keeping the state of the objects known so far."""
         frames = {**self._frames, index: frame.copy()}
-        labels = {**(self.annotations.labels if self._frames else {}), index: annotation}
-        known = self.annotations.complete if self._frames else frozenset()
-        annotations = check_annotations(labels, frames, known | ({index} if complete else set()))
+        labels = {**(self.annotations.given() if self._frames else {}), index: annotation}
+        whole = self.annotations.complete if self._frames else frozenset()
+        annotations = check_annotations(labels, frames, whole | ({index} if complete else set()))
         state, ids, system = None, list[ObjectId](), self.system
         if self._frames:
             state, ids = self.state, self.annotations.object_ids

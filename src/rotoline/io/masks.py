@@ -43,7 +43,8 @@ def read_mask(path: Path | str) -> LabelMap:
     masks in black and white (1 bit, grey with 0 and 255 or 65535, or in colour), where white is
     object 1, and white pictures whose alpha channel holds the shape of object 1.
 
-    Pixels of 255 beside objects are void: they are no object, and background here.
+    Pixels of 255 beside objects are void: they are no object, and background here. Masks that
+    `rotoline segment` reads keep them.
 
     Returns:
         The ids, uint8 (H, W), from 1 to 254, turned upright according to the EXIF data of the
@@ -54,16 +55,17 @@ def read_mask(path: Path | str) -> LabelMap:
             The message names the ids that were probably meant.
     """
     path = as_path(path, "the path of a mask file")
-    return check_mask(str(path), _read_drawn(path))
+    return check_mask(str(path), without_void(_read_drawn(path)))
 
 
 def _read_drawn(path: Path) -> LabelMap:
-    """`read_mask`, also of a mask that is all background."""
+    """`read_mask`, also of a mask that is all background, with 255 where it is void."""
     labels = read_labels(path)
     refuse_soft_edges(path, labels)
     refuse_dithering(path, labels)
     _refuse_unclear_void(path, labels)
-    return drop_void(path, labels)
+    drop_void(path, labels)  # which refuses void alone
+    return labels
 
 
 def read_labels(path: Path) -> LabelMap:
@@ -135,7 +137,7 @@ def read_annotations(
         By frame index, in ascending order: object ids, uint8 `(H, W)`; all 0 where a mask among
         several is all background, which says that no object is there. An index beyond the end of a
         video is detected here only if the container states the number of frames; `frames.read`
-        always refuses it.
+        always refuses it. 255 is void.
 
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
