@@ -67,13 +67,13 @@ def test_complete_frames_tell_of_every_object():
     masks = {0: first, 5: later}
     assert check_annotations(masks, frames).annotated_in(5).tolist() == [True, False]
     for complete in (True, {5}, [5, 0]):
-        found = check_annotations(masks, frames, complete)
+        found = check_annotations(masks, frames, complete=complete)
         assert found.annotated_in(5).tolist() == [True, True]
         assert found.first_annotated.tolist() == [0, 0]
     with pytest.raises(InputError, match="frame 3 is complete, but has no mask; masks are of"):
-        check_annotations(masks, frames, {3})
+        check_annotations(masks, frames, complete={3})
     with pytest.raises(InputError, match="complete is 5; give True"):
-        check_annotations(masks, frames, 5)
+        check_annotations(masks, frames, complete=5)
 
 
 def test_void_is_no_object_and_not_background():

@@ -199,7 +199,7 @@ def appearance(model, small):
 
     def measure(pictures, masks, frame, where, row=0, complete=False):
         tracker = model.tracker(config=small)
-        list(rotoline.pipeline.segment(pictures, masks, tracker, complete))
+        list(rotoline.pipeline.segment(pictures, masks, tracker, complete=complete))
         maps = tracker.fitted.intermediate_maps(tracker.fitted.encode(frame), tracker.state.scores)
         size = maps["appearance"].shape[-2:]
         rows, cols = (np.arange(n) * old // n for n, old in zip(size, where.shape, strict=True))

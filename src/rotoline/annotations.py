@@ -12,7 +12,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from rotoline.errors import InputError
-from rotoline.types import MAX_ID, VOID, Frame, LabelMap, ObjectId, as_array, described, list_ids, without_void
+from rotoline.types import (
+    MAX_ID,
+    VOID,
+    Frame,
+    LabelMap,
+    ObjectId,
+    as_array,
+    described,
+    list_ids,
+    without_void,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ class Annotations:
 def check_annotations(
     masks: LabelMap | Mapping[int, LabelMap],
     frames: Mapping[int, Frame],
+    *,
     complete: bool | Collection[int] = False,
 ) -> Annotations:
     """Check label maps against the frames they belong to.
@@ -104,7 +115,8 @@ def check_annotations(
             all of them.
 
     Raises:
-        InputError: No masks, a complete frame without one, a wrong shape, type or id, or nothing but background in all of them.
+        InputError: No masks, a complete frame without one, a wrong shape, type or id, or nothing
+            but background in all of them.
     """
     labels: dict[int, LabelMap] = {}
     void: dict[int, NDArray[np.bool_]] = {}
@@ -165,7 +177,8 @@ def check_mask(
         The ids, uint8 `(H, W)`, with 255 where the mask is void, beside objects.
 
     Raises:
-        InputError: A wrong shape, type or id, void alone, or nothing but background where that is not allowed.
+        InputError: A wrong shape, type or id, void alone, or nothing but background where that is
+            not allowed.
     """
     needed = "a mask must hold object ids as integers (height, width), 0 for background"
     found = as_array(name, mask, needed)

@@ -30,7 +30,7 @@ class Model:
     config: SystemConfig
     """The default settings of the model's preset."""
 
-    def segment(
+    def segment(  # noqa: PLR0913 (choices of the caller)
         self,
         frames: Iterable[Frame],
         masks: LabelMap | Mapping[int, LabelMap],
@@ -56,7 +56,7 @@ class Model:
             ConfigError: The settings belong to another preset, or cannot be used.
         """
         tracker = self.tracker(config=config, timer=timer, trace=trace, report=report)
-        return pipeline.segment(frames, masks, tracker, complete)
+        return pipeline.segment(frames, masks, tracker, complete=complete)
 
     def tracker(
         self,

@@ -18,6 +18,7 @@ def segment(
     frames: Iterable[Frame],
     masks: LabelMap | Mapping[int, LabelMap],
     tracker: Tracker,
+    *,
     complete: bool | Collection[int] = False,
 ) -> Iterator[FrameResult]:
     """Segment every annotated object in every frame; `rotoline.segment` documents it for users.
@@ -29,7 +30,7 @@ def segment(
     """
     stream = FrameStream(frames)
     annotated = stream.read(by_index(masks))
-    annotations = check_annotations(masks, annotated, complete)
+    annotations = check_annotations(masks, annotated, complete=complete)
     tracker.fit(annotated, annotations)
     tracker.use(tracker.tune())
     starts = annotations.first_annotated

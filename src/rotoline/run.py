@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Unpack
 from rotoline.errors import InputError, OutputError, RotolineError
 from rotoline.io.frames import FrameSource, Reading, open_frames
 from rotoline.io.masks import read_annotations
-from rotoline.io.pictures import shorten
 from rotoline.io.output_folder import check_output, new_output
 from rotoline.io.overlay import check_video_size
+from rotoline.io.pictures import shorten
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
 from rotoline.model import Model, load_model
@@ -100,7 +100,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     with new_output(output):
         try:
             tracker = model.tracker(config=config, timer=timer, report=report)
-            segmented = segment(source, opened.annotations, tracker, opened.complete)
+            segmented = segment(source, opened.annotations, tracker, complete=opened.complete)
             for _ in write_behind(segmented, results.keep):
                 yield Progress("segmenting", len(results.finished), source.count)
             if source.problem and source.problem not in opened.warnings:

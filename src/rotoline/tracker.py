@@ -320,8 +320,9 @@ class Tracker:
         """Learn from one more annotated frame, keeping the state of the objects known so far."""
         frames = {**self._frames, index: frame.copy()}
         labels = {**(self.annotations.given() if self._frames else {}), index: annotation}
-        whole = self.annotations.complete if self._frames else frozenset()
-        annotations = check_annotations(labels, frames, whole | ({index} if complete else set()))
+        whole = set(self.annotations.complete) if self._frames else set[int]()
+        whole |= {index} if complete else set()
+        annotations = check_annotations(labels, frames, complete=whole)
         state, ids, system = None, list[ObjectId](), self.system
         if self._frames:
             state, ids = self.state, self.annotations.object_ids

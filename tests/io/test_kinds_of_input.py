@@ -278,4 +278,6 @@ def test_page_has_the_table():
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     page = script.PAGE.read_text(encoding="utf-8")
-    assert script.with_table(page, ROWS) == page, "run: .venv/bin/python scripts/make_inputs_page.py"
+    assert script.with_table(page, ROWS) == page, (
+        "run: .venv/bin/python scripts/make_inputs_page.py"
+    )

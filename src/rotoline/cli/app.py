@@ -20,6 +20,7 @@ from rotoline.cli import (
     experiment,
     info,
     inspect,
+    probe,
     segment,
     train,
     weights,
@@ -97,6 +98,7 @@ app = typer.Typer(
 )
 app.callback()(options)
 app.command("segment")(segment.segment)
+app.command("probe")(probe.probe)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)

@@ -58,6 +58,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     every: Every = 1,
     first_number: FirstNumber = 0,
     complete: Complete = None,
+    *,
     strict: Strict = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.

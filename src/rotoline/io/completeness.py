@@ -246,8 +246,8 @@ def _describe_jumps(
     more = f", and at {len(rhythm.jumps) - 1} other places" if len(rhythm.jumps) > 1 else ""
     return (
         f"jumps in time from {before:.3f} s (frame {first + at - 1}) to {after:.3f} s "
-        f"(frame {first + at}){more}, while frames are {float(rhythm.interval):.3f} s apart elsewhere: "
-        "frames may be missing there"
+        f"(frame {first + at}){more}, while frames are {float(rhythm.interval):.3f} s apart "
+        "elsewhere: frames may be missing there"
     )
 
 

@@ -75,7 +75,7 @@ def choose_stream(path: Path, index: int | None) -> int:
     Raises:
         InputError: As `opened_video`, or there is no such stream, or several are equally good.
     """
-    with _opened(path) as container:
+    with opened_container(path) as container:
         stream = find_stream(container, path, index)
         if stream.codec_context is None:
             raise InputError(
@@ -97,7 +97,7 @@ def opened_video(path: Path, index: int) -> Iterator[tuple[InputContainer, Video
     Raises:
         InputError: there is no such file, it is no video, or it refers to other files.
     """
-    with _opened(path) as container:
+    with opened_container(path) as container:
         streams = [stream for stream in container.streams.video if stream.index == index]
         if not streams or streams[0].codec_context is None:
             raise InputError(f"{path} changed while it was read; start again")
@@ -108,7 +108,12 @@ def opened_video(path: Path, index: int) -> Iterator[tuple[InputContainer, Video
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[InputContainer]:
+def opened_container(path: Path) -> Iterator[InputContainer]:
+    """Open a video file, to look at its streams.
+
+    Raises:
+        InputError: As `opened_video`.
+    """
     if not path.is_file():
         found = "is not a file" if path.exists() else "does not exist"
         raise InputError(f"{path} {found}; give a video file or a folder of pictures")

@@ -32,7 +32,7 @@ _ROUNDING = Fraction(1, 2000)
 """Times are printed to the millisecond, and are to be found again as they are printed."""
 
 
-class OutsideExcerpt(InputError):
+class OutsideExcerptError(InputError):
     """A frame that was asked for exists, but is not among those that are read.
 
     Args:
@@ -150,14 +150,14 @@ class Excerpt:
         """Index of the frame that this name means in the source; see `FrameSource.find`.
 
         Raises:
-            OutsideExcerpt: The frame exists, but is not among those that are read.
+            OutsideExcerptError: The frame exists, but is not among those that are read.
         """
         found = self._source.find(name)
         if found is None:
             return None
         if found not in self._indices:
             frame = self._source.name(found)
-            raise OutsideExcerpt(
+            raise OutsideExcerptError(
                 frame,
                 f"it is frame {frame}, and of {self.path} {self._described()} are read; change the "
                 "range (start, end, every), or leave this frame out",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rotoline.errors import InputError
-from rotoline.io.excerpt import OutsideExcerpt
+from rotoline.io.excerpt import OutsideExcerptError
 from rotoline.io.frame_names import is_number, names_inside
 from rotoline.io.frames import FrameSource
 from rotoline.io.paths import is_folder
@@ -121,8 +121,8 @@ def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
             "marks the first frame"
         )
     inside = _find_inside(path.stem, frames)
-    if inside and inside.index != 0:
-        where = "" if inside.index else f" (it is not read: {first} is the first)"
+    if inside and inside.position != 0:
+        where = "" if inside.position else f" (it is not read: {first} is the first)"
         raise InputError(
             f"{path} can mark frame {inside.name}{where}, because of what its name contains, or "
             f"the first frame, {first}, because no frame is called {path.stem}; {rename}"
@@ -135,7 +135,7 @@ def _find(file: Path, frames: FrameSource) -> int | None:
     """Index of the frame that a file is named after; errors name the file."""
     try:
         return frames.find(file.stem)
-    except OutsideExcerpt as error:
+    except OutsideExcerptError as error:
         raise InputError(f"{file} marks no frame that is read: {error}") from error
     except InputError as error:
         raise InputError(f"{file} is not clear: {error}") from error
@@ -185,15 +185,15 @@ class _Named(NamedTuple):
     """A frame that a part of a file's name means."""
 
     name: str
-    index: int | None
-    """None for a frame that is not read."""
+    position: int | None
+    """Its index; None for a frame that is not read."""
 
 
 def _find_clear(name: str, frames: FrameSource) -> _Named | None:
     """The frame that a name means; None if it means none or several."""
     try:
         index = frames.find(name)
-    except OutsideExcerpt as error:
+    except OutsideExcerptError as error:
         return _Named(error.frame, None)
     except InputError:
         return None

@@ -55,11 +55,15 @@ def read_mask(path: Path | str) -> LabelMap:
             The message names the ids that were probably meant.
     """
     path = as_path(path, "the path of a mask file")
-    return check_mask(str(path), without_void(_read_drawn(path)))
+    return check_mask(str(path), without_void(read_drawn(path)))
 
 
-def _read_drawn(path: Path) -> LabelMap:
-    """`read_mask`, also of a mask that is all background, with 255 where it is void."""
+def read_drawn(path: Path) -> LabelMap:
+    """`read_mask`, also of a mask that is all background, with 255 where it is void.
+
+    Raises:
+        InputError: As `read_mask`, except for a mask that is all background.
+    """
     labels = read_labels(path)
     refuse_soft_edges(path, labels)
     refuse_dithering(path, labels)
@@ -145,7 +149,7 @@ def read_annotations(
     files = match_masks(path, frames, warn)
     found = {}
     for index in sorted(files):
-        name, labels = str(files[index]), _read_drawn(files[index])
+        name, labels = str(files[index]), read_drawn(files[index])
         # One of several masks may say that no object is in its frame.
         found[index] = check_mask(name, labels, frames.size, may_be_empty=len(files) > 1)
     empty = [frames.name(index) for index, labels in found.items() if not labels.any()]

@@ -139,7 +139,7 @@ class RidgeClassifiers:
         self.weights = solve(weighted_sum(views, weights), self.ridge)
 
 
-def fit_ridge_classifiers(
+def fit_ridge_classifiers(  # noqa: PLR0913 (what is known of the frames)
     net: FastNet,
     annotated: Mapping[int, tuple[Tensor, Tensor]],
     config: OnlineConfig,
