@@ -1,4 +1,4 @@
-"""`rotoline segment --start, --end, --every, --first-number, --complete, --strict`; `rotoline probe`."""
+"""Parts of a video, complete masks and strict runs of `rotoline segment`; `rotoline probe`."""
 
 import json
 from fractions import Fraction
