@@ -42,7 +42,7 @@ def segment(
         logits = tracker.track(frame, index, active=starts > index)
         if index < first:
             # Before the first object is marked, an annotation can only say that none is there.
-            yield tracker.result(index, tracker.apply_annotation(index, logits))
+            yield tracker.result(index, tracker.apply_annotation(index, logits), frame)
         else:
             waiting[index] = compress_logits(logits)
             tracker.apply_annotation(index, logits)
@@ -55,7 +55,7 @@ def segment(
             backwards = decompress_logits(waiting.pop(index), logits)
             logits = torch.where(is_late.to(logits.device)[:, None, None], backwards, logits)
         logits = tracker.apply_annotation(index, logits)
-        yield tracker.result(index, logits)
+        yield tracker.result(index, logits, frame)
 
 
 def compress_logits(logits: Tensor) -> bytes:

@@ -13,10 +13,10 @@ from rotoline.errors import InputError, OutputError, RotolineError
 from rotoline.io.frames import FrameSource, Reading, open_frames
 from rotoline.io.masks import read_annotations
 from rotoline.io.output_folder import check_output, new_output
-from rotoline.io.overlay import check_video_size
 from rotoline.io.pictures import shorten
 from rotoline.io.run_record import device, versions, write_run_record
-from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
+from rotoline.io.writers import DEFAULT_FORMATS
+from rotoline.io.writers.together import Writers, check_formats, known_formats
 from rotoline.model import Model, load_model
 from rotoline.pipeline import segment
 from rotoline.runtime.prefetch import write_behind
@@ -76,12 +76,11 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     timer = StageTimer()
     began = time.perf_counter()
     check_output(output)
-    writers = [find_writer(name) for name in dict.fromkeys(formats)]
+    formats = known_formats(formats)
     with timer.stage("open"):
         opened = open_annotated(video, masks, complete=complete, **reading)
         source = opened.source
-        if "overlay" in formats:
-            check_video_size(source.size)
+        check_formats(formats, source)
     if is_strict:
         refuse_warnings(opened.warnings)
     for warning in opened.warnings:
@@ -96,7 +95,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         **opened.record(),
         **_circumstances(model, config),
     }
-    results = _Results(output, source, writers, timer)
+    results = _Results(output, source, formats, timer)
     with new_output(output):
         try:
             tracker = model.tracker(config=config, timer=timer, report=report)
@@ -111,6 +110,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
                     "segmenting", len(results.finished), source.count, warning=source.problem
                 )
             yield from results.finish()
+            for problem in results.problems:
+                yield Progress("finishing", len(results.finished), source.count, warning=problem)
             record["status"] = "complete"
         except RotolineError as error:
             record["status"] = "failed"
@@ -205,24 +206,22 @@ class _Results:
         self,
         output: Path,
         source: FrameSource,
-        formats: Sequence[type[MaskWriter]],
+        formats: Sequence[str],
         timer: StageTimer,
     ) -> None:
         self._output, self._source, self._formats, self._timer = output, source, formats, timer
-        self._writers: list[MaskWriter] = []
+        self._writers: Writers | None = None
         self._first_at = 0.0
         self.finished: dict[int, dict[ObjectId, float]] = {}
         """Confidence of every object, by index of the frames that are written."""
 
     def keep(self, result: FrameResult) -> None:
         """Write one frame; the first one makes the folder."""
-        if not self._writers:
+        if self._writers is None:
             self._first_at = time.perf_counter()
-            for cls in self._formats:
-                self._writers.append(cls(self._output, self._source))
+            self._writers = Writers(self._formats, self._output, self._source)
         with self._timer.stage("write"):
-            for writer in self._writers:
-                writer.write(result)
+            self._writers.write(result)
         self.finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
 
     def finish(self) -> Iterator[Progress]:
@@ -230,14 +229,18 @@ class _Results:
         count = len(self.finished)
         yield Progress("finishing", 0, count)
         with self._timer.stage("finish"):
-            for writer in self._writers:
-                for done in writer.finish():
-                    yield Progress("finishing", done, count)
+            for done in self._writers.finish() if self._writers else ():
+                yield Progress("finishing", done, count)
+
+    @property
+    def problems(self) -> list[str]:
+        """What the user must know about the files, once they are finished."""
+        return self._writers.problems if self._writers else []
 
     def close(self) -> None:
         """Close all writers, whether the run is finished or not."""
-        for writer in self._writers:
-            writer.close()
+        if self._writers is not None:
+            self._writers.close()
 
     def summary(self, began: float) -> dict[str, Any]:
         """The fields of the record about the results; `began` is the start time of the run."""

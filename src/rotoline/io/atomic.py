@@ -72,9 +72,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The file could not be written; any `OSError` of the block counts.
     """
-    # A token, not the process id: two threads may write to one folder. Short, because the
-    # name has to fit wherever the final name fits, and a letter may take four bytes.
-    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part{path.suffix}")
+    temporary = temporary_path(path)
     try:
         with output_errors(path):
             yield temporary
@@ -82,6 +80,13 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def temporary_path(path: Path) -> Path:
+    """A new name in the same folder, under which to write what is renamed to `path` at the end."""
+    # A token, not the process id: two threads may write to one folder. Short, because the
+    # name has to fit wherever the final name fits, and a letter may take four bytes.
+    return path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part{path.suffix}")
 
 
 def write_text(path: Path, text: str) -> None:
