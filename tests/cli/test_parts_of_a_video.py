@@ -43,7 +43,7 @@ def segment(call, tmp_path):
 
 
 @pytest.mark.slow
-def test_part_of_a_video_keeps_the_names_of_the_whole(video, tmp_path, segment, overlap):
+def test_part_of_a_video_keeps_the_names_of_the_whole(video, tmp_path, segment, overlap, call):
     path, labels = video
     (tmp_path / "masks").mkdir()
     write_mask(tmp_path / "masks" / "1004.png", labels[3])
@@ -58,6 +58,9 @@ def test_part_of_a_video_keeps_the_names_of_the_whole(video, tmp_path, segment, 
     assert record["input"] | {"end": "1.0s", "every": 2, "start": "1004"} == record["input"]
     assert record["frame_rate"] == "5"
     assert record["complete_frames"] == ["01010"]
+    assert call("export", tmp_path / "out", "--to", "mattes").exit_code == 0
+    mattes = sorted(path.stem for path in (tmp_path / "out" / "mattes" / "1").iterdir())
+    assert mattes == names
 
 
 def test_mask_outside_of_the_part_is_an_error_that_says_both(video, tmp_path, segment, words_of):

@@ -73,7 +73,7 @@ class Excerpt:
                 f"every is {every!r}; give the distance between two frames as a whole number from "
                 "1 on, where 2 is every second frame"
             )
-        self._source, self.path, self.size = source, source.path, source.size
+        self.source, self.path, self.size = source, source.path, source.size
         self.frame_rate = source.frame_rate / every
         first = 0 if start is None else find_place(source, start, "start")
         stop = sys.maxsize if end is None else find_place(source, end, "end")
@@ -86,18 +86,18 @@ class Excerpt:
     @property
     def pixel_shape(self) -> Fraction:
         """Width of a pixel by its height."""
-        return self._source.pixel_shape
+        return self.source.pixel_shape
 
     @property
     def reading(self) -> Mapping[str, object]:
         """How the source is read, and which of its frames."""
         asked = {name: value for name, value in self._asked.items() if value is not None}
-        return {**self._source.reading, **asked}
+        return {**self.source.reading, **asked}
 
     @property
     def count(self) -> int | None:
         """Number of frames, as exact as that of the source."""
-        known = self._source.count
+        known = self.source.count
         if known is not None:
             return len(range(known)[self._indices.start : self._indices.stop : self._indices.step])
         return None if self._indices.stop == sys.maxsize else len(self._indices)
@@ -105,13 +105,13 @@ class Excerpt:
     @property
     def problem(self) -> str | None:
         """What is wrong with the source, as far as it was read, or that it ends too early."""
-        problems = filter(None, (self._source.problem, self._end_problem))
+        problems = filter(None, (self.source.problem, self._end_problem))
         return "; ".join(problems) or None
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield every frame from the first to the last."""
         position = -1
-        for position, frame in enumerate(self._source.select(self._indices)):
+        for position, frame in enumerate(self.source.select(self._indices)):
             self._passed = max(self._passed, position + 1)
             yield frame
         if position + 1 < len(self._indices) and self._indices.stop != sys.maxsize:
@@ -120,7 +120,7 @@ class Excerpt:
 
     def select(self, indices: range) -> Iterator[Frame]:
         """Yield the frames with these indices, ascending, as far as they exist."""
-        return self._source.select(self._indices[indices.start : indices.stop : indices.step])
+        return self.source.select(self._indices[indices.start : indices.stop : indices.step])
 
     def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         """Yield index and frame for `start` - 1, `start` - 2, ..., 0, in constant memory."""
@@ -129,7 +129,7 @@ class Excerpt:
                 pass
         if start > self._passed:
             raise self._missing(start - 1)
-        return read_backwards(self._source.select, self._indices[:start], self.size)
+        return read_backwards(self.source.select, self._indices[:start], self.size)
 
     def read(self, indices: Collection[int]) -> dict[int, Frame]:
         """Read some frames by index."""
@@ -144,7 +144,7 @@ class Excerpt:
 
     def name(self, index: int) -> str:
         """The name that the frame has in the source."""
-        return self._source.name(self._indices[index])
+        return self.source.name(self._indices[index])
 
     def find(self, name: str) -> int | None:
         """Index of the frame that this name means in the source; see `FrameSource.find`.
@@ -152,11 +152,11 @@ class Excerpt:
         Raises:
             OutsideExcerptError: The frame exists, but is not among those that are read.
         """
-        found = self._source.find(name)
+        found = self.source.find(name)
         if found is None:
             return None
         if found not in self._indices:
-            frame = self._source.name(found)
+            frame = self.source.name(found)
             raise OutsideExcerptError(
                 frame,
                 f"it is frame {frame}, and of {self.path} {self._described()} are read; change the "
@@ -166,7 +166,7 @@ class Excerpt:
 
     def time(self, index: int) -> float | None:
         """Seconds since the first frame that is read; None for a video frame not decoded yet."""
-        begin, now = (self._source.time(self._indices[at]) for at in (0, index))
+        begin, now = (self.source.time(self._indices[at]) for at in (0, index))
         return None if begin is None or now is None else now - begin
 
     def find_time(self, seconds: Fraction) -> int:
@@ -178,24 +178,24 @@ class Excerpt:
         start, stop, step = self._indices.start, self._indices.stop, self._indices.step
         every = "" if step == 1 else f", each {step} after the one before,"
         if stop == sys.maxsize:
-            return f"frames from {self._source.name(start)} on{every}"
+            return f"frames from {self.source.name(start)} on{every}"
         last = self._indices[-1]
-        known = self._source.count
+        known = self.source.count
         if known is not None:
             last = min(last, known - 1)
-        return f"frames {self._source.name(start)} to {self._source.name(last)}{every}"
+        return f"frames {self.source.name(start)} to {self.source.name(last)}{every}"
 
     def _refuse_nothing(
         self, first: int, stop: int, start: Place | None, end: Place | None
     ) -> None:
-        if not _may_exist(self._source, first):
+        if not _may_exist(self.source, first):
             raise InputError(
                 f"{self.path} has no frame at or after the start {start}: "
-                f"{_examples(self._source)}; give an earlier start"
+                f"{_examples(self.source)}; give an earlier start"
             )
-        if stop != sys.maxsize and not _may_exist(self._source, stop - 1):
+        if stop != sys.maxsize and not _may_exist(self.source, stop - 1):
             raise InputError(
-                f"{self.path} ends before the end {end}: {_examples(self._source)}; give an "
+                f"{self.path} ends before the end {end}: {_examples(self.source)}; give an "
                 "earlier end"
             )
         if stop <= first:
