@@ -86,6 +86,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     weights: Path | None,
     config: SystemConfig,
     complete: Sequence[str] = (),
+    colours: bool = False,
     report: Listener = ignore_progress,
     **reading: Unpack[Reading],
 ) -> Iterator[Progress]:
@@ -104,6 +105,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
         complete: As for `segment_to_folder`.
+        colours: Whether every colour of the masks is an object.
         report: Called with the progress of learning and tuning, where they take long.
         **reading: As for `rotoline.open_frames`.
 
@@ -116,7 +118,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
-    opened = open_annotated(video, masks, complete=complete, **reading)
+    opened = open_annotated(video, masks, complete=complete, colours=colours, **reading)
     source, annotations = opened.source, opened.annotations
     for warning in opened.warnings:
         yield Progress("reading", warning=warning)

@@ -6,6 +6,7 @@ OUTPUT/run.json                  how the result was made
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
@@ -40,6 +41,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     formats: Sequence[str] = DEFAULT_FORMATS,
     complete: Sequence[str] = (),
     is_strict: bool = False,
+    colours: bool = False,
     report: Listener = ignore_progress,
     **reading: Unpack[Reading],
 ) -> Generator[Progress, None, None]:
@@ -53,7 +55,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     Args:
         video: A video file or a folder of pictures.
         masks: A mask file, or a folder of them, named after their frames; a single file of any
-            other name marks the first frame.
+            other name marks the first frame. Or a file of annotations of another program.
         output: Must not exist, or be empty but for what file managers leave, such as `.DS_Store`.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
@@ -63,6 +65,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
             objects that they leave out are hidden there.
         is_strict: Whether what is otherwise a warning ends the run: before anything is written, or
             where it is found.
+        colours: Whether every colour of the masks is an object.
         report: Called with the progress of learning and tuning, where they take long.
         **reading: As for `rotoline.open_frames`.
 
@@ -78,7 +81,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     formats = known_formats(formats)
     with timer.stage("open"):
-        opened = open_annotated(video, masks, complete=complete, **reading)
+        opened = open_annotated(video, masks, complete=complete, colours=colours, **reading)
         source = opened.source
         check_formats(formats, source)
     if is_strict:
@@ -95,7 +98,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         **opened.record(),
         **_circumstances(model, config),
     }
-    results = _Results(output, source, formats, timer)
+    results = _Results(output, source, formats, timer, opened.names)
     with new_output(output):
         try:
             tracker = model.tracker(config=config, timer=timer, report=report)
@@ -139,6 +142,8 @@ class AnnotatedFrames(NamedTuple):
     """Indices of the frames whose label maps show all objects that are there."""
     warnings: list[str]
     """What the user must know about both."""
+    names: dict[ObjectId, str]
+    """The names of objects, where the masks tell them."""
 
     def record(self) -> dict[str, Any]:
         """The fields of `run.json` about them."""
@@ -152,11 +157,17 @@ class AnnotatedFrames(NamedTuple):
             "annotated_frames": [self.source.name(index) for index in self.annotations],
             "complete_frames": [self.source.name(index) for index in sorted(self.complete)],
             "warnings": self.warnings,
+            **({"names": self.names} if self.names else {}),
         }
 
 
 def open_annotated(
-    video: Path, masks: Path, *, complete: Sequence[str] = (), **reading: Unpack[Reading]
+    video: Path,
+    masks: Path,
+    *,
+    complete: Sequence[str] = (),
+    colours: bool = False,
+    **reading: Unpack[Reading],
 ) -> AnnotatedFrames:
     """Open the frames and read their masks; see `open_frames` and `read_annotations`.
 
@@ -165,11 +176,12 @@ def open_annotated(
     """
     source = open_frames(video, **reading)
     warnings = [source.problem] if source.problem else []
-    annotations = read_annotations(masks, source, warnings.append)
+    marks = read_annotations(masks, source, warnings.append, colours=colours)
+    annotations = marks.labels
     indices = {_find_annotated(name, source, annotations) for name in complete if name != ALL}
     if ALL in complete:
         indices |= set(annotations)
-    return AnnotatedFrames(video, masks, source, annotations, indices, warnings)
+    return AnnotatedFrames(video, masks, source, annotations, indices, warnings, marks.names)
 
 
 def _find_annotated(name: str, source: FrameSource, annotations: Mapping[int, LabelMap]) -> int:
@@ -208,7 +220,9 @@ class _Results:
         source: FrameSource,
         formats: Sequence[str],
         timer: StageTimer,
+        names: Mapping[ObjectId, str],
     ) -> None:
+        self._names = names
         self._output, self._source, self._formats, self._timer = output, source, formats, timer
         self._writers: Writers | None = None
         self._first_at = 0.0
@@ -220,6 +234,7 @@ class _Results:
         if self._writers is None:
             self._first_at = time.perf_counter()
             self._writers = Writers(self._formats, self._output, self._source)
+        result = replace(result, names=self._names)
         with self._timer.stage("write"):
             self._writers.write(result)
         self.finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}

@@ -7,6 +7,7 @@ import typer
 
 from rotoline.cli.options import (
     Budget,
+    Colours,
     Complete,
     Config,
     End,
@@ -57,6 +58,8 @@ def inspect(  # noqa: PLR0913 (each is an option)
     every: Every = 1,
     first_number: FirstNumber = 0,
     complete: Complete = None,
+    *,
+    colours: Colours = False,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.
 
@@ -90,6 +93,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 end=end,
                 every=every,
                 first_number=first_number,
+                colours=colours,
             )
         )
     except KeyboardInterrupt:

@@ -110,6 +110,14 @@ Strict = Annotated[
         "with the finished frames kept.",
     ),
 ]
+Colours = Annotated[
+    bool,
+    typer.Option(
+        "--colours",
+        help="Every colour of the masks is an object, and black is background; without it, such "
+        "masks are refused.",
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or the run.json of a run to repeat.")
 ]

@@ -9,6 +9,7 @@ import typer
 from rotoline.cli.options import (
     WRITTEN_BY_DEFAULT,
     Budget,
+    Colours,
     Complete,
     Config,
     End,
@@ -33,7 +34,8 @@ Masks = Annotated[
     Path,
     typer.Option(
         help="A mask, or a folder of masks, named after their frames; a single mask of any other "
-        "name marks the first frame.",
+        "name marks the first frame. Or annotations of COCO, YouTube-VIS, labelme (.json) or CVAT "
+        "for video (.xml).",
         show_default=False,
     ),
 ]
@@ -60,6 +62,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     complete: Complete = None,
     *,
     strict: Strict = False,
+    colours: Colours = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.
 
@@ -88,6 +91,7 @@ def segment(  # noqa: PLR0913 (each is an option)
         end=end,
         every=every,
         first_number=first_number,
+        colours=colours,
     )
     try:
         last = show_progress(progress)
