@@ -96,6 +96,10 @@ def reopen(results: RunResults, video: Path | None) -> FrameSource:
         path,
         stream=recorded.get("stream"),
         grey_range=None if levels is None else (levels[0], levels[1]),
+        start=recorded.get("start"),
+        end=recorded.get("end"),
+        every=recorded.get("every", 1),
+        first_number=recorded.get("first_number", 0),
     )
     if source.size != results.size:
         raise InputError(

@@ -1,7 +1,7 @@
 """A whole clip: every annotated object in every frame, in both directions."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,11 @@ from rotoline.types import Frame, FrameResult, LabelMap
 
 
 def segment(
-    frames: Iterable[Frame], masks: LabelMap | Mapping[int, LabelMap], tracker: Tracker
+    frames: Iterable[Frame],
+    masks: LabelMap | Mapping[int, LabelMap],
+    tracker: Tracker,
+    *,
+    complete: bool | Collection[int] = False,
 ) -> Iterator[FrameResult]:
     """Segment every annotated object in every frame; `rotoline.segment` documents it for users.
 
@@ -26,7 +30,7 @@ def segment(
     """
     stream = FrameStream(frames)
     annotated = stream.read(by_index(masks))
-    annotations = check_annotations(masks, annotated)
+    annotations = check_annotations(masks, annotated, complete=complete)
     tracker.fit(annotated, annotations)
     tracker.use(tracker.tune())
     starts = annotations.first_annotated

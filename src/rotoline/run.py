@@ -8,13 +8,13 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
-from rotoline.errors import OutputError, RotolineError
-from rotoline.io.frames import FrameSource, open_frames
-from rotoline.io.grey import GreyRange
+from rotoline.errors import InputError, OutputError, RotolineError
+from rotoline.io.frames import FrameSource, Reading, open_frames
 from rotoline.io.masks import read_annotations
 from rotoline.io.output_folder import check_output, new_output
+from rotoline.io.pictures import shorten
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.io.writers import DEFAULT_FORMATS
 from rotoline.io.writers.together import Writers, check_formats, known_formats
@@ -26,6 +26,9 @@ from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
 from rotoline.types import FrameResult, LabelMap, ObjectId
 
+ALL = "all"
+"""Stands for every mask among the names of complete frames."""
+
 
 def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     video: Path,
@@ -36,10 +39,11 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     config: SystemConfig,
     command: Sequence[str],
     formats: Sequence[str] = DEFAULT_FORMATS,
-    stream: int | None = None,
-    grey_range: GreyRange | None = None,
+    complete: Sequence[str] = (),
+    is_strict: bool = False,
     colours: bool = False,
     report: Listener = ignore_progress,
+    **reading: Unpack[Reading],
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the new folder `output`.
 
@@ -57,10 +61,13 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         config: Settings; they also decide which preset runs.
         command: The command line, for the record.
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
-        stream: As for `rotoline.open_frames`.
-        grey_range: As for `rotoline.open_frames`.
+        complete: Names of the frames whose masks show everything there is, or `all` for every mask:
+            objects that they leave out are hidden there.
+        is_strict: Whether what is otherwise a warning ends the run: before anything is written, or
+            where it is found.
         colours: Whether every colour of the masks is an object.
         report: Called with the progress of learning and tuning, where they take long.
+        **reading: As for `rotoline.open_frames`.
 
     Yields:
         Progress, at least once a frame.
@@ -74,9 +81,11 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     formats = known_formats(formats)
     with timer.stage("open"):
-        opened = open_annotated(video, masks, stream=stream, grey_range=grey_range, colours=colours)
+        opened = open_annotated(video, masks, complete=complete, colours=colours, **reading)
         source = opened.source
         check_formats(formats, source)
+    if is_strict:
+        refuse_warnings(opened.warnings)
     for warning in opened.warnings:
         yield Progress("reading", warning=warning)
     with timer.stage("load"):
@@ -93,11 +102,13 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     with new_output(output):
         try:
             tracker = model.tracker(config=config, timer=timer, report=report)
-            segmented = segment(source, opened.annotations, tracker)
+            segmented = segment(source, opened.annotations, tracker, complete=opened.complete)
             for _ in write_behind(segmented, results.keep):
                 yield Progress("segmenting", len(results.finished), source.count)
             if source.problem and source.problem not in opened.warnings:
                 record["problem"] = source.problem
+                if is_strict:
+                    refuse_warnings([source.problem])
                 yield Progress(
                     "segmenting", len(results.finished), source.count, warning=source.problem
                 )
@@ -127,6 +138,8 @@ class AnnotatedFrames(NamedTuple):
     """The frames."""
     annotations: dict[int, LabelMap]
     """The label maps by frame index."""
+    complete: set[int]
+    """Indices of the frames whose label maps show all objects that are there."""
     warnings: list[str]
     """What the user must know about both."""
     names: dict[ObjectId, str]
@@ -142,6 +155,7 @@ class AnnotatedFrames(NamedTuple):
                 **self.source.reading,
             },
             "annotated_frames": [self.source.name(index) for index in self.annotations],
+            "complete_frames": [self.source.name(index) for index in sorted(self.complete)],
             "warnings": self.warnings,
             **({"names": self.names} if self.names else {}),
         }
@@ -151,15 +165,40 @@ def open_annotated(
     video: Path,
     masks: Path,
     *,
-    stream: int | None = None,
-    grey_range: GreyRange | None = None,
+    complete: Sequence[str] = (),
     colours: bool = False,
+    **reading: Unpack[Reading],
 ) -> AnnotatedFrames:
-    """Open the frames and read their masks; see `open_frames` and `read_annotations`."""
-    source = open_frames(video, stream=stream, grey_range=grey_range)
+    """Open the frames and read their masks; see `open_frames` and `read_annotations`.
+
+    Raises:
+        InputError: As these; or a frame is called complete that has no mask.
+    """
+    source = open_frames(video, **reading)
     warnings = [source.problem] if source.problem else []
     marks = read_annotations(masks, source, warnings.append, colours=colours)
-    return AnnotatedFrames(video, masks, source, marks.labels, warnings, marks.names)
+    annotations = marks.labels
+    indices = {_find_annotated(name, source, annotations) for name in complete if name != ALL}
+    if ALL in complete:
+        indices |= set(annotations)
+    return AnnotatedFrames(video, masks, source, annotations, indices, warnings, marks.names)
+
+
+def _find_annotated(name: str, source: FrameSource, annotations: Mapping[int, LabelMap]) -> int:
+    """Index of the annotated frame of this name."""
+    index = source.find(name)
+    if index is None or index not in annotations:
+        raise InputError(
+            f"frame {name} is called complete, but has no mask; masks are of "
+            f"{shorten([source.name(one) for one in annotations])}"
+        )
+    return index
+
+
+def refuse_warnings(warnings: Sequence[str]) -> None:
+    """Raise InputError with all warnings, if there are any."""
+    if warnings:
+        raise InputError(f"{'; '.join(warnings)} (a warning, which --strict makes an error)")
 
 
 def _write_record(output: Path, record: dict[str, Any]) -> None:

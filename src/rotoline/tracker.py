@@ -101,7 +101,9 @@ class Tracker:
         self._next_index = 0
         self.is_tuned = False
 
-    def step(self, frame: Frame, annotation: LabelMap | None = None) -> FrameResult:
+    def step(
+        self, frame: Frame, annotation: LabelMap | None = None, *, complete: bool = False
+    ) -> FrameResult:
         """Segment the next frame.
 
         Args:
@@ -112,6 +114,8 @@ class Tracker:
                 every annotated frame so far, and what was learned online in between is dropped. One
                 that is all background says that none of the objects is in this frame; not with the
                 first one.
+            complete: Whether the annotation shows all objects that are there: those that it leaves
+                out are hidden in this frame.
 
         Returns:
             The result of this frame. Annotated objects are returned exactly as annotated.
@@ -126,6 +130,11 @@ class Tracker:
                 "no object has been annotated yet; give the masks of the objects with the first "
                 "frame: step(frame, annotation)"
             )
+        if annotation is None and complete:
+            raise InputError(
+                "complete says that an annotation shows all objects, but there is none; give the "
+                "annotation, all background if no object is there: step(frame, annotation)"
+            )
         if annotation is not None:
             self._check(annotation, frame, index)  # before anything changes
         logits = None
@@ -138,10 +147,10 @@ class Tracker:
                 )
             given = np.ones(1) if annotation is None else np.asarray(annotation)
             shown = np.isin(self.annotations.object_ids, [] if annotation is None else given)
-            shown |= not given.any()  # it says that no object is there
+            shown |= complete or not given.any()  # what it does not show is not there
             logits = self.track(frame, index, active=torch.from_numpy(~shown))
         if annotation is not None:
-            logits = self._annotate(frame, annotation, index, logits)
+            logits = self._annotate(frame, annotation, index, logits, complete=complete)
         assert logits is not None
         self._next_index = index + 1
         self._last_frame = frame.copy()
@@ -302,16 +311,24 @@ class Tracker:
     def _check(self, annotation: LabelMap, frame: Frame, index: int) -> None:
         """Refuse an annotation that cannot be used with those before it."""
         known = self._frames
-        labels = self.annotations.labels if known else {}
+        labels = self.annotations.given() if known else {}
         check_annotations({**labels, index: annotation}, {**known, index: frame})
 
     def _annotate(
-        self, frame: Frame, annotation: LabelMap, index: int, logits: Tensor | None
+        self,
+        frame: Frame,
+        annotation: LabelMap,
+        index: int,
+        logits: Tensor | None,
+        *,
+        complete: bool,
     ) -> Tensor:
         """Learn from one more annotated frame, keeping the state of the objects known so far."""
         frames = {**self._frames, index: frame.copy()}
-        labels = {**(self.annotations.labels if self._frames else {}), index: annotation}
-        annotations = check_annotations(labels, frames)
+        labels = {**(self.annotations.given() if self._frames else {}), index: annotation}
+        whole = set(self.annotations.complete) if self._frames else set[int]()
+        whole |= {index} if complete else set()
+        annotations = check_annotations(labels, frames, complete=whole)
         state, ids, system = None, list[ObjectId](), self.system
         if self._frames:
             state, ids = self.state, self.annotations.object_ids

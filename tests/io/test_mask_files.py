@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from rotoline.errors import InputError
+from rotoline.io.frame_names import FrameNumbers
 from rotoline.io.frames import open_frames
 from rotoline.io.mask_files import ignore_warning, match_masks
 from rotoline.io.masks import read_annotations, write_mask
@@ -34,6 +35,7 @@ class Video(VideoFile):
 
     def __init__(self, count):
         self.path, self.size, self._length = Path("clip.mp4"), (4, 6), count
+        self._names = FrameNumbers()
 
 
 # A folder of masks

@@ -22,6 +22,7 @@ from rotoline.cli import (
     export,
     info,
     inspect,
+    probe,
     report,
     segment,
     train,
@@ -100,6 +101,7 @@ app = typer.Typer(
 )
 app.callback()(options)
 app.command("segment")(segment.segment)
+app.command("probe")(probe.probe)
 app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("inspect")(inspect.inspect)

@@ -8,6 +8,9 @@
 | `streams`       | chooses the video stream of a file                                             |
 | `completeness`  | says whether a video gave all the frames that its file promises                |
 | `picture_stack` | reads one file with several pictures as frames: TIFF, WebP, AVIF               |
+| `excerpt`       | reads a part of the frames of another source, by frame or by time              |
+| `backwards`     | reads frames in reverse, in chunks                                             |
+| `probe`         | says what a file or a folder is, with `probe_video`                            |
 | `grey`          | shows grey pictures with more than 8 bits                                      |
 | `pictures`      | opens one picture file, or says what is wrong with it; lists folders           |
 | `masks`         | reads and writes mask files; reads the masks of the annotated frames           |

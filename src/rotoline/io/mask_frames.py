@@ -51,5 +51,15 @@ class MaskFrames:
         del indices
         self._refuse()
 
+    def select(self, indices: range) -> Iterator[Frame]:
+        """Raise InputError: there are no frames."""
+        del indices
+        self._refuse()
+
+    def find_time(self, seconds: Fraction) -> int:
+        """Raise InputError: there are no times."""
+        del seconds
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise InputError(f"{self.path} holds masks and no frames; give the video")

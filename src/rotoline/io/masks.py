@@ -47,7 +47,8 @@ def read_mask(path: Path | str) -> LabelMap:
     masks in black and white (1 bit, grey with 0 and 255 or 65535, or in colour), where white is
     object 1, and white pictures whose alpha channel holds the shape of object 1.
 
-    Pixels of 255 beside objects are void: they are no object, and background here.
+    Pixels of 255 beside objects are void: they are no object, and background here. Masks that
+    `rotoline segment` reads keep them.
 
     Returns:
         The ids, uint8 (H, W), from 1 to 254, turned upright according to the EXIF data of the
@@ -58,16 +59,21 @@ def read_mask(path: Path | str) -> LabelMap:
             The message names the ids that were probably meant.
     """
     path = as_path(path, "the path of a mask file")
-    return check_mask(str(path), _read_drawn(path))
+    return check_mask(str(path), without_void(read_drawn(path)))
 
 
-def _read_drawn(path: Path) -> LabelMap:
-    """`read_mask`, also of a mask that is all background."""
+def read_drawn(path: Path) -> LabelMap:
+    """`read_mask`, also of a mask that is all background, with 255 where it is void.
+
+    Raises:
+        InputError: As `read_mask`, except for a mask that is all background.
+    """
     labels = read_labels(path)
     refuse_soft_edges(path, labels)
     refuse_dithering(path, labels)
     _refuse_unclear_void(path, labels)
-    return drop_void(path, labels)
+    drop_void(path, labels)  # which refuses void alone
+    return labels
 
 
 def read_labels(path: Path) -> LabelMap:
@@ -149,7 +155,7 @@ def read_annotations(
 
     Returns:
         The marks. An index beyond the end of a video is detected here only if the container states
-        the number of frames; `frames.read` always refuses it.
+        the number of frames; `frames.read` always refuses it. 255 is void.
 
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
@@ -161,7 +167,7 @@ def read_annotations(
     files = match_masks(path, frames, warn)
     files = {index: files[index] for index in sorted(files)}
     if not colours:
-        return Marks(_read_pictures(path, files, frames, _read_drawn, warn), {})
+        return Marks(_read_pictures(path, files, frames, read_drawn, warn), {})
     table = ColourTable(list(files.values()))
     warn(table.note)
 

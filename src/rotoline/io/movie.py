@@ -15,8 +15,9 @@ from av.video.stream import VideoStream
 
 from rotoline.errors import InputError, OutputError
 from rotoline.io.atomic import output_errors, temporary_path
+from rotoline.io.excerpt import Excerpt
 from rotoline.io.frames import FrameSource
-from rotoline.io.sound import Sound
+from rotoline.io.sound import Sound, has_sound
 from rotoline.io.video import VideoFile
 from rotoline.types import Frame
 
@@ -134,6 +135,8 @@ class Movie:
                 self._stream = self._add_stream(threads)
             if with_sound and isinstance(frames, VideoFile):
                 self._sound = Sound(frames, self._container)
+            whole = frames.source if with_sound and isinstance(frames, Excerpt) else None
+            self._lacks_sound = isinstance(whole, VideoFile) and has_sound(whole)
         except BaseException:
             self.close()
             raise
@@ -163,6 +166,8 @@ class Movie:
     @property
     def problem(self) -> str | None:
         """What the user must know about the file: sound that it cannot hold."""
+        if self._lacks_sound:
+            return f"{self._path.name} is without sound, which is not copied of a part of a video"
         missing = self._sound and self._sound.left_out
         return (
             f"{self._path.name} is without the sound of the video ({missing}), which "

@@ -69,6 +69,12 @@ class Sound:
                 yield packet.dts * tick, packet
 
 
+def has_sound(video: VideoFile) -> bool:
+    """Whether a video file has sound."""
+    with opened_video(video.path, video.stream) as (container, _):
+        return bool(container.streams.audio)
+
+
 def _codec(stream: AudioStream) -> str:
     """FFmpeg's name of the codec of a stream."""
     context = stream.codec_context

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -146,6 +147,7 @@ def _read_back_frame(
     maps = (upsample(one[None], annotations.size)[0] for one in logits)
     labels = fuse(maps, ids, config.fuse.background_threshold)
     truth = annotations.labels[index]
+    labels[annotations.void.get(index, np.zeros_like(truth, bool))] = 0  # nothing is known there
     iou = [
         region_similarity(labels == one, truth == one) if is_shown else math.nan
         for one, is_shown in zip(ids, shown.tolist(), strict=True)

@@ -120,8 +120,15 @@ def _fit(
         for index, frame in frames.items()
     }
     kept = KEPT_FRAMES if config.tuning.steps_for(len(annotations.object_ids)) else 0
+    unknown = {index: annotations.known_at(index, size) for index in frames}
     classifiers = fit_ridge_classifiers(
-        net, annotated, config.online, known=known, kept_frames=kept
+        net,
+        annotated,
+        config.online,
+        told={index: annotations.annotated_in(index) for index in frames},
+        unknown={index: part for index, part in unknown.items() if part is not None},
+        known=known,
+        kept_frames=kept,
     )
     return FittedFastSystem(net, classifiers, config, size)
 

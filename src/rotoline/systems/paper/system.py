@@ -154,7 +154,7 @@ class PaperSystem(System[PaperConfig]):
         size = working_size(annotations.size, config.working_pixels)
         masks = {i: (annotations.masks_at(i, size) >= 0.5).float() for i in frames}
         if config.learner.tune_foreground:
-            masks = targets_with_union(masks)
+            masks = targets_with_union(masks, {i: annotations.annotated_in(i) for i in frames})
         annotated = [
             AnnotatedFrame(to_tensor(frame, size).to(self.device), masks[i].to(self.device))
             for i, frame in frames.items()
@@ -238,13 +238,17 @@ class FittedPaperSystem(FittedSystem[Encoded]):
         return FittedPaperSystem(self.net, self.predictor, config, self.map_size, self.device)
 
 
-def targets_with_union(masks: Mapping[int, Tensor]) -> dict[int, Tensor]:
+def targets_with_union(
+    masks: Mapping[int, Tensor], told: Mapping[int, Tensor] | None = None
+) -> dict[int, Tensor]:
     """Masks `(K, H, W)` by frame with their union, the foreground, as the last row.
 
-    In frames that do not show all objects, the union is empty if another frame shows them all, and
-    nothing is learned from it there; see `rotoline.learning.targets`.
+    `told` has the objects, bool `(K,)`, of which each frame says where they are or that they are
+    hidden; those that it shows if None. In frames that do not tell of all objects, the union is
+    empty if another frame tells of them all, and nothing is learned from it there; see
+    `rotoline.learning.targets`.
     """
-    learned = rows_learned_from({i: part.flatten(1).any(1) for i, part in masks.items()})
+    learned = rows_learned_from(told or {i: part.flatten(1).any(1) for i, part in masks.items()})
     targets = {}
     for index, part in masks.items():
         targets[index] = with_union(part)
