@@ -4,26 +4,28 @@ OUTPUT/<target of each format>   such as `masks/`, one file per frame as soon as
 OUTPUT/run.json                  how the result was made
 """
 
-import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rotoline.errors import OutputError, RotolineError
+from rotoline.errors import ConfigError, RotolineError
 from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.grey import GreyRange
 from rotoline.io.masks import read_annotations
-from rotoline.io.output_folder import check_output, new_output
+from rotoline.io.output_folder import locked_output
 from rotoline.io.overlay import check_video_size
-from rotoline.io.run_record import device, versions, write_run_record
-from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
+from rotoline.io.run_record import device, read_run_record, versions
+from rotoline.io.writers import DEFAULT_FORMATS, find_writer
 from rotoline.model import Model, load_model
-from rotoline.pipeline import segment
+from rotoline.pipeline import track_clip
+from rotoline.resume import Beginning, begin, content
+from rotoline.run_output import RunOutput
 from rotoline.runtime.prefetch import write_behind
 from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
-from rotoline.types import FrameResult, LabelMap, ObjectId
+from rotoline.tracker import Tracker
+from rotoline.types import LabelMap
 
 
 def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
@@ -37,14 +39,17 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     formats: Sequence[str] = DEFAULT_FORMATS,
     stream: int | None = None,
     grey_range: GreyRange | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
     report: Listener = ignore_progress,
 ) -> Generator[Progress, None, None]:
-    """Segment `video` with the masks in `masks` into the new folder `output`.
+    """Segment `video` with the masks in `masks` into the folder `output`.
 
     Everything that can be checked is checked before the folder is made, and the folder is locked
     until the run ends, so that no other run writes into it. If the run ends early, by
     an error or because the caller closes the iterator, the masks of every finished frame stay,
     what needs all frames (such as the overlay) is left out, and `run.json` says how it ended.
+    While the run goes on it says `running`.
 
     Args:
         video: A video file or a folder of pictures.
@@ -57,6 +62,10 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
         stream: As for `rotoline.open_frames`.
         grey_range: As for `rotoline.open_frames`.
+        resume: Go on with the run in `output` that was stopped, however that was; on a CPU the
+            results are those of a run that was not stopped. All inputs must be the same.
+        overwrite: Replace what another run has written into `output`, once the first new result is
+            ready.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -67,8 +76,10 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     """
     yield Progress("reading")
     timer = StageTimer()
-    began = time.perf_counter()
-    check_output(output)
+    if resume and overwrite:
+        raise ConfigError("--resume keeps the results of a run and --overwrite does not; give one")
+    if not (resume or overwrite):
+        begin(output, {}, resume=False, overwrite=False)  # refused before anything takes time
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
         opened = open_annotated(video, masks, stream=stream, grey_range=grey_range)
@@ -79,38 +90,57 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         yield Progress("reading", warning=warning)
     with timer.stage("load"):
         model = load_model(weights, config.preset)
-    yield Progress("learning")
-
     record = {
-        "status": "interrupted",
         "command": list(command),
         **opened.record(),
         **_circumstances(model, config),
+        "formats": list(dict.fromkeys(formats)),
     }
-    results = _Results(output, source, writers, timer)
-    with new_output(output):
-        try:
+    with locked_output(output):
+        beginning = begin(output, record, resume=resume, overwrite=overwrite)
+        if beginning.note:
+            yield Progress("reading", warning=beginning.note)
+        if beginning.is_complete:
+            done = read_run_record(output)["frames"]
+        else:
+            results = RunOutput(output, source, writers, timer, record, beginning)
             tracker = model.tracker(config=config, timer=timer, report=report)
-            segmented = segment(source, opened.annotations, tracker)
-            for _ in write_behind(segmented, results.keep):
-                yield Progress("segmenting", len(results.finished), source.count)
-            if source.problem and source.problem not in opened.warnings:
-                record["problem"] = source.problem
-                yield Progress(
-                    "segmenting", len(results.finished), source.count, warning=source.problem
-                )
-            yield from results.finish()
-            record["status"] = "complete"
-        except RotolineError as error:
-            record["status"] = "failed"
-            record["problem"] = str(error)
-            raise
-        finally:
-            results.close()
-            if results.finished:
-                record |= results.summary(began) | {"is_tuned": tracker.is_tuned}
-                _write_record(output, record)
-    yield Progress("done", len(results.finished), len(results.finished))
+            yield from _run(opened, tracker, results, beginning)
+            done = len(results.finished)
+    yield Progress("done", done, done)
+
+
+def _run(
+    opened: "AnnotatedFrames", tracker: Tracker, results: RunOutput, beginning: Beginning
+) -> Iterator[Progress]:
+    """Track the frames that are left, and write their results."""
+    source, status, problem = opened.source, "interrupted", ""
+    try:
+        yield Progress("learning")
+        steps = track_clip(
+            source,
+            opened.annotations,
+            tracker,
+            results.state.waiting,
+            resumed=beginning.saved.checkpoint if beginning.saved else None,
+            is_due=results.is_due,
+        )
+        for step in write_behind(steps, results.keep):
+            finished = Progress("segmenting", len(results.finished), source.count)
+            yield step.progress or finished
+        if source.problem and source.problem not in opened.warnings:
+            problem = source.problem
+            yield Progress(
+                "segmenting", len(results.finished), source.count, warning=source.problem
+            )
+        yield from results.finish()
+        status = "complete"
+    except RotolineError as error:
+        status, problem = "failed", str(error)
+        raise
+    finally:
+        results.is_tuned = tracker.is_tuned
+        results.close(status, **({"problem": problem} if problem else {}))
 
 
 class AnnotatedFrames(NamedTuple):
@@ -135,6 +165,10 @@ class AnnotatedFrames(NamedTuple):
                 "size": list(self.source.size),
                 **self.source.reading,
             },
+            "content": content(
+                self.source.path,
+                {self.source.name(index): one for index, one in self.annotations.items()},
+            ),
             "annotated_frames": [self.source.name(index) for index in self.annotations],
             "warnings": self.warnings,
         }
@@ -148,72 +182,6 @@ def open_annotated(
     warnings = [source.problem] if source.problem else []
     annotations = read_annotations(masks, source, warnings.append)
     return AnnotatedFrames(video, masks, source, annotations, warnings)
-
-
-def _write_record(output: Path, record: dict[str, Any]) -> None:
-    """Write `run.json`; of a run that failed, only if that is possible."""
-    try:
-        write_run_record(output, record)
-    except OutputError:
-        # That the disk is full has been reported then: the finished masks matter more.
-        if record["status"] == "complete":
-            raise
-
-
-class _Results:
-    """The results of a run, each written in all formats as soon as it is ready."""
-
-    def __init__(
-        self,
-        output: Path,
-        source: FrameSource,
-        formats: Sequence[type[MaskWriter]],
-        timer: StageTimer,
-    ) -> None:
-        self._output, self._source, self._formats, self._timer = output, source, formats, timer
-        self._writers: list[MaskWriter] = []
-        self._first_at = 0.0
-        self.finished: dict[int, dict[ObjectId, float]] = {}
-        """Confidence of every object, by index of the frames that are written."""
-
-    def keep(self, result: FrameResult) -> None:
-        """Write one frame; the first one makes the folder."""
-        if not self._writers:
-            self._first_at = time.perf_counter()
-            for cls in self._formats:
-                self._writers.append(cls(self._output, self._source))
-        with self._timer.stage("write"):
-            for writer in self._writers:
-                writer.write(result)
-        self.finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
-
-    def finish(self) -> Iterator[Progress]:
-        """Write what needs all frames."""
-        count = len(self.finished)
-        yield Progress("finishing", 0, count)
-        with self._timer.stage("finish"):
-            for writer in self._writers:
-                for done in writer.finish():
-                    yield Progress("finishing", done, count)
-
-    def close(self) -> None:
-        """Close all writers, whether the run is finished or not."""
-        for writer in self._writers:
-            writer.close()
-
-    def summary(self, began: float) -> dict[str, Any]:
-        """The fields of the record about the results; `began` is the start time of the run."""
-        source, finished = self._source, self.finished
-        stages = self._timer.seconds.items()
-        return {
-            "seconds_to_first_mask": round(self._first_at - began, 3),
-            "frames": len(finished),
-            "frames_declared": source.count,
-            "frame_rate": str(source.frame_rate),
-            "confidence": {source.name(index): finished[index] for index in sorted(finished)},
-            "seconds": round(time.perf_counter() - began, 3),
-            "seconds_per_stage": {name: round(value, 3) for name, value in stages},
-        }
 
 
 def _circumstances(model: Model, config: SystemConfig) -> dict[str, Any]:

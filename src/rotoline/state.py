@@ -1,6 +1,6 @@
 """The tracking state of all objects in one pass over the frames."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -44,6 +44,15 @@ class ObjectState:
             motion=torch.zeros(objects, dtype=torch.float32, device=device),
             removed=torch.zeros(maps, dtype=torch.bool, device=device),
         )
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], device: torch.device) -> "ObjectState":
+        """The state that gave `tensors`, on a device."""
+        return cls(**{name: value.to(device) for name, value in tensors.items()})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All fields by name; not copied."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def update(
         self,

@@ -12,7 +12,7 @@ however many objects there are.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -27,7 +27,14 @@ from rotoline.stages.foreground import foreground_mask, limit_again, limit_to_fo
 from rotoline.stages.fuse import expected_iou, fuse, visible_masks
 from rotoline.stages.regions import Evidence, RegionEvidence, filter_regions, judgements
 from rotoline.state import ObjectState
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig, checked_config
+from rotoline.systems.protocol import (
+    FittedSystem,
+    System,
+    SystemConfig,
+    Tensors,
+    checked_config,
+    tensors_under,
+)
 from rotoline.trace import StageTrace
 from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap, ObjectId, described
 
@@ -44,6 +51,17 @@ class TunedObjects:
     not get better."""
     annotations: Annotations
     """The annotations that it was tuned on."""
+
+
+class TrackerState(NamedTuple):
+    """What a tracker needs to go on after a frame, in another process, as if it never stopped."""
+
+    learned: Tensors
+    """What `fit` and `tune` have learned: the same throughout a clip. Not copied."""
+    tracked: Tensors
+    """What changes from frame to frame. Copies."""
+    is_tuned: bool
+    """`Tracker.is_tuned`."""
 
 
 class Tracker:
@@ -217,6 +235,32 @@ class Tracker:
         """Clear the objects' state and what was learned online, for a pass in another direction."""
         self.fitted, self._last_frame = self.fitted.new_pass(), None
         self._clear_state()
+
+    def save(self) -> TrackerState:
+        """Return what `restore` needs; not while a frame is tracked."""
+        objects, system = self.state.tensors(), self.fitted.tracked_tensors()
+        tracked = {
+            **{f"objects.{name}": value.clone() for name, value in objects.items()},
+            **{f"system.{name}": value.clone() for name, value in system.items()},
+        }
+        return TrackerState(self.fitted.learned_tensors(), tracked, self.is_tuned)
+
+    def restore(
+        self, frames: Mapping[int, Frame], annotations: Annotations, saved: TrackerState
+    ) -> None:
+        """Go on exactly as the tracker that gave `saved`, of the same network and settings.
+
+        Args:
+            frames: The annotated frames, by index.
+            annotations: Their label maps, the same as those that the tracker had.
+            saved: What `save` returned.
+        """
+        self.fitted = self.system.restore(saved.learned, annotations, self.config)
+        self.annotations, self._frames = annotations, dict(frames)
+        self.is_tuned, self._last_frame = saved.is_tuned, None
+        self.fitted.continue_from(tensors_under("system.", saved.tracked))
+        objects = tensors_under("objects.", saved.tracked)
+        self.state = ObjectState.from_tensors(objects, self.fitted.device)
 
     @torch.inference_mode()
     def track(self, frame: Frame, index: int, active: Tensor) -> Tensor:

@@ -31,6 +31,21 @@ Masks = Annotated[
         show_default=False,
     ),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a run in OUTPUT that was stopped or killed, or ran out of disk; with the "
+        "same inputs and options.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace what another run has written into OUTPUT, once the first new mask is ready.",
+    ),
+]
 
 
 def segment(  # noqa: PLR0913 (each is an option)
@@ -47,6 +62,9 @@ def segment(  # noqa: PLR0913 (each is an option)
     formats: Formats = WRITTEN_BY_DEFAULT,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    *,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.
 
@@ -68,6 +86,8 @@ def segment(  # noqa: PLR0913 (each is an option)
         formats=formats,
         stream=stream,
         grey_range=grey_range,
+        resume=resume,
+        overwrite=overwrite,
         report=report_learning(),
     )
     try:
@@ -75,8 +95,8 @@ def segment(  # noqa: PLR0913 (each is an option)
     except KeyboardInterrupt:
         progress.close()
         done = read_run_record(output).get("frames", 0)
-        kept = f"{done} finished masks are in {output}" if done else "nothing was written"
-        print_warning(f"stopped; {kept}")
+        kept = f"{done} finished masks are in {output}" if done else "no mask was finished"
+        print_warning(f"stopped; {kept}; the same command with --resume goes on")
         raise typer.Exit(130) from None
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
     console().print(f"{last.done} frames segmented; {output} holds {written}", soft_wrap=True)

@@ -6,6 +6,7 @@ name is whole, and an earlier file of that name stays until then.
 """
 
 import errno
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -27,6 +28,8 @@ ADVICE: Mapping[int, str] = {
     errno.EISDIR: "a folder has this name; choose another name",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
+
+_PART = re.compile(r"\..*-[0-9a-f]{8}\.part(\.[^.]*)?")
 
 
 @contextmanager
@@ -82,6 +85,20 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the temporary files that a killed program has left in a folder; see `replacing`.
+
+    No program may be writing into the folder.
+
+    Raises:
+        OutputError: A file cannot be removed.
+    """
+    with output_errors(folder):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if _PART.fullmatch(path.name) and path.is_file():
+                path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
