@@ -62,14 +62,9 @@ def run_job(job, answer):
     sys.addaudithook(moments)
     code = 3
     try:
-        app(job["arguments"], standalone_mode=False)
-        code = 0
-    except SystemExit as error:
-        code = error.code
-    except BaseException as error:
-        code = getattr(error, "exit_code", 3)
-        if code == 3:
-            traceback.print_exc()
+        code = app(job["arguments"], standalone_mode=False) or 0
+    except BaseException:
+        traceback.print_exc()
     Path(answer).write_text(json.dumps({"code": code, "moments": moments.count}))
     sys.stdout.flush()
     sys.stderr.flush()

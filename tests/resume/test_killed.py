@@ -9,7 +9,7 @@ MOMENTS = 20
 
 @pytest.mark.slow
 def test_run_killed_at_any_moment_goes_on_bit_identically(tmp_path, segment, files_of):
-    whole = segment(tmp_path / "whole")
+    whole = segment(tmp_path / "whole", every=3)
     assert whole["code"] == 0, whole["errors"]
     expected = files_of(tmp_path / "whole")
     assert expected["status"] == "complete"
