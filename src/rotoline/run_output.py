@@ -69,7 +69,11 @@ class RunOutput:
             set_aside(output)
         self.state = RunState(output, beginning.saved)
         if beginning.saved is not None:
-            self._restore(beginning.saved.facts)
+            try:
+                self._restore(beginning.saved.facts)
+            except BaseException:
+                self._close_files()
+                raise
 
     def _restore(self, facts: dict[str, Any]) -> None:
         """Go on with the results of the frames that were finished before the checkpoint."""
@@ -172,9 +176,7 @@ class RunOutput:
         Raises:
             OutputError: The run is complete, and its record cannot be written.
         """
-        for writer in self._writers:
-            writer.close()
-        self.state.close()
+        self._close_files()
         if self.finished:
             try:
                 self.write_record(status, **more)
@@ -187,6 +189,11 @@ class RunOutput:
             remove_state(self._output)
             if self._replaces:
                 put_back(self._output)
+
+    def _close_files(self) -> None:
+        for writer in self._writers:
+            writer.close()
+        self.state.close()
 
     def write_record(self, status: str, **more: Any) -> None:
         """Write `run.json`, as the run stands.

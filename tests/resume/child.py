@@ -1,4 +1,4 @@
-"""Runs `rotoline segment` in processes that end at a chosen moment, and costs no new start for each.
+"""Runs `rotoline segment` in processes that end at a chosen moment; all are forks of one.
 
 Reads one job a line from standard input, and answers with the exit code of its process:
 
@@ -63,7 +63,7 @@ def run_job(job, answer):
     code = 3
     try:
         code = app(job["arguments"], standalone_mode=False) or 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001
         traceback.print_exc()
     Path(answer).write_text(json.dumps({"code": code, "moments": moments.count}))
     sys.stdout.flush()
@@ -86,7 +86,7 @@ def main():
         _, status = os.waitpid(child, 0)
         path = Path(answer)
         found = json.loads(path.read_text()) if path.exists() else {}
-        print(json.dumps({"signal": os.WTERMSIG(status), **found}), flush=True)
+        print(json.dumps({"signal": os.WTERMSIG(status), **found}), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

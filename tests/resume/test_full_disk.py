@@ -10,7 +10,7 @@ POINTS = 5
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A function that makes a disk of some kilobytes, or changes its size; skips where it cannot."""
+    """A function that makes a disk of some kilobytes, or changes its size."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = []
