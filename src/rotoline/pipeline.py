@@ -11,7 +11,8 @@ from torch import Tensor
 from rotoline.annotations import by_index, check_annotations
 from rotoline.frames import FrameStream
 from rotoline.runtime.progress import Progress
-from rotoline.tracker import Tracker, TrackerState
+from rotoline.state import TrackerState
+from rotoline.tracker import Tracker
 from rotoline.types import Frame, FrameResult, LabelMap
 
 BACKWARDS = "tracking backwards"

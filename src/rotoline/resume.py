@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rotoline.correction import changed_masks
 from rotoline.errors import ConfigError, OutputError
+from rotoline.io.frames import FrameSource
 from rotoline.io.old_results import check_replaceable, is_left_by_run, is_to_be_replaced
 from rotoline.io.output_folder import check_output, is_empty
 from rotoline.io.pictures import list_pictures
 from rotoline.io.run_record import FILE, read_run_record
-from rotoline.io.run_state import STATE, SavedRun, read_state
+from rotoline.io.run_state import STATE, FinishedRun, SavedRun, read_finished_run, read_state
 from rotoline.settings import flatten
 from rotoline.types import LabelMap
 
@@ -44,7 +46,9 @@ class Beginning(NamedTuple):
     replaces: bool = False
     """Whether the folder holds results that the run replaces."""
     is_complete: bool = False
-    """Whether there is nothing left to do."""
+    """Whether all frames are segmented."""
+    finished: FinishedRun | None = None
+    """What is kept of a complete run, if it is."""
     note: str = ""
     """What the user must know about it."""
 
@@ -71,7 +75,7 @@ def begin(output: Path, record: Mapping[str, Any], *, resume: bool, overwrite: b
         return Beginning()
     saved, old = read_state(output), read_run_record(output)
     if saved is not None:
-        _refuse_differences(output, saved.facts["record"], record)
+        _refuse_differences(output, saved.facts["record"], record, are_masks_known=True)
         done = saved.frames_count
         note = f"{output}: going on after {done} finished frames"
         return Beginning(saved, is_to_be_replaced(output), note=note)
@@ -85,10 +89,20 @@ def begin(output: Path, record: Mapping[str, Any], *, resume: bool, overwrite: b
                 "folder of a run, or one that does not exist yet"
             )
         return Beginning(note=f"{output} holds no run to resume, {anew}")
-    _refuse_differences(output, old, record)
-    if old.get("status") == "complete":
-        return Beginning(is_complete=True, note=f"{output} is complete; there is nothing to resume")
+    finished = read_finished_run(output)
+    _refuse_differences(output, old, record, are_masks_known=finished is not None)
+    if finished is not None or old.get("status") == "complete":
+        return Beginning(is_complete=True, finished=finished)
     return Beginning(replaces=True, note=f"{output} holds no checkpoint yet, {anew}")
+
+
+def later_masks(
+    masks: Mapping[int, LabelMap], marks: Mapping[int, LabelMap]
+) -> dict[int, LabelMap]:
+    """The masks that are new, or differ from those that the run in the folder has (`marks`)."""
+    if not marks:
+        return {}
+    return {index: masks[index] for index in changed_masks(marks, masks)}
 
 
 def _advice(output: Path) -> str:
@@ -98,14 +112,21 @@ def _advice(output: Path) -> str:
     return "give a folder that does not exist yet, or remove this one"
 
 
-def _refuse_differences(output: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run of other inputs, and say which."""
+def _refuse_differences(
+    output: Path, old: Mapping[str, Any], new: Mapping[str, Any], *, are_masks_known: bool
+) -> None:
+    """Refuse to go on with a run of other inputs, and say which.
+
+    Masks do not matter where those of the run are known: then others are corrections.
+    """
     if "content" not in old:
         raise ConfigError(
             f"{output} was written by a version of rotoline that kept nothing to resume from; "
             "start anew with --overwrite, or give another folder"
         )
-    found = list(differences(old, json.loads(json.dumps(new))))
+    found = differences(old, json.loads(json.dumps(new)))
+    if are_masks_known:
+        found = [one for one in found if not one.startswith(_COMPARED["content.masks"])]
     if found:
         more = f", and {len(found) - 5} more" if len(found) > 5 else ""
         raise ConfigError(
@@ -142,8 +163,8 @@ def _said(record: Mapping[str, Any], name: str) -> str:
     return "+".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def content(video: Path, masks: Mapping[str, LabelMap]) -> dict[str, Any]:
-    """Hashes of a video and of its masks by the name of their frame, for `run.json`.
+def content_hash(video: Path) -> str:
+    """A hash that tells a video from others, for `run.json`.
 
     Of a video, its length and both ends are read; of a folder, the names and lengths of the
     pictures, and how each begins.
@@ -161,9 +182,12 @@ def content(video: Path, masks: Mapping[str, LabelMap]) -> dict[str, Any]:
             found.update(file.read(_ENDS))
             file.seek(max(0, size - _ENDS))
             found.update(file.read(_ENDS))
-    by_name = {name: _hash_of(labels) for name, labels in masks.items()}
-    return {"video": found.hexdigest(), "masks": by_name}
+    return found.hexdigest()
 
 
-def _hash_of(labels: LabelMap) -> str:
-    return hashlib.sha256(np.ascontiguousarray(labels).tobytes()).hexdigest()
+def mask_hashes(source: FrameSource, masks: Mapping[int, LabelMap]) -> dict[str, str]:
+    """Hashes of masks by the name of their frame, for `run.json`."""
+    return {
+        source.name(index): hashlib.sha256(np.ascontiguousarray(mask).tobytes()).hexdigest()
+        for index, mask in masks.items()
+    }

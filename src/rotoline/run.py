@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rotoline.corrected_run import CorrectedRun
 from rotoline.errors import ConfigError, RotolineError
 from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.grey import GreyRange
@@ -15,10 +16,11 @@ from rotoline.io.masks import read_annotations
 from rotoline.io.output_folder import locked_output
 from rotoline.io.overlay import check_video_size
 from rotoline.io.run_record import device, read_run_record, versions
+from rotoline.io.run_state import read_marks
 from rotoline.io.writers import DEFAULT_FORMATS, find_writer
 from rotoline.model import Model, load_model
 from rotoline.pipeline import track_clip
-from rotoline.resume import Beginning, begin, content
+from rotoline.resume import Beginning, begin, content_hash, later_masks, mask_hashes
 from rotoline.run_output import RunOutput
 from rotoline.runtime.prefetch import write_behind
 from rotoline.runtime.progress import Listener, Progress, ignore_progress
@@ -90,23 +92,34 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         yield Progress("reading", warning=warning)
     with timer.stage("load"):
         model = load_model(weights, config.preset)
-    record = {
-        "command": list(command),
-        **opened.record(),
-        **_circumstances(model, config),
-        "formats": list(dict.fromkeys(formats)),
-    }
     with locked_output(output):
+        marks = read_marks(output) if resume else {}
+        later = later_masks(opened.annotations, marks)
+        opened = opened._replace(annotations=marks or opened.annotations)
+        record = {
+            "command": list(command),
+            **opened.record(),
+            **_circumstances(model, config),
+            "formats": list(dict.fromkeys(formats)),
+        }
         beginning = begin(output, record, resume=resume, overwrite=overwrite)
         if beginning.note:
             yield Progress("reading", warning=beginning.note)
-        if beginning.is_complete:
-            done = read_run_record(output)["frames"]
-        else:
-            results = RunOutput(output, source, writers, timer, record, beginning)
-            tracker = model.tracker(config=config, timer=timer, report=report)
+        tracker = model.tracker(config=config, timer=timer, report=report)
+        if not beginning.is_complete:
+            results = RunOutput(
+                output, source, opened.annotations, writers, timer, record, beginning
+            )
             yield from _run(opened, tracker, results, beginning)
-            done = len(results.finished)
+        elif not later and not (beginning.finished and beginning.finished.unwritten):
+            yield Progress("reading", warning=f"{output} is complete; there is nothing to resume")
+        if resume:
+            corrected = CorrectedRun(output, source, writers)
+            yield from corrected.finish_writing()
+            if later:
+                tracker = model.tracker(config=config, timer=timer, report=report)
+                yield from corrected.correct({**opened.annotations, **later}, tracker)
+        done = read_run_record(output)["frames"]
     yield Progress("done", done, done)
 
 
@@ -165,10 +178,10 @@ class AnnotatedFrames(NamedTuple):
                 "size": list(self.source.size),
                 **self.source.reading,
             },
-            "content": content(
-                self.source.path,
-                {self.source.name(index): one for index, one in self.annotations.items()},
-            ),
+            "content": {
+                "video": content_hash(self.source.path),
+                "masks": mask_hashes(self.source, self.annotations),
+            },
             "annotated_frames": [self.source.name(index) for index in self.annotations],
             "warnings": self.warnings,
         }

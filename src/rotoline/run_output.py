@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from rotoline.io.atomic import remove_parts
 from rotoline.io.frames import FrameSource
 from rotoline.io.old_results import put_back, remove_old_results, set_aside
 from rotoline.io.run_record import write_run_record
-from rotoline.io.run_state import RunState, finished_frame, read_finished, remove_state
+from rotoline.io.run_state import FinishedFrames, RunState, finished_frame, remove_state
 from rotoline.io.writers import MaskWriter
 from rotoline.io.writers.per_frame import FrameFileWriter
 from rotoline.pipeline import Checkpoint, Step
 from rotoline.resume import Beginning
 from rotoline.runtime.progress import Progress
 from rotoline.runtime.timing import StageTimer
-from rotoline.types import FrameResult, ObjectId
+from rotoline.types import FrameResult, LabelMap, ObjectId
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 """What a killed run loses at most, but for `SHARE`."""
@@ -34,6 +34,7 @@ class RunOutput:
     Args:
         output: The output folder, locked.
         source: The frames.
+        masks: The masks of the marked frames, by index.
         formats: The formats to write.
         timer: Adds up the seconds of writing.
         record: The fields of `run.json` that are known before the run.
@@ -44,16 +45,18 @@ class RunOutput:
         OutputError: Nothing can be written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (all that a run has)
         self,
         output: Path,
         source: FrameSource,
+        masks: Mapping[int, LabelMap],
         formats: Sequence[type[MaskWriter]],
         timer: StageTimer,
         record: dict[str, Any],
         beginning: Beginning,
     ) -> None:
         self._output, self._source, self._formats, self._timer = output, source, formats, timer
+        self._masks = masks
         self._inputs, self._replaces = record, beginning.replaces
         self._began = self._checkpoint_at = time.perf_counter()
         self._cost = self._before = 0.0
@@ -81,7 +84,7 @@ class RunOutput:
         self._started = facts["started"]
         for name, seconds in facts["seconds_per_stage"].items():
             self._timer.add(name, seconds)
-        for result in read_finished(self.state.frames, self._source.size):
+        for result in FinishedFrames(self.state.frames, self._source.size).values():
             self._refuse_missing(result.index)
             if not self._writers:
                 self._open()
@@ -154,7 +157,7 @@ class RunOutput:
             "seconds_to_first_mask": self._first_at,
             "seconds_per_stage": dict(self._timer.seconds),
         }
-        self.state.save(checkpoint, facts)
+        self.state.save(checkpoint, self._masks, facts)
         self._cost = time.perf_counter() - began
 
     def finish(self) -> Iterator[Progress]:
@@ -185,7 +188,12 @@ class RunOutput:
                 if status == "complete":
                     raise
                 return  # the state says which files are the run's
-        if status == "complete" or not self.state.has_checkpoint:
+        if status == "complete":
+            try:
+                self.state.finish(self._masks)
+            except OutputError:  # the results are complete; they cannot be corrected later
+                remove_state(self._output)
+        elif not self.state.has_checkpoint:
             remove_state(self._output)
             if self._replaces:
                 put_back(self._output)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -96,3 +97,15 @@ class ObjectState:
                 for field in fields(self):
                     getattr(result, field.name)[target] = getattr(self, field.name)[row]
         return result
+
+
+class TrackerState(NamedTuple):
+    """What a tracker needs to go on after a frame, in another process, as if it never stopped."""
+
+    learned: dict[str, Tensor]
+    """What `Tracker.fit` and `Tracker.tune` have learned: the same throughout a clip. Not
+    copied."""
+    tracked: dict[str, Tensor]
+    """What changes from frame to frame. Copies."""
+    is_tuned: bool
+    """`Tracker.is_tuned`."""

@@ -12,7 +12,7 @@ however many objects there are.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -26,12 +26,11 @@ from rotoline.runtime.timing import StageTimer
 from rotoline.stages.foreground import foreground_mask, limit_again, limit_to_foreground
 from rotoline.stages.fuse import expected_iou, fuse, visible_masks
 from rotoline.stages.regions import Evidence, RegionEvidence, filter_regions, judgements
-from rotoline.state import ObjectState
+from rotoline.state import ObjectState, TrackerState
 from rotoline.systems.protocol import (
     FittedSystem,
     System,
     SystemConfig,
-    Tensors,
     checked_config,
     tensors_under,
 )
@@ -51,17 +50,6 @@ class TunedObjects:
     not get better."""
     annotations: Annotations
     """The annotations that it was tuned on."""
-
-
-class TrackerState(NamedTuple):
-    """What a tracker needs to go on after a frame, in another process, as if it never stopped."""
-
-    learned: Tensors
-    """What `fit` and `tune` have learned: the same throughout a clip. Not copied."""
-    tracked: Tensors
-    """What changes from frame to frame. Copies."""
-    is_tuned: bool
-    """`Tracker.is_tuned`."""
 
 
 class Tracker:
@@ -263,13 +251,17 @@ class Tracker:
         self.state = ObjectState.from_tensors(objects, self.fitted.device)
 
     @torch.inference_mode()
-    def track(self, frame: Frame, index: int, active: Tensor) -> Tensor:
+    def track(
+        self, frame: Frame, index: int, active: Tensor, known: Tensor | None = None
+    ) -> Tensor:
         """Carry the active objects into the next frame: every stage but the last.
 
         Args:
             frame: RGB, uint8 `(H, W, 3)`.
             index: Index of the frame, for the trace.
-            active: bool `(K,)`: the objects to track; the others are hidden in the result.
+            active: bool `(K,)`: the objects to track.
+            known: float `(K, h, w)`: the logits of the other objects, which become their state;
+                None if they are hidden.
 
         Returns:
             float `(K, h, w)`: the objects' logits.
@@ -278,6 +270,7 @@ class Tracker:
             return self._hidden()
         system, state, config, run = self.fitted, self.state, self.config, self._run
         active = active.to(system.device)
+        others = torch.full_like(state.scores, -SATURATED_LOGIT) if known is None else known
         if self.trace:
             self.trace.begin(index, system, state)
 
@@ -285,15 +278,18 @@ class Tracker:
         logits, foreground = run("score", system.score, features, state.scores)
         logits = run("limit", limit_to_foreground, logits, foreground, config.foreground)
         logits = run("propagate", system.propagate, logits, features)
-        logits = torch.where(active[:, None, None], logits, -SATURATED_LOGIT)
+        logits = torch.where(active[:, None, None], logits, others)
         allowed = foreground_mask(foreground, config.foreground)
         evidence = system.evidence() if isinstance(config.regions, Evidence) else None
         filtered = run("filter", self._filter, logits, allowed, evidence)
         removed = filtered < logits
         logits = limit_again(filtered, foreground, config.foreground)
+        if known is not None:
+            logits = torch.where(active[:, None, None], logits, known)
         visible = visible_masks(logits, config.fuse.background_threshold)
         motion = evidence.motion if evidence else 0.0
-        run("update", state.update, logits, visible, active, motion, removed)
+        kept = active if known is None else torch.ones_like(active)
+        run("update", state.update, logits, visible, kept, motion, removed)
         run("update", system.update, features, logits, visible, active)
         return logits
 

@@ -40,7 +40,8 @@ def test_folder_of_images_gives_masks_overlay_and_record(clip_folder, tmp_path, 
     out = tmp_path / "out"
     result = segment(frames, mask, out)
     assert result.exit_code == 0, result.output
-    assert sorted(p.name for p in out.iterdir()) == ["masks", "overlay.mp4", "run.json"]
+    found = sorted(p.name for p in out.iterdir() if not p.name.startswith("."))
+    assert found == ["masks", "overlay.mp4", "run.json"]
     names = [f"f{n}.png" for n in range(1, 7)]
     assert sorted(p.name for p in (out / "masks").iterdir()) == names
     for name, truth in zip(names, labels, strict=True):

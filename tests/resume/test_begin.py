@@ -2,6 +2,7 @@
 
 import json
 import os
+from shutil import rmtree
 
 import pytest
 
@@ -75,7 +76,8 @@ def test_record_says_how_a_run_stands_from_the_first_mask_on(tmp_path, begin):
     record = json.loads((output / "run.json").read_text())
     assert (record["status"], record["frames"], len(record["confidence"])) == ("complete", 6, 6)
     assert "process" not in record
-    assert not (output / STATE).exists()
+    kept = {path.name for path in (output / STATE).iterdir()}
+    assert kept == {"frames", "finished.safetensors"}
 
 
 def test_run_that_is_complete_is_not_run_again(tmp_path, begin):
@@ -92,15 +94,11 @@ def test_run_of_other_inputs_is_not_resumed(stopped, begin, tmp_path, clip_folde
     if is_complete:
         list(begin(stopped, resume=True))
     before = state_of(stopped)
-    frames, _, labels = clip_folder
-    (tmp_path / "other").mkdir()
-    write_mask(tmp_path / "other" / "first.png", labels[1])
-    other = tmp_path / "moved"
+    frames, other = clip_folder[0], tmp_path / "moved"
     frames.rename(other)
     (other / "f6.png").write_bytes((other / "f5.png").read_bytes())
     changes = {
         r"the content of the video \(changed\)": {},
-        r"the mask of frame f1 \(changed\)": {"masks": tmp_path / "other" / "first.png"},
         r"the setting fuse.background_threshold \(0.5, now 0.4\)": {
             "settings": (*SMALL, "fuse.background_threshold=0.4")
         },
@@ -110,6 +108,15 @@ def test_run_of_other_inputs_is_not_resumed(stopped, begin, tmp_path, clip_folde
         with pytest.raises(ConfigError, match=message):
             list(begin(stopped, frames=other, **change, resume=True))
     assert state_of(stopped) == before
+
+
+def test_other_masks_are_refused_where_those_of_the_run_are_unknown(tmp_path, begin, clip_folder):
+    list(begin(tmp_path / "out"))
+    rmtree(tmp_path / "out" / STATE)
+    (tmp_path / "other").mkdir()
+    write_mask(tmp_path / "other" / "first.png", clip_folder[2][1])
+    with pytest.raises(ConfigError, match=r"the mask of frame f1 \(changed\)"):
+        list(begin(tmp_path / "out", masks=tmp_path / "other" / "first.png", resume=True))
 
 
 def test_moved_files_are_the_same_files(stopped, begin, tmp_path, clip_folder):
@@ -183,7 +190,8 @@ def test_overwriting_replaces_what_a_run_wrote_and_nothing_else(
     list(begin(stopped, overwrite=True, formats=("scores", "png")))
     names = {path.name for path in (stopped / "masks").iterdir()}
     assert names == {"mine.png", *(f"new-f{n}.png" for n in range(1, 7))}
-    assert {path.name for path in stopped.iterdir()} == {"masks", "scores", "notes.txt", "run.json"}
+    names = {path.name for path in stopped.iterdir()}
+    assert names == {"masks", "scores", "notes.txt", "run.json", STATE}
 
 
 def test_old_results_stay_until_there_is_a_new_one(stopped, begin, tmp_path, monkeypatch):

@@ -1,0 +1,147 @@
+"""A complete run whose result is corrected by further masks, see `rotoline.correction`.
+
+Nothing that the run has written changes until all corrected results are in its state. From then on
+the state says which files are still to be written, so that a run that is killed at any moment is
+either as it was, or completed by the next `--resume`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rotoline.correction import Segmented, changed_masks, correct_clip
+from rotoline.errors import ConfigError
+from rotoline.io.atomic import remove_parts
+from rotoline.io.frame_store import FrameStore, open_store, temporary_store
+from rotoline.io.frames import FrameSource
+from rotoline.io.run_record import read_run_record, write_run_record
+from rotoline.io.run_state import (
+    FRAMES,
+    STATE,
+    FinishedFrames,
+    FinishedRun,
+    finished_frame,
+    read_finished_run,
+    write_finished,
+)
+from rotoline.io.writers import MaskWriter
+from rotoline.io.writers.per_frame import FrameFileWriter
+from rotoline.resume import mask_hashes
+from rotoline.runtime.progress import Progress
+from rotoline.tracker import Tracker
+from rotoline.types import LabelMap
+
+
+class CorrectedRun:
+    """The output folder of a complete run.
+
+    Args:
+        output: The folder, locked.
+        source: The frames.
+        formats: The formats that the run has written.
+    """
+
+    def __init__(
+        self, output: Path, source: FrameSource, formats: Sequence[type[MaskWriter]]
+    ) -> None:
+        self._output, self._source, self._formats = output, source, formats
+        self._state = output / STATE
+
+    def correct(self, masks: Mapping[int, LabelMap], tracker: Tracker) -> Iterator[Progress]:
+        """Correct the results by masks.
+
+        Args:
+            masks: All masks: those that the run has, and the new or changed ones.
+            tracker: A new tracker.
+
+        Raises:
+            ConfigError: The state of the run was removed.
+        """
+        finished = read_finished_run(self._output)
+        if finished is None:
+            raise ConfigError(
+                f"{self._state} is gone, so the result cannot be corrected; start anew with "
+                "--overwrite and all masks"
+            )
+        changed = changed_masks(finished.masks, masks)
+        names = ", ".join(self._source.name(index) for index in sorted(changed))
+        yield Progress("learning", warning=f"correcting the result by the mask of frame {names}")
+        # What a killed correction has added is dropped.
+        store, found = self._open(finished), temporary_store()
+        try:
+            results = FinishedFrames(store, self._source.size)
+            before = Segmented(finished.masks, results)
+            redone = []
+            for step in correct_clip(self._source, masks, before, tracker, found):
+                if step.progress is not None:
+                    yield step.progress
+                if step.result is not None:
+                    name = self._source.name(step.result.index)
+                    store[step.result.index] = finished_frame(name, step.result)
+                    redone.append(step.result.index)
+            about = {"masks": names, "frames_redone": len(redone), "at": _now()}
+            corrected = FinishedRun(dict(sorted(masks.items())), store.end, redone, about)
+            write_finished(self._state, corrected)
+        finally:
+            store.close()
+            found.close()
+        yield from self.finish_writing()
+
+    def finish_writing(self) -> Iterator[Progress]:
+        """Write the corrected results that are not in their files yet, if there are any."""
+        finished = read_finished_run(self._output)
+        if finished is None or not finished.unwritten:
+            return
+        for folder in (self._output, *(self._output / cls.target for cls in self._formats)):
+            remove_parts(folder)
+        record = read_run_record(self._output)
+        write_run_record(self._output, record | {"status": "running"})
+        store = self._open(finished)
+        try:
+            results = FinishedFrames(store, self._source.size)
+            for cls in self._formats:
+                yield from self._write(cls, results, finished.unwritten)
+            confidence = {
+                self._source.name(index): {
+                    object_id: round(value, 4)
+                    for object_id, value in results[index].confidence.items()
+                }
+                for index in sorted(results)
+            }
+        finally:
+            store.close()
+        earlier = [one for one in record.get("corrections", ()) if one != finished.correction]
+        corrections: list[Any] = [*earlier, finished.correction]
+        record |= {
+            "status": "complete",
+            "corrections": corrections,
+            "confidence": confidence,
+            "annotated_frames": [self._source.name(index) for index in finished.masks],
+        }
+        record["content"]["masks"] = mask_hashes(self._source, finished.masks)
+        write_run_record(self._output, record)
+        write_finished(self._state, FinishedRun(finished.masks, finished.frames_end))
+
+    def _write(
+        self, cls: type[MaskWriter], results: FinishedFrames, unwritten: Sequence[int]
+    ) -> Iterator[Progress]:
+        """Write one format: the files of corrected frames, or what needs all frames."""
+        writer = cls(self._output, self._source)
+        is_per_frame = issubclass(cls, FrameFileWriter)
+        indices = unwritten if is_per_frame else sorted(results)
+        try:
+            for done, index in enumerate(indices, start=1):
+                writer.write(results[index])
+                yield Progress("writing", done, len(indices))
+            for done in writer.finish():
+                yield Progress("finishing", done, len(results))
+        finally:
+            writer.close()
+
+    def _open(self, finished: FinishedRun) -> FrameStore:
+        return open_store(self._state / FRAMES, finished.frames_end)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
