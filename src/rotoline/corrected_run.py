@@ -25,8 +25,7 @@ from rotoline.io.run_state import (
     read_finished_run,
     write_finished,
 )
-from rotoline.io.writers import MaskWriter
-from rotoline.io.writers.per_frame import FrameFileWriter
+from rotoline.io.writers.together import Writers
 from rotoline.resume import mask_hashes
 from rotoline.runtime.progress import Progress
 from rotoline.tracker import Tracker
@@ -39,12 +38,10 @@ class CorrectedRun:
     Args:
         output: The folder, locked.
         source: The frames.
-        formats: The formats that the run has written.
+        formats: Names of the formats that the run has written.
     """
 
-    def __init__(
-        self, output: Path, source: FrameSource, formats: Sequence[type[MaskWriter]]
-    ) -> None:
+    def __init__(self, output: Path, source: FrameSource, formats: Sequence[str]) -> None:
         self._output, self._source, self._formats = output, source, formats
         self._state = output / STATE
 
@@ -93,15 +90,13 @@ class CorrectedRun:
         finished = read_finished_run(self._output)
         if finished is None or not finished.unwritten:
             return
-        for folder in (self._output, *(self._output / cls.target for cls in self._formats)):
-            remove_parts(folder)
+        remove_parts(self._output)
         record = read_run_record(self._output)
         write_run_record(self._output, record | {"status": "running"})
         store = self._open(finished)
         try:
             results = FinishedFrames(store, self._source.size)
-            for cls in self._formats:
-                yield from self._write(cls, results, finished.unwritten)
+            yield from self._write(results, finished.unwritten)
             confidence = {
                 self._source.name(index): {
                     object_id: round(value, 4)
@@ -123,21 +118,18 @@ class CorrectedRun:
         write_run_record(self._output, record)
         write_finished(self._state, FinishedRun(finished.masks, finished.frames_end))
 
-    def _write(
-        self, cls: type[MaskWriter], results: FinishedFrames, unwritten: Sequence[int]
-    ) -> Iterator[Progress]:
-        """Write one format: the files of corrected frames, or what needs all frames."""
-        writer = cls(self._output, self._source)
-        is_per_frame = issubclass(cls, FrameFileWriter)
-        indices = unwritten if is_per_frame else sorted(results)
+    def _write(self, results: FinishedFrames, unwritten: Sequence[int]) -> Iterator[Progress]:
+        """Write the files of the corrected frames, and what needs all frames."""
+        writers = Writers(self._formats, self._output, self._source)
         try:
-            for done, index in enumerate(indices, start=1):
-                writer.write(results[index])
-                yield Progress("writing", done, len(indices))
-            for done in writer.finish():
+            for done, index in enumerate(sorted(results), start=1):
+                is_corrected = index in unwritten
+                (writers.write if is_corrected else writers.write_again)(results[index])
+                yield Progress("writing", done, len(results))
+            for done in writers.finish():
                 yield Progress("finishing", done, len(results))
         finally:
-            writer.close()
+            writers.close()
 
     def _open(self, finished: FinishedRun) -> FrameStore:
         return open_store(self._state / FRAMES, finished.frames_end)

@@ -77,7 +77,7 @@ def correct_clip(
     tracker: Tracker,
     found: MapStore,
 ) -> Iterator[Step]:
-    """Track the corrected objects again; then yield the results of the frames that change.
+    """Track the corrected objects again, and yield the results of the frames that change.
 
     A result differs from the earlier one only in pixels that a corrected object takes or gives up:
     the former go to the corrected object where its map wins against those of the others, the
@@ -88,7 +88,7 @@ def correct_clip(
         masks: Those that it was segmented with, and the new or changed ones.
         segmented: What there is.
         tracker: A new tracker.
-        found: Keeps the new maps until all of them are there.
+        found: Keeps the new maps.
 
     Raises:
         InputError: The masks cannot be used, or an object has none any more.
@@ -121,10 +121,9 @@ def correct_clip(
         is_next = again.rows(index + 1) & (starts <= index)
         is_shown = again.rows(index) & (starts <= index)
         again.go_on(index, frame, is_tracked, is_next | is_shown)
-        yield Step(progress=Progress(CORRECTING, index + 1, end))
-    for index in range(end):
-        if again.rows(index).any():
-            yield Step(again.result(index))
+        progress = Progress(CORRECTING, index + 1, end)
+        is_redone = bool(again.rows(index).any())
+        yield Step(again.result(index, frame) if is_redone else None, progress=progress)
 
 
 def changed_masks(before: Mapping[int, LabelMap], after: Mapping[int, LabelMap]) -> list[int]:
@@ -181,9 +180,9 @@ class _Again:
         tracker.state.update(logits, visible, everything)
         self._keep(index, logits)
 
-    def result(self, index: int) -> FrameResult:
+    def result(self, index: int, frame: Frame) -> FrameResult:
         """The result of a frame that was tracked again."""
-        old, new = self._results[index], self._tracker.result(index, self._known(index))
+        old, new = self._results[index], self._tracker.result(index, self._known(index), frame)
         ids = np.array(new.object_ids)[self.rows(index).numpy()]
         takes, gives_up = np.isin(new.labels, ids), np.isin(old.labels, ids)
         labels = np.where(takes | gives_up, new.labels, old.labels)

@@ -124,7 +124,7 @@ def track_clip(
             result, progress = None, None
             if index < first:
                 # Before the first object is marked, an annotation can only say that none is there.
-                result = tracker.result(index, tracker.apply_annotation(index, logits))
+                result = tracker.result(index, tracker.apply_annotation(index, logits), frame)
             else:
                 waiting[index] = compress_logits(logits)
                 tracker.apply_annotation(index, logits)
@@ -140,7 +140,7 @@ def track_clip(
             backwards = decompress_logits(waiting[index], logits)
             logits = torch.where(is_late.to(logits.device)[:, None, None], backwards, logits)
         logits = tracker.apply_annotation(index, logits)
-        yield Step(tracker.result(index, logits), checkpoint("forwards", index))
+        yield Step(tracker.result(index, logits, frame), checkpoint("forwards", index))
 
 
 def compress_logits(logits: Tensor) -> bytes:

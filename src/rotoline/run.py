@@ -14,10 +14,10 @@ from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.grey import GreyRange
 from rotoline.io.masks import read_annotations
 from rotoline.io.output_folder import locked_output
-from rotoline.io.overlay import check_video_size
 from rotoline.io.run_record import device, read_run_record, versions
 from rotoline.io.run_state import read_marks
-from rotoline.io.writers import DEFAULT_FORMATS, find_writer
+from rotoline.io.writers import DEFAULT_FORMATS
+from rotoline.io.writers.together import check_formats, known_formats
 from rotoline.model import Model, load_model
 from rotoline.pipeline import track_clip
 from rotoline.resume import Beginning, begin, content_hash, later_masks, mask_hashes
@@ -82,12 +82,11 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         raise ConfigError("--resume keeps the results of a run and --overwrite does not; give one")
     if not (resume or overwrite):
         begin(output, {}, resume=False, overwrite=False)  # refused before anything takes time
-    writers = [find_writer(name) for name in dict.fromkeys(formats)]
+    formats = known_formats(formats)
     with timer.stage("open"):
         opened = open_annotated(video, masks, stream=stream, grey_range=grey_range)
         source = opened.source
-        if "overlay" in formats:
-            check_video_size(source.size)
+        check_formats(formats, source)
     for warning in opened.warnings:
         yield Progress("reading", warning=warning)
     with timer.stage("load"):
@@ -100,7 +99,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
             "command": list(command),
             **opened.record(),
             **_circumstances(model, config),
-            "formats": list(dict.fromkeys(formats)),
+            "formats": formats,
         }
         beginning = begin(output, record, resume=resume, overwrite=overwrite)
         if beginning.note:
@@ -108,13 +107,13 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         tracker = model.tracker(config=config, timer=timer, report=report)
         if not beginning.is_complete:
             results = RunOutput(
-                output, source, opened.annotations, writers, timer, record, beginning
+                output, source, opened.annotations, formats, timer, record, beginning
             )
             yield from _run(opened, tracker, results, beginning)
         elif not later and not (beginning.finished and beginning.finished.unwritten):
             yield Progress("reading", warning=f"{output} is complete; there is nothing to resume")
         if resume:
-            corrected = CorrectedRun(output, source, writers)
+            corrected = CorrectedRun(output, source, formats)
             yield from corrected.finish_writing()
             if later:
                 tracker = model.tracker(config=config, timer=timer, report=report)
@@ -147,6 +146,8 @@ def _run(
                 "segmenting", len(results.finished), source.count, warning=source.problem
             )
         yield from results.finish()
+        for found in results.problems:
+            yield Progress("finishing", len(results.finished), source.count, warning=found)
         status = "complete"
     except RotolineError as error:
         status, problem = "failed", str(error)

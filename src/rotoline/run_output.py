@@ -14,8 +14,9 @@ from rotoline.io.frames import FrameSource
 from rotoline.io.old_results import put_back, remove_old_results, set_aside
 from rotoline.io.run_record import write_run_record
 from rotoline.io.run_state import FinishedFrames, RunState, finished_frame, remove_state
-from rotoline.io.writers import MaskWriter
+from rotoline.io.writers import find_writer
 from rotoline.io.writers.per_frame import FrameFileWriter
+from rotoline.io.writers.together import Writers
 from rotoline.pipeline import Checkpoint, Step
 from rotoline.resume import Beginning
 from rotoline.runtime.progress import Progress
@@ -35,7 +36,7 @@ class RunOutput:
         output: The output folder, locked.
         source: The frames.
         masks: The masks of the marked frames, by index.
-        formats: The formats to write.
+        formats: Names of the formats to write.
         timer: Adds up the seconds of writing.
         record: The fields of `run.json` that are known before the run.
         beginning: How the run begins.
@@ -50,7 +51,7 @@ class RunOutput:
         output: Path,
         source: FrameSource,
         masks: Mapping[int, LabelMap],
-        formats: Sequence[type[MaskWriter]],
+        formats: Sequence[str],
         timer: StageTimer,
         record: dict[str, Any],
         beginning: Beginning,
@@ -62,12 +63,11 @@ class RunOutput:
         self._cost = self._before = 0.0
         self._first_at: float | None = None
         self._started = _now()
-        self._writers: list[MaskWriter] = []
+        self._writers: Writers | None = None
         self.is_tuned = False
         self.finished: dict[int, dict[ObjectId, float]] = {}
         """Confidence of every object, by index of the frames that are written."""
-        for folder in (output, *(output / cls.target for cls in formats)):
-            remove_parts(folder)
+        remove_parts(output)
         if beginning.replaces and beginning.saved is None:
             set_aside(output)
         self.state = RunState(output, beginning.saved)
@@ -86,16 +86,12 @@ class RunOutput:
             self._timer.add(name, seconds)
         for result in FinishedFrames(self.state.frames, self._source.size).values():
             self._refuse_missing(result.index)
-            if not self._writers:
-                self._open()
-            for writer in self._writers:
-                if not isinstance(writer, FrameFileWriter):
-                    writer.write(result)
+            self._opened().write_again(result)
             self._finish_frame(result)
 
     def _refuse_missing(self, index: int) -> None:
         """Refuse to go on without a file that was written: it could not be made again."""
-        for cls in self._formats:
+        for cls in map(find_writer, self._formats):
             if issubclass(cls, FrameFileWriter):
                 path = self._output / cls.target / f"{self._source.name(index)}{cls.suffix}"
                 if not path.is_file() or not path.stat().st_size:
@@ -127,20 +123,21 @@ class RunOutput:
             if self._replaces:
                 remove_old_results(self._output)
                 self._replaces = False
-            self._open()
+            self._opened()
             self._first_at = self._seconds()
         # Before the frame's files, so that they are known to be the run's, however it ends.
         name = self._source.name(result.index)
         self.state.frames[result.index] = finished_frame(name, result)
-        for writer in self._writers:
-            writer.write(result)
+        self._opened().write(result)
         self._finish_frame(result)
         if is_first:
             self.write_record("running")
 
-    def _open(self) -> None:
-        for cls in self._formats:
-            self._writers.append(cls(self._output, self._source))
+    def _opened(self) -> Writers:
+        """The writers, which make their folders when the first result is ready."""
+        if self._writers is None:
+            self._writers = Writers(self._formats, self._output, self._source)
+        return self._writers
 
     def _finish_frame(self, result: FrameResult) -> None:
         self.finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
@@ -165,9 +162,13 @@ class RunOutput:
         count = len(self.finished)
         yield Progress("finishing", 0, count)
         with self._timer.stage("finish"):
-            for writer in self._writers:
-                for done in writer.finish():
-                    yield Progress("finishing", done, count)
+            for done in self._writers.finish() if self._writers else ():
+                yield Progress("finishing", done, count)
+
+    @property
+    def problems(self) -> list[str]:
+        """What the user must know about the files, once they are finished."""
+        return self._writers.problems if self._writers else []
 
     def close(self, status: str, **more: Any) -> None:
         """End the run, whether it is finished or not, and say so in `run.json`.
@@ -199,8 +200,8 @@ class RunOutput:
                 put_back(self._output)
 
     def _close_files(self) -> None:
-        for writer in self._writers:
-            writer.close()
+        if self._writers is not None:
+            self._writers.close()
         self.state.close()
 
     def write_record(self, status: str, **more: Any) -> None:

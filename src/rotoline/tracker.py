@@ -151,7 +151,7 @@ class Tracker:
         assert logits is not None
         self._next_index = index + 1
         self._last_frame = frame.copy()
-        return self.result(index, logits)
+        return self.result(index, logits, frame)
 
     def fit(self, frames: Mapping[int, Frame], annotations: Annotations) -> None:
         """Learn all objects from the annotated frames, by index, and start a new pass."""
@@ -293,10 +293,10 @@ class Tracker:
         run("update", system.update, features, logits, visible, active)
         return logits
 
-    def result(self, index: int, logits: Tensor) -> FrameResult:
+    def result(self, index: int, logits: Tensor, frame: Frame) -> FrameResult:
         """The last stage: fuse the maps to labels; annotated pixels keep the user's label."""
         ids, threshold = self.annotations.object_ids, self.config.fuse.background_threshold
-        labels = self._run("fuse", fuse, logits, ids, self.annotations.size, threshold)
+        labels = self._run("fuse", self._fuse, logits, frame)
         annotated = self.annotations.labels.get(index)
         if annotated is not None:
             labels[np.isin(labels, annotated)] = 0
@@ -326,6 +326,12 @@ class Tracker:
             self.state.update(logits, visible, shown)
             self.fitted.reset_to_annotation(index)
         return logits
+
+    @torch.inference_mode()
+    def _fuse(self, logits: Tensor, frame: Frame) -> LabelMap:
+        """The stage `fuse`, on maps at the size of the frame."""
+        ids, threshold = self.annotations.object_ids, self.config.fuse.background_threshold
+        return fuse(self.fitted.upsample(logits, frame), ids, threshold)
 
     def _filter(self, logits: Tensor, allowed: Tensor, evidence: RegionEvidence | None) -> Tensor:
         """The stage `filter`: `rotoline.training.regions` decides otherwise while it learns."""

@@ -390,7 +390,7 @@ def test_overlay_that_fails_keeps_every_mask(clip_folder, tmp_path, monkeypatch,
     def fail(*_, **__):
         raise OutputError("cannot write overlay.mp4: the encoder failed")
 
-    monkeypatch.setattr("rotoline.io.writers.overlay.write_overlay", fail)
+    monkeypatch.setattr("rotoline.io.writers.overlay.draw_overlay", fail)
     result = segment(*clip_folder[:2], tmp_path / "out")
     assert result.exit_code == 2
     assert "the encoder failed" in words_of(result)

@@ -18,6 +18,7 @@ from rotoline.cli import (
     demo,
     evaluate,
     experiment,
+    export,
     info,
     inspect,
     segment,
@@ -97,6 +98,7 @@ app = typer.Typer(
 )
 app.callback()(options)
 app.command("segment")(segment.segment)
+app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
@@ -105,6 +107,7 @@ app.command("info")(info.info)
 training = typer.Typer(no_args_is_help=True, help="Train the networks of the presets.")
 training.command("fast")(train.fast)
 training.command("regions")(train.regions)
+training.command("upsampler")(train.upsampler)
 training.command("paper-foreground")(train.paper_foreground)
 training.command("paper-spn")(train.paper_spn)
 training.command("pack")(train.pack)

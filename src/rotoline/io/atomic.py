@@ -75,9 +75,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The file could not be written; any `OSError` of the block counts.
     """
-    # A token, not the process id: two threads may write to one folder. Short, because the
-    # name has to fit wherever the final name fits, and a letter may take four bytes.
-    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part{path.suffix}")
+    temporary = temporary_path(path)
     try:
         with output_errors(path):
             yield temporary
@@ -87,8 +85,15 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def temporary_path(path: Path) -> Path:
+    """A new name in the same folder, under which to write what is renamed to `path` at the end."""
+    # A token, not the process id: two threads may write to one folder. Short, because the
+    # name has to fit wherever the final name fits, and a letter may take four bytes.
+    return path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part{path.suffix}")
+
+
 def remove_parts(folder: Path) -> None:
-    """Remove the temporary files that a killed program has left in a folder; see `replacing`.
+    """Remove the temporary files that a killed program has left in a folder and those in it.
 
     No program may be writing into the folder.
 
@@ -96,7 +101,7 @@ def remove_parts(folder: Path) -> None:
         OutputError: A file cannot be removed.
     """
     with output_errors(folder):
-        for path in folder.iterdir() if folder.is_dir() else ():
+        for path in list(folder.rglob(".*.part*")):
             if _PART.fullmatch(path.name) and path.is_file():
                 path.unlink()
 

@@ -7,6 +7,7 @@ existence says that the old results are still there.
 """
 
 import shutil
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from rotoline.io.output_folder import is_empty
 from rotoline.io.run_record import FILE, read_run_record
 from rotoline.io.run_state import STATE, names_finished, remove_state
 from rotoline.io.writers import WRITERS, find_writer
-from rotoline.io.writers.per_frame import FrameFileWriter
 
+_PICTURES, _MOVIES = {".png", ".npz", ".exr"}, {".mov", ".mkv"}
+"""Suffixes of files in the folders of formats."""
 OLD_STATE = f"{STATE}-old"
 """Name of the state of the run whose results will be replaced."""
 
@@ -82,26 +84,41 @@ def remove_old_results(output: Path) -> None:
     Raises:
         OutputError: A file cannot be removed.
     """
-    names = _names_written(output)
+    names, ids = _names_and_ids(output)
     for writer in map(find_writer, WRITERS):
         target = output / writer.target
-        files = [target]
-        if issubclass(writer, FrameFileWriter):
-            files = [target / f"{name}{writer.suffix}" for name in names]
-        for path in filter(Path.is_file, files):
-            with output_errors(path):
-                path.unlink()
-        with suppress(OSError):  # a folder that holds other files, or no folder
-            target.rmdir()
+        if target.is_file():
+            with output_errors(target):
+                target.unlink()
+        _remove_from_folder(target, names, ids)
     with output_errors(output / FILE):
         (output / FILE).unlink(missing_ok=True)
     shutil.rmtree(output / OLD_STATE, ignore_errors=True)
 
 
-def _names_written(output: Path) -> list[str]:
-    """Names of the frames that the old run has finished, and of those that it may have begun."""
-    names = set(names_finished(output / OLD_STATE))
+def _remove_from_folder(folder: Path, names: Collection[str], ids: Collection[str]) -> None:
+    """Remove the files of a format from its folder and those in it, which go if nothing is left.
+
+    Pictures are named after frames, some in a folder for each object, and movies after objects.
+    """
+    for path in sorted(folder.rglob("*"), reverse=True) if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            with suppress(OSError):  # it holds other files
+                path.rmdir()
+        elif path.stem in (names if path.suffix in _PICTURES else ids) and (
+            path.suffix in _PICTURES or path.suffix in _MOVIES
+        ):
+            with output_errors(path):
+                path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _names_and_ids(output: Path) -> tuple[set[str], set[str]]:
+    """Names of the frames that the old run has finished or begun, and the ids of its objects."""
+    names, ids = set(names_finished(output / OLD_STATE)), set[str]()
     with suppress(InputError):
-        names |= set(read_run_record(output).get("confidence", ()))
-    # The record is a file that anybody may have changed.
-    return sorted(name for name in names if Path(name).name == name)
+        confidence: dict[str, dict[str, float]] = read_run_record(output).get("confidence", {})
+        names |= set(confidence)
+        ids = {object_id for one in confidence.values() for object_id in one}
+    return names, ids

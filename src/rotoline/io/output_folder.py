@@ -5,14 +5,15 @@ that holds it, however that ends. A lock file that a killed process left behind 
 """
 
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from rotoline.errors import OutputError
-from rotoline.io.atomic import make_folder, output_errors
+from rotoline.io.atomic import make_folder, output_errors, temporary_path
 from rotoline.io.paths import LEFT_BY_SYSTEMS
 
 LOCK = ".rotoline-lock"
@@ -83,6 +84,47 @@ def locked_output(output: Path) -> Iterator[None]:
         with suppress(OSError):
             (output / LOCK).unlink()
         lock.close()
+        with suppress(OSError):  # a folder that is not empty stays, and so do those above it
+            for path in made:
+                path.rmdir()
+
+
+@contextmanager
+def added_to(output: Path, names: Sequence[str]) -> Iterator[Path]:
+    """Give a temporary folder, whose content is moved into `output` when the block is done.
+
+    When the block fails, the temporary folder is removed and nothing else changes.
+
+    Args:
+        output: A folder that may hold other things; made if there is none.
+        names: What the block will add.
+
+    Raises:
+        OutputError: Something of that name is there already, or nothing can be written.
+    """
+
+    def refuse_existing() -> None:
+        for name in names:
+            if (output / name).exists():
+                raise OutputError(
+                    f"{output / name} exists already; results are never written over others: "
+                    "give another folder with --output, or remove it"
+                )
+
+    with output_errors(output):
+        refuse_existing()
+        made = [path for path in (output, *output.parents) if not path.exists()]
+        make_folder(output)
+        temporary = temporary_path(output / "export")
+        temporary.mkdir()
+    try:
+        yield temporary
+        with output_errors(output):
+            refuse_existing()
+            for path in temporary.iterdir():
+                path.rename(output / path.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
         with suppress(OSError):  # a folder that is not empty stays, and so do those above it
             for path in made:
                 path.rmdir()

@@ -69,7 +69,8 @@ class VideoFile:
         self._stamps: list[int | None] = []
         self._checksums: list[int] = []
         with self._opened() as (container, opened):
-            self._seconds_per_tick = seconds_per_tick(opened)
+            self.clock: Fraction = seconds_per_tick(opened)
+            """The unit of the times of the frames, in seconds."""
             self.frame_rate = frame_rate(opened)
             self._declared = declared_length(container, opened)
             self._coded_pixel_shape = opened.sample_aspect_ratio or Fraction(1)
@@ -92,6 +93,11 @@ class VideoFile:
         """Width of a pixel by its height, in the upright picture."""
         shape = self._coded_pixel_shape
         return 1 / shape if self._is_turned else shape
+
+    @property
+    def start(self) -> Fraction:
+        """Time of the first frame in the file, in seconds: where its sound has the same time."""
+        return (self._stamps[0] or 0) * self.clock
 
     @property
     def count(self) -> int | None:
@@ -150,11 +156,7 @@ class VideoFile:
         if index >= len(self._stamps):
             return None
         first, stamp = self._stamps[0], self._stamps[index]
-        return (
-            None
-            if first is None or stamp is None
-            else float((stamp - first) * self._seconds_per_tick)
-        )
+        return None if first is None or stamp is None else float((stamp - first) * self.clock)
 
     def _choose_grey_range(self, grey_range: GreyRange | None) -> None:
         """Show 16-bit grey over the range that is given, or that the video has."""
@@ -224,7 +226,7 @@ class VideoFile:
 
     def _explain_end(self, stats: DecodeStats) -> str | None:
         """Say what was wrong in a pass to the end; None if everything promised was decoded."""
-        loss = describe_loss(self._declared, stats, self._stamps, self._seconds_per_tick)
+        loss = describe_loss(self._declared, stats, self._stamps, self.clock)
         return None if loss is None else f"{self.path} {loss}"
 
     def _missing(self, index: int) -> InputError:

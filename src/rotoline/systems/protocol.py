@@ -4,7 +4,7 @@ A system provides the network and the learner of the objects. Everything else is
 calls the methods below in the same order for every system (`rotoline.tracker`).
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -17,7 +17,7 @@ from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import ForegroundConfig, MarginLimit
 from rotoline.stages.fuse import FuseConfig
 from rotoline.stages.regions import LastVisible, RegionEvidence, RegionsWithEvidence
-from rotoline.types import Frame, described
+from rotoline.types import Frame, described, upsample
 
 
 class PropagationConfig(BaseModel):
@@ -137,6 +137,11 @@ class FittedSystem(Protocol[Features]):
     def propagate(self, logits: Tensor, features: Features) -> Tensor:
         """Return logits `(K, h, w)` refined by the spatial propagation network."""
         ...
+
+    def upsample(self, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
+        """Enlarge logits `(K, h, w)` to the size of the frame, `(H, W)` for each object in turn."""
+        for one in logits:
+            yield upsample(one[None], frame.shape[:2])[0]
 
     def update(self, features: Features, logits: Tensor, visible: Tensor, active: Tensor) -> None:
         """Learn from the result of a frame. A system that does not learn online does nothing.

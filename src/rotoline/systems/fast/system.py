@@ -1,6 +1,6 @@
 """The `fast` preset: ridge classifiers on a shared encoder, refined by small networks, on a CPU."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -34,6 +34,7 @@ from rotoline.systems.fast.scoring import (
     score_objects,
 )
 from rotoline.systems.fast.tuning import TuningConfig
+from rotoline.systems.fast.upsampling import UpsamplingConfig, upsample_with_frame
 from rotoline.systems.protocol import (
     FittedSystem,
     System,
@@ -62,6 +63,8 @@ class FastConfig(SystemConfig):
     """What the objects' scores are computed from."""
     online: OnlineConfig = PeriodicUpdates()
     """Updating the classifiers from results while the video runs."""
+    upsampling: UpsamplingConfig = UpsamplingConfig()
+    """Enlarging maps to the size of the frame."""
     tuning: TuningConfig = TuningConfig()
     """Fine-tuning the network on the annotated frames."""
 
@@ -213,6 +216,12 @@ class FittedFastSystem(FittedSystem[Features]):
             return logits
         refined: Tensor = self.net.propagation(logits[:, None], features)[:, 0]
         return refined
+
+    def upsample(self, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
+        """Enlarge logits `(K, h, w)`, corrected near the borders by what the frame shows there."""
+        if self.config.upsampling.enabled and self.net.upsampler.is_learned:
+            return upsample_with_frame(self.net.upsampler, logits, frame)
+        return super().upsample(logits, frame)
 
     def update(self, features: Features, logits: Tensor, visible: Tensor, active: Tensor) -> None:
         """Update the classifiers every few frames, if there are several objects."""
