@@ -379,7 +379,7 @@ def test_bundled_clip_starts_right(model):
     from rotoline.demo import MASKS, VIDEO
 
     source = rotoline.open_frames(VIDEO)
-    annotations = read_annotations(MASKS, source)
+    annotations = read_annotations(MASKS, source).labels
     results = list(islice(model.segment(source, annotations), 3))
     np.testing.assert_array_equal(results[0].labels, annotations[0])
     for object_id in (1, 2, 3):

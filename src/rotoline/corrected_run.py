@@ -6,6 +6,7 @@ either as it was, or completed by the next `--resume`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ from rotoline.io.run_state import (
 )
 from rotoline.io.writers.together import Writers
 from rotoline.resume import mask_hashes
+from rotoline.run_output import names_in
 from rotoline.runtime.progress import Progress
 from rotoline.tracker import Tracker
-from rotoline.types import LabelMap
+from rotoline.types import LabelMap, ObjectId
 
 
 class CorrectedRun:
@@ -39,9 +41,17 @@ class CorrectedRun:
         output: The folder, locked.
         source: The frames.
         formats: Names of the formats that the run has written.
+        names: The names of objects that the new masks tell.
     """
 
-    def __init__(self, output: Path, source: FrameSource, formats: Sequence[str]) -> None:
+    def __init__(
+        self,
+        output: Path,
+        source: FrameSource,
+        formats: Sequence[str],
+        names: Mapping[ObjectId, str],
+    ) -> None:
+        self._names = names_in(read_run_record(output)) | dict(names)
         self._output, self._source, self._formats = output, source, formats
         self._state = output / STATE
 
@@ -113,6 +123,7 @@ class CorrectedRun:
             "corrections": corrections,
             "confidence": confidence,
             "annotated_frames": [self._source.name(index) for index in finished.masks],
+            **({"names": self._names} if self._names else {}),
         }
         record["content"]["masks"] = mask_hashes(self._source, finished.masks)
         write_run_record(self._output, record)
@@ -124,7 +135,8 @@ class CorrectedRun:
         try:
             for done, index in enumerate(sorted(results), start=1):
                 is_corrected = index in unwritten
-                (writers.write if is_corrected else writers.write_again)(results[index])
+                result = replace(results[index], names=self._names)
+                (writers.write if is_corrected else writers.write_again)(result)
                 yield Progress("writing", done, len(results))
             for done in writers.finish():
                 yield Progress("finishing", done, len(results))

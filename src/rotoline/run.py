@@ -27,7 +27,7 @@ from rotoline.runtime.progress import Listener, Progress, ignore_progress
 from rotoline.runtime.timing import StageTimer
 from rotoline.systems.protocol import SystemConfig
 from rotoline.tracker import Tracker
-from rotoline.types import LabelMap
+from rotoline.types import LabelMap, ObjectId
 
 
 def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
@@ -41,6 +41,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     formats: Sequence[str] = DEFAULT_FORMATS,
     stream: int | None = None,
     grey_range: GreyRange | None = None,
+    colours: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     report: Listener = ignore_progress,
@@ -56,7 +57,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     Args:
         video: A video file or a folder of pictures.
         masks: A mask file, or a folder of them, named after their frames; a single file of any
-            other name marks the first frame.
+            other name marks the first frame. Or a file of annotations of another program.
         output: Must not exist, or be empty but for what file managers leave, such as `.DS_Store`.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
@@ -64,6 +65,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
         stream: As for `rotoline.open_frames`.
         grey_range: As for `rotoline.open_frames`.
+        colours: Whether every colour of the masks is an object.
         resume: Go on with the run in `output` that was stopped, however that was; on a CPU the
             results are those of a run that was not stopped. All inputs must be the same.
         overwrite: Replace what another run has written into `output`, once the first new result is
@@ -84,7 +86,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         begin(output, {}, resume=False, overwrite=False)  # refused before anything takes time
     formats = known_formats(formats)
     with timer.stage("open"):
-        opened = open_annotated(video, masks, stream=stream, grey_range=grey_range)
+        opened = open_annotated(video, masks, stream=stream, grey_range=grey_range, colours=colours)
         source = opened.source
         check_formats(formats, source)
     for warning in opened.warnings:
@@ -113,7 +115,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         elif not later and not (beginning.finished and beginning.finished.unwritten):
             yield Progress("reading", warning=f"{output} is complete; there is nothing to resume")
         if resume:
-            corrected = CorrectedRun(output, source, formats)
+            corrected = CorrectedRun(output, source, formats, opened.names)
             yield from corrected.finish_writing()
             if later:
                 tracker = model.tracker(config=config, timer=timer, report=report)
@@ -169,6 +171,8 @@ class AnnotatedFrames(NamedTuple):
     """The label maps by frame index."""
     warnings: list[str]
     """What the user must know about both."""
+    names: dict[ObjectId, str]
+    """The names of objects, where the masks tell them."""
 
     def record(self) -> dict[str, Any]:
         """The fields of `run.json` about them."""
@@ -185,17 +189,23 @@ class AnnotatedFrames(NamedTuple):
             },
             "annotated_frames": [self.source.name(index) for index in self.annotations],
             "warnings": self.warnings,
+            **({"names": self.names} if self.names else {}),
         }
 
 
 def open_annotated(
-    video: Path, masks: Path, *, stream: int | None = None, grey_range: GreyRange | None = None
+    video: Path,
+    masks: Path,
+    *,
+    stream: int | None = None,
+    grey_range: GreyRange | None = None,
+    colours: bool = False,
 ) -> AnnotatedFrames:
     """Open the frames and read their masks; see `open_frames` and `read_annotations`."""
     source = open_frames(video, stream=stream, grey_range=grey_range)
     warnings = [source.problem] if source.problem else []
-    annotations = read_annotations(masks, source, warnings.append)
-    return AnnotatedFrames(video, masks, source, annotations, warnings)
+    marks = read_annotations(masks, source, warnings.append, colours=colours)
+    return AnnotatedFrames(video, masks, source, marks.labels, warnings, marks.names)
 
 
 def _circumstances(model: Model, config: SystemConfig) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,11 @@ class RunOutput:
     ) -> None:
         self._output, self._source, self._formats, self._timer = output, source, formats, timer
         self._masks = masks
+        # The masks that a run goes on with may name no objects, or name them anew.
+        begun = beginning.saved.facts["record"] if beginning.saved else {}
+        self._names = names_in(begun) | names_in(record)
+        if self._names:
+            record = record | {"names": self._names}
         self._inputs, self._replaces = record, beginning.replaces
         self._began = self._checkpoint_at = time.perf_counter()
         self._cost = self._before = 0.0
@@ -86,7 +92,7 @@ class RunOutput:
             self._timer.add(name, seconds)
         for result in FinishedFrames(self.state.frames, self._source.size).values():
             self._refuse_missing(result.index)
-            self._opened().write_again(result)
+            self._opened().write_again(replace(result, names=self._names))
             self._finish_frame(result)
 
     def _refuse_missing(self, index: int) -> None:
@@ -128,7 +134,7 @@ class RunOutput:
         # Before the frame's files, so that they are known to be the run's, however it ends.
         name = self._source.name(result.index)
         self.state.frames[result.index] = finished_frame(name, result)
-        self._opened().write(result)
+        self._opened().write(replace(result, names=self._names))
         self._finish_frame(result)
         if is_first:
             self.write_record("running")
@@ -234,6 +240,11 @@ class RunOutput:
     def _seconds(self) -> float:
         """Seconds that the run took so far, in all processes."""
         return self._before + time.perf_counter() - self._began
+
+
+def names_in(record: Mapping[str, Any]) -> dict[ObjectId, str]:
+    """The names of objects in `run.json`."""
+    return {ObjectId(one): str(name) for one, name in record.get("names", {}).items()}
 
 
 def _now() -> str:

@@ -210,7 +210,7 @@ def test_a_mask_among_several_that_is_all_background_says_that_nothing_is_there(
     square = np.zeros((8, 12), np.uint8)
     square[2:6, 2:6] = 4
     write_mask(tmp_path / "masks" / "2.png", square)
-    found = read_annotations(tmp_path / "masks", frames, warnings.append)
+    found = read_annotations(tmp_path / "masks", frames, warnings.append).labels
     assert [labels.any() for labels in found.values()] == [False, True, False]
     assert len(warnings) == 1
     assert "the mask of 1, 3 is all background, so no object is there" in warnings[0]

@@ -58,7 +58,8 @@ def in_process(tmp_path_factory):
 def segment(in_process, late_clip):
     """A function that segments the clip into a folder, in a process of its own."""
     frames, masks = late_clip
-    formats = [part for name in ("png", "scores", "overlay") for part in ("--format", name)]
+    names = ("png", "scores", "overlay", "tracks", "mattes")
+    formats = [part for name in names for part in ("--format", name)]
 
     def run(output, *more, **how):
         arguments = ["segment", frames, "--masks", masks, "--output", output, *SETTINGS]

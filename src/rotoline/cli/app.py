@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 import rotoline
 from rotoline.cli import (
     benchmark,
+    convert,
     demo,
     evaluate,
     experiment,
@@ -100,6 +101,7 @@ app.callback()(options)
 app.command("segment")(segment.segment)
 app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
+app.command("convert")(convert.convert)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("demo")(demo.demo)

@@ -7,6 +7,7 @@ import typer
 
 from rotoline.cli.options import (
     Budget,
+    Colours,
     Config,
     GreyRange,
     Preset,
@@ -47,6 +48,8 @@ def inspect(  # noqa: PLR0913 (each is an option)
     settings: Settings = None,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    *,
+    colours: Colours = False,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.
 
@@ -74,6 +77,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 config=configure(preset, config, settings, steps, budget, tune),
                 stream=stream,
                 grey_range=grey_range,
+                colours=colours,
                 report=report_learning(),
             )
         )

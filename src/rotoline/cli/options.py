@@ -63,6 +63,14 @@ GreyRange = Annotated[
         show_default=False,
     ),
 ]
+Colours = Annotated[
+    bool,
+    typer.Option(
+        "--colours",
+        help="Every colour of the masks is an object, and black is background; without it, such "
+        "masks are refused.",
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or the run.json of a run to repeat.")
 ]

@@ -9,6 +9,7 @@ import typer
 from rotoline.cli.options import (
     WRITTEN_BY_DEFAULT,
     Budget,
+    Colours,
     Config,
     Formats,
     GreyRange,
@@ -27,7 +28,8 @@ Masks = Annotated[
     Path,
     typer.Option(
         help="A mask, or a folder of masks, named after their frames; a single mask of any other "
-        "name marks the first frame.",
+        "name marks the first frame. Or annotations of COCO, YouTube-VIS, labelme (.json) or CVAT "
+        "for video (.xml).",
         show_default=False,
     ),
 ]
@@ -63,6 +65,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     stream: Stream = None,
     grey_range: GreyRange = None,
     *,
+    colours: Colours = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -86,6 +89,7 @@ def segment(  # noqa: PLR0913 (each is an option)
         formats=formats,
         stream=stream,
         grey_range=grey_range,
+        colours=colours,
         resume=resume,
         overwrite=overwrite,
         report=report_learning(),

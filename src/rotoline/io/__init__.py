@@ -15,6 +15,11 @@
 | `mask_files`    | says which file marks which frame                                              |
 | `palette`       | the colours of mask files; the ids of a mask with a palette                    |
 | `colour_masks`  | reads or explains colour pictures given as masks                               |
+| `rle`           | masks as run lengths, as COCO and CVAT have them                               |
+| `coco`          | the JSON of COCO and YouTube-VIS, for their readers and writers                |
+| `readers`       | reads annotations of other programs, one module each                           |
+| `conversion`    | writes masks of one format in another                                          |
+| `mask_frames`   | what masks tell of their frames, without the video                             |
 | `soft_edges`    | recognises masks whose edges are soft, or that are dithered                    |
 | `overlay`       | draws objects into frames: pictures, videos, contact sheets                    |
 | `writers`       | the formats of results, one module each, and their registry                    |

@@ -53,6 +53,25 @@ def match_masks(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     return _match_folder(path, frames, warn) if is_folder(path) else _match_file(path, frames, warn)
 
 
+def match_names(files: Sequence[Path], frames: FrameSource, warn: Warn) -> dict[int, Path]:
+    """Find the frame of every name, by the rules of mask files, whether such files exist or not.
+
+    Args:
+        files: One path for every mask; their names are those of frames.
+        frames: The frames that they belong to.
+        warn: Called where a name marks a frame that is not called like it.
+
+    Returns:
+        The paths by frame index.
+
+    Raises:
+        InputError: A name belongs to no frame, or it can belong to two.
+    """
+    if len(files) == 1:
+        return _match_one(files[0], frames, warn)
+    return _match_several(files, frames, warn)
+
+
 def _refuse_frames(path: Path, frames: FrameSource) -> None:
     """Refuse masks in the folder of the frames, where every picture is a frame."""
     folder = path if is_folder(path) else path.parent
@@ -65,12 +84,21 @@ def _refuse_frames(path: Path, frames: FrameSource) -> None:
 
 
 def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
-    found = [(_find_or_refuse(file, frames), file) for file in list_pictures(folder)]
-    if not found:
+    masks = list_pictures(folder)
+    if not masks:
         raise InputError(
             f"{folder} holds no masks: {describe_contents(folder)}; "
             "put PNG files there, each named like its frame"
         )
+    files = _match_several(masks, frames, warn)
+    skipped = describe_skipped(folder)
+    if skipped:
+        warn(skipped)
+    return files
+
+
+def _match_several(masks: Sequence[Path], frames: FrameSource, warn: Warn) -> dict[int, Path]:
+    found = [(_find_or_refuse(file, frames), file) for file in masks]
     _refuse_unclear_counting(found, frames)
     files: dict[int, Path] = {}
     for index, file in found:
@@ -86,15 +114,16 @@ def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Pa
                 f"no frame is called {file.stem}; {file} marks frame {frames.name(index)}, "
                 f"number {index} counted from 0"
             )
-    skipped = describe_skipped(folder)
-    if skipped:
-        warn(skipped)
     return files
 
 
 def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     if not path.exists():
         return {0: path}  # whoever reads it explains
+    return _match_one(path, frames, warn)
+
+
+def _match_one(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     index, first = _find(path, frames), frames.name(0)
     is_like_video = path.stem == frames.path.stem and not is_folder(frames.path)
     if index and is_like_video:

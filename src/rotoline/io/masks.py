@@ -5,8 +5,9 @@ kept. Many programs change ids when they save a mask (soft edges, colours, lossy
 files are refused, and the message names the ids that were probably meant.
 """
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,11 @@ from rotoline.io.mask_files import Warn, ignore_warning, match_masks
 from rotoline.io.palette import DAVIS_PALETTE, has_davis_colours, read_palette_ids
 from rotoline.io.paths import as_path
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture, shorten
+from rotoline.io.readers import is_label_file
+from rotoline.io.readers.colours import ColourTable
+from rotoline.io.readers.marks import read_marks
 from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
-from rotoline.types import MAX_ID, VOID, LabelMap, as_array, list_ids, without_void
+from rotoline.types import MAX_ID, VOID, LabelMap, ObjectId, as_array, list_ids, without_void
 
 _JPEG_REASON = "whose compression changes ids near edges"
 _UNSUITABLE = {
@@ -119,33 +123,66 @@ def drop_void(path: Path, labels: LabelMap) -> LabelMap:
     return without_void(labels)
 
 
+class Marks(NamedTuple):
+    """What is marked in the annotated frames."""
+
+    labels: dict[int, LabelMap]
+    """By frame index, in ascending order: object ids, uint8 `(H, W)`; all 0 where a mask among
+    several is all background, which says that no object is there."""
+    names: dict[ObjectId, str]
+    """The names of objects, where the masks tell them."""
+
+
 def read_annotations(
-    path: Path, frames: FrameSource, warn: Warn = ignore_warning
-) -> dict[int, LabelMap]:
+    path: Path, frames: FrameSource, warn: Warn = ignore_warning, *, colours: bool = False
+) -> Marks:
     """Read the masks of the annotated frames.
 
     Args:
         path: A mask named like its frame, or anything else for the first frame; or a folder of
-            masks, each named like its frame.
+            masks, each named like its frame; or a file of annotations (`rotoline.io.readers`).
         frames: The frames that the masks belong to.
         warn: Called with what the user must know: a mask that is not named like the frame it marks,
             a file that is skipped.
 
+        colours: Whether every colour of the masks is an object (`rotoline.io.readers.colours`).
+
     Returns:
-        By frame index, in ascending order: object ids, uint8 `(H, W)`; all 0 where a mask among
-        several is all background, which says that no object is there. An index beyond the end of a
-        video is detected here only if the container states the number of frames; `frames.read`
-        always refuses it.
+        The marks. An index beyond the end of a video is detected here only if the container states
+        the number of frames; `frames.read` always refuses it.
 
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
+    if is_label_file(path, frames.path):
+        if colours:
+            raise InputError(f"{path} is no picture, so there are no colours; leave --colours out")
+        return Marks(*read_marks(path, frames, warn))
     files = match_masks(path, frames, warn)
+    files = {index: files[index] for index in sorted(files)}
+    if not colours:
+        return Marks(_read_pictures(path, files, frames, _read_drawn, warn), {})
+    table = ColourTable(list(files.values()))
+    warn(table.note)
+
+    def read(file: Path) -> LabelMap:
+        return drop_void(file, table.read(file))
+
+    return Marks(_read_pictures(path, files, frames, read, warn), table.names)
+
+
+def _read_pictures(
+    path: Path,
+    files: dict[int, Path],
+    frames: FrameSource,
+    read: Callable[[Path], LabelMap],
+    warn: Warn,
+) -> dict[int, LabelMap]:
+    """Read mask files by frame index, each with `read`, and check them."""
     found = {}
-    for index in sorted(files):
-        name, labels = str(files[index]), _read_drawn(files[index])
+    for index, file in files.items():
         # One of several masks may say that no object is in its frame.
-        found[index] = check_mask(name, labels, frames.size, may_be_empty=len(files) > 1)
+        found[index] = check_mask(str(file), read(file), frames.size, may_be_empty=len(files) > 1)
     empty = [frames.name(index) for index, labels in found.items() if not labels.any()]
     if len(empty) == len(found):
         raise InputError(

@@ -18,7 +18,7 @@ from rotoline.io.run_record import FILE, read_run_record
 from rotoline.io.run_state import STATE, names_finished, remove_state
 from rotoline.io.writers import WRITERS, find_writer
 
-_PICTURES, _MOVIES = {".png", ".npz", ".exr"}, {".mov", ".mkv"}
+_PICTURES, _MOVIES = {".png", ".npz", ".exr", ".json"}, {".mov", ".mkv"}
 """Suffixes of files in the folders of formats."""
 OLD_STATE = f"{STATE}-old"
 """Name of the state of the run whose results will be replaced."""

@@ -46,6 +46,9 @@ class RunResults:
         """Names of the frames, in natural order."""
         self.object_ids = sorted({key for frame in self._confidence.values() for key in frame})
         """The ids of all objects of the run."""
+        names: Mapping[str, str] = self.record.get("names", {})
+        self.object_names = {int(key): name for key, name in names.items()}
+        """The names of objects, for those that have one."""
         if not self.names:
             raise InputError(
                 f"none of the masks in {folder} is of a frame that {folder / FILE} names; "
@@ -113,7 +116,7 @@ class RunResults:
             )
         known = self._confidence[name]
         confidence = {key: known.get(key, 0.0) for key in self.object_ids}
-        result = without_scores(index, labels, confidence)
+        result = without_scores(index, labels, confidence, self.object_names)
         if name in self._scores:
             scores = _read_scores(self._scores[name], self.object_ids, self.size)
             return StoredResult(result, scores)
@@ -129,6 +132,7 @@ class StoredResult(FrameResult):
             labels=result.labels,
             confidence=result.confidence,
             logits=result.logits,
+            names=result.names,
         )
         # `scores` is computed on first access unless it is there already.
         vars(self)["scores"] = scores

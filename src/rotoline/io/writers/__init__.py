@@ -27,6 +27,13 @@ WRITERS: Mapping[str, str] = {
     "png": "rotoline.io.writers.png:PngWriter",
     "scores": "rotoline.io.writers.scores:ScoresWriter",
     "overlay": "rotoline.io.writers.overlay:OverlayWriter",
+    "youtube-vis": "rotoline.io.writers.youtube_vis:YouTubeVisWriter",
+    "coco": "rotoline.io.writers.coco:CocoWriter",
+    "labelme": "rotoline.io.writers.labelme:LabelmeWriter",
+    "cvat": "rotoline.io.writers.cvat:CvatWriter",
+    "tracks": "rotoline.io.writers.tracks:TracksWriter",
+    "mot": "rotoline.io.writers.mot:MotWriter",
+    "mots": "rotoline.io.writers.mots:MotsWriter",
     "mattes": "rotoline.io.writers.mattes:MattesWriter",
     "prores": "rotoline.io.writers.movies:ProresWriter",
     "prores-luma": "rotoline.io.writers.movies:ProresLumaWriter",
@@ -38,6 +45,9 @@ WRITERS: Mapping[str, str] = {
     "tiff": "rotoline.io.writers.tiff:TiffWriter",
 }
 """The formats by the name that `--format` takes: module and class, imported when it is used."""
+
+MASK_FORMATS = ("png", "youtube-vis", "coco", "labelme", "cvat", "tracks", "mot", "mots")
+"""The formats that need nothing but masks: those that `rotoline convert` writes."""
 
 DEFAULT_FORMATS = ("png", "overlay")
 """The formats that are written if none is chosen."""
@@ -52,7 +62,7 @@ class MaskWriter(Protocol):
     The class may have two more attributes, which are looked up before anything is computed:
 
     * `check(frames)`, a class method that raises InputError or ConfigError where the format cannot
-      hold the frames, or a package is missing (`rotoline.io.writers.packages`);
+      hold the frames, or a package is missing (`rotoline.extras`);
     * `options`, the names of further keyword arguments of the class, such as `("background",)`,
       which the options of `rotoline export` set.
     """
@@ -72,8 +82,9 @@ class MaskWriter(Protocol):
 
         Frames come in the order of their indices, except that `rotoline segment` begins with those
         before the first annotated frame, in descending order. Every result names all objects of
-        the run (`result.object_ids`). Frames that were finished before a run was stopped do not
-        come again when it goes on: their files are there. `rotoline export` has `scores` only if
+        the run (`result.object_ids`). When a run goes on that was stopped, the frames that were
+        finished before come again, but to a `FrameFileWriter`: their label maps and confidences are
+        the same, their scores and logits rounded. `rotoline export` has `scores` only if
         they were saved, and never `logits` at the working resolution.
 
         Raises:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from rotoline.errors import OutputError
+from rotoline.extras import import_extra
 from rotoline.io.atomic import make_folder, replacing
 from rotoline.io.frames import FrameSource
 from rotoline.io.writers.alpha import alpha_of
-from rotoline.io.writers.packages import import_extra
 from rotoline.types import FrameResult
 
 

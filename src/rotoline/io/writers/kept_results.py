@@ -31,11 +31,19 @@ class WithoutScores(FrameResult):
 
 
 def without_scores(
-    index: int, labels: LabelMap, confidence: Mapping[ObjectId, float]
+    index: int,
+    labels: LabelMap,
+    confidence: Mapping[ObjectId, float],
+    names: Mapping[ObjectId, str] | None = None,
 ) -> FrameResult:
     """A result that has no scores; its `logits` are empty."""
-    empty = torch.zeros((len(confidence), 0, 0))
-    return WithoutScores(index=index, labels=labels, confidence=dict(confidence), logits=empty)
+    return WithoutScores(
+        index=index,
+        labels=labels,
+        confidence=dict(confidence),
+        logits=torch.zeros((len(confidence), 0, 0)),
+        names=names or {},
+    )
 
 
 class KeptResults:

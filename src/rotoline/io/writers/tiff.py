@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rotoline.errors import InputError
+from rotoline.extras import import_extra
 from rotoline.io.atomic import output_errors, temporary_path
 from rotoline.io.frames import FrameSource
 from rotoline.io.writers.in_order import OrderedWriter
-from rotoline.io.writers.packages import import_extra
 from rotoline.types import Frame, FrameResult
 
 _LARGEST = 2**32 - 2**25

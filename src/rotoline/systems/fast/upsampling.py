@@ -16,16 +16,15 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rotoline.kernels.propagation import propagate, softmax_gates
 from rotoline.types import Frame, upsample
 
 WIDTH = 8
 """Channels of all layers but the last."""
-TILE, MARGIN = 64, 8
-"""Side of a tile, and the pixels around it that are computed too, in pixels. The result is the same
-for every frame that has the same tile."""
+TILE, MARGIN = 64, 6
+"""Side of a tile, and the pixels around it that its result depends on, so that tiles show no
+seams."""
 TILES_AT_ONCE = 32
-"""Tiles that are computed together: 30 MB."""
+"""Tiles that are computed together: 20 MB."""
 MAX_FACTOR = 10
 """Largest number of pixels for one of the map, in each direction. Larger frames are corrected at a
 half or a third of their size, since borders in them are that soft."""
@@ -44,22 +43,21 @@ class UpsamplingConfig(BaseModel):
 
 
 class Upsampler(nn.Module):
-    """Corrects enlarged logits from the colours around them, by spatial propagation.
+    """Corrects enlarged logits from the colours around them.
 
     Source:
         Paper, section "Spatial Propagation Network", which refines maps at the size of the frame.
-        Deviations: near the borders alone; gates from two small convolutions on colours and logits
-        and not from a VGG-16, softmax-4 as in `rotoline.systems.fast.propagation`. What it is worth
-        is in docs/results.md.
+        Deviation: four small convolutions near the borders alone. With a spatial propagation among
+        them borders were the same, in twice the time (docs/decisions/0013-borders.md, which also
+        says what the correction is worth).
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Conv2d(5, WIDTH, 3, padding=1)
-        self.second = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
-        self.gate = nn.Conv2d(WIDTH, 16, 1)
-        self.lift = nn.Conv2d(WIDTH, WIDTH // 2, 1)
-        self.decode = nn.Conv2d(WIDTH + WIDTH // 2, WIDTH, 3, padding=1)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(channels, WIDTH, 3, padding=dilation, dilation=dilation)
+            for channels, dilation in ((5, 1), (WIDTH, 2), (WIDTH, 2))
+        )
         self.out_conv = nn.Conv2d(WIDTH, 1, 3, padding=1)
         # A new network changes nothing.
         nn.init.zeros_(self.out_conv.weight)
@@ -81,13 +79,10 @@ class Upsampler(nn.Module):
             `(N, 1, H, W)`.
         """
         inputs = (frames / 64 - 2, logits.clamp(-8, 8) / 4, 2 * logits.sigmoid() - 1)
-        seen = functional.relu(self.first(torch.cat(inputs, dim=1)))
-        seen = functional.relu(self.second(seen))
-        gates = softmax_gates(self.gate(seen).unflatten(1, (4, 4)).contiguous())
-        lifted = functional.relu(self.lift(seen)).contiguous()
-        spread = propagate(lifted, gates, merge="max")
-        decoded = functional.relu(self.decode(torch.cat((seen, spread), dim=1)))
-        correction: Tensor = self.out_conv(decoded)
+        seen = torch.cat(inputs, dim=1)
+        for layer in self.layers:
+            seen = functional.relu(layer(seen))
+        correction: Tensor = self.out_conv(seen)
         return correction
 
 

@@ -1,4 +1,4 @@
-"""Libraries that only some formats need."""
+"""Import a library that only some features need, or say how to install it."""
 
 from importlib import import_module
 from typing import Any
@@ -10,7 +10,7 @@ def import_extra(package: str, purpose: str) -> Any:
     """Import a package of the extra `exports`.
 
     Args:
-        package: Name of the module to import.
+        package: Name of the module to import, such as `pycocotools.mask`.
         purpose: What needs it, for the message, such as "the format exr".
 
     Raises:
