@@ -227,7 +227,7 @@ def _crop(sample: _Sample, sampler: Sampler) -> tuple[Tensor, Tensor, Tensor, Te
     logits = sample.logits.float()
     weights = border_weights(logits, size)
     places = (weights[0] > 0).nonzero()
-    row, column = sampler.one_of(places).tolist() if len(places) else (0, 0)
+    row, column = places[sampler.integer(0, len(places) - 1)].tolist() if len(places) else (0, 0)
     top, left = (
         min(max(at - sampler.integer(0, CROP - 1), 0), max(length - CROP, 0))
         for at, length in zip((row, column), size, strict=True)

@@ -60,8 +60,8 @@ class Upsampler(nn.Module):
         )
         self.out_conv = nn.Conv2d(WIDTH, 1, 3, padding=1)
         # A new network changes nothing.
-        nn.init.zeros_(self.out_conv.weight)
-        nn.init.zeros_(self.out_conv.bias)
+        for parameter in self.out_conv.parameters():
+            nn.init.zeros_(parameter)
 
     @property
     def is_learned(self) -> bool:
