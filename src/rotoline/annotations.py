@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,15 @@ from rotoline.types import (
     list_ids,
     without_void,
 )
+
+
+class GivenMasks(NamedTuple):
+    """The masks of a clip as they were given."""
+
+    masks: Mapping[int, LabelMap]
+    """Object ids by frame index, uint8 `(H, W)`; 255 where they are void."""
+    complete: Collection[int] = ()
+    """Indices of the frames whose masks show all objects that are there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """The Python interface: load a model, segment frames, or track frame by frame."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rotoline import pipeline
 from rotoline.errors import ConfigError, WeightsError
+from rotoline.io.frame_store import temporary_store
 from rotoline.io.paths import as_path
 from rotoline.presets import FAST, find_preset
 from rotoline.runtime.allocator import keep_freed_memory
@@ -56,7 +58,7 @@ class Model:
             ConfigError: The settings belong to another preset, or cannot be used.
         """
         tracker = self.tracker(config=config, timer=timer, trace=trace, report=report)
-        return pipeline.segment(frames, masks, tracker, complete=complete)
+        return _segment(frames, masks, tracker, complete)
 
     def tracker(
         self,
@@ -84,6 +86,17 @@ class Model:
                 f"{self.config.preset}; give settings and weights of one preset"
             )
         return Tracker(self.system, config, timer=timer, trace=trace, report=report)
+
+
+def _segment(
+    frames: Iterable[Frame],
+    masks: LabelMap | Mapping[int, LabelMap],
+    tracker: Tracker,
+    complete: bool | Collection[int],
+) -> Iterator[FrameResult]:
+    """`pipeline.segment`, with the maps of the backward pass on the disk where they are many."""
+    with closing(temporary_store()) as waiting:
+        yield from pipeline.segment(frames, masks, tracker, waiting, complete=complete)
 
 
 def load_model(weights: Path | str | None = None, preset: str = "fast") -> Model:

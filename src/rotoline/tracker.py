@@ -26,8 +26,14 @@ from rotoline.runtime.timing import StageTimer
 from rotoline.stages.foreground import foreground_mask, limit_again, limit_to_foreground
 from rotoline.stages.fuse import expected_iou, fuse, visible_masks
 from rotoline.stages.regions import Evidence, RegionEvidence, filter_regions, judgements
-from rotoline.state import ObjectState
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig, checked_config
+from rotoline.state import ObjectState, TrackerState
+from rotoline.systems.protocol import (
+    FittedSystem,
+    System,
+    SystemConfig,
+    checked_config,
+    tensors_under,
+)
 from rotoline.trace import StageTrace
 from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap, ObjectId, described
 
@@ -227,14 +233,44 @@ class Tracker:
         self.fitted, self._last_frame = self.fitted.new_pass(), None
         self._clear_state()
 
+    def save(self) -> TrackerState:
+        """Return what `restore` needs; not while a frame is tracked."""
+        objects, system = self.state.tensors(), self.fitted.tracked_tensors()
+        tracked = {
+            **{f"objects.{name}": value.clone() for name, value in objects.items()},
+            **{f"system.{name}": value.clone() for name, value in system.items()},
+        }
+        return TrackerState(self.fitted.learned_tensors(), tracked, self.is_tuned)
+
+    def restore(
+        self, frames: Mapping[int, Frame], annotations: Annotations, saved: TrackerState
+    ) -> None:
+        """Go on exactly as the tracker that gave `saved`, of the same network and settings.
+
+        Args:
+            frames: The annotated frames, by index.
+            annotations: Their label maps, the same as those that the tracker had.
+            saved: What `save` returned.
+        """
+        self.fitted = self.system.restore(saved.learned, annotations, self.config)
+        self.annotations, self._frames = annotations, dict(frames)
+        self.is_tuned, self._last_frame = saved.is_tuned, None
+        self.fitted.continue_from(tensors_under("system.", saved.tracked))
+        objects = tensors_under("objects.", saved.tracked)
+        self.state = ObjectState.from_tensors(objects, self.fitted.device)
+
     @torch.inference_mode()
-    def track(self, frame: Frame, index: int, active: Tensor) -> Tensor:
+    def track(
+        self, frame: Frame, index: int, active: Tensor, known: Tensor | None = None
+    ) -> Tensor:
         """Carry the active objects into the next frame: every stage but the last.
 
         Args:
             frame: RGB, uint8 `(H, W, 3)`.
             index: Index of the frame, for the trace.
-            active: bool `(K,)`: the objects to track; the others are hidden in the result.
+            active: bool `(K,)`: the objects to track.
+            known: float `(K, h, w)`: the logits of the other objects, which become their state;
+                None if they are hidden.
 
         Returns:
             float `(K, h, w)`: the objects' logits.
@@ -243,6 +279,7 @@ class Tracker:
             return self._hidden()
         system, state, config, run = self.fitted, self.state, self.config, self._run
         active = active.to(system.device)
+        others = torch.full_like(state.scores, -SATURATED_LOGIT) if known is None else known
         if self.trace:
             self.trace.begin(index, system, state)
 
@@ -250,15 +287,18 @@ class Tracker:
         logits, foreground = run("score", system.score, features, state.scores)
         logits = run("limit", limit_to_foreground, logits, foreground, config.foreground)
         logits = run("propagate", system.propagate, logits, features)
-        logits = torch.where(active[:, None, None], logits, -SATURATED_LOGIT)
+        logits = torch.where(active[:, None, None], logits, others)
         allowed = foreground_mask(foreground, config.foreground)
         evidence = system.evidence() if isinstance(config.regions, Evidence) else None
         filtered = run("filter", self._filter, logits, allowed, evidence)
         removed = filtered < logits
         logits = limit_again(filtered, foreground, config.foreground)
+        if known is not None:
+            logits = torch.where(active[:, None, None], logits, known)
         visible = visible_masks(logits, config.fuse.background_threshold)
         motion = evidence.motion if evidence else 0.0
-        run("update", state.update, logits, visible, active, motion, removed)
+        kept = active if known is None else torch.ones_like(active)
+        run("update", state.update, logits, visible, kept, motion, removed)
         run("update", system.update, features, logits, visible, active)
         return logits
 

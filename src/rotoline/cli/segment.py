@@ -39,6 +39,21 @@ Masks = Annotated[
         show_default=False,
     ),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a run in OUTPUT that was stopped or killed, or ran out of disk; with the "
+        "same inputs and options.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace what another run has written into OUTPUT, once the first new mask is ready.",
+    ),
+]
 
 
 def segment(  # noqa: PLR0913 (each is an option)
@@ -63,6 +78,8 @@ def segment(  # noqa: PLR0913 (each is an option)
     *,
     strict: Strict = False,
     colours: Colours = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.
 
@@ -92,14 +109,16 @@ def segment(  # noqa: PLR0913 (each is an option)
         every=every,
         first_number=first_number,
         colours=colours,
+        resume=resume,
+        overwrite=overwrite,
     )
     try:
         last = show_progress(progress)
     except KeyboardInterrupt:
         progress.close()
         done = read_run_record(output).get("frames", 0)
-        kept = f"{done} finished masks are in {output}" if done else "nothing was written"
-        print_warning(f"stopped; {kept}")
+        kept = f"{done} finished masks are in {output}" if done else "no mask was finished"
+        print_warning(f"stopped; {kept}; the same command with --resume goes on")
         raise typer.Exit(130) from None
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
     console().print(f"{last.done} frames segmented; {output} holds {written}", soft_wrap=True)

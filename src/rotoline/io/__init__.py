@@ -27,6 +27,10 @@
 | `overlay`       | draws objects into frames: pictures, videos, contact sheets                    |
 | `writers`       | the formats of results, one module each, and their registry                    |
 | `results`       | reads the results of a run back, whatever their format                         |
+| `run_state`     | keeps what a run needs to go on after it was stopped                           |
+| `old_results`   | replaces the results of an earlier run                                         |
+| `frame_store`   | keeps bytes by frame index in a file that grows                                |
+| `tensor_files`  | writes tensors to a file, from which they come back bit for bit                |
 | `run_record`    | writes and reads `run.json`, which says how a result was made                  |
 | `text`          | reads a small text file, or says what is wrong with it                         |
 | `atomic`        | writes a file that is either complete or not there                             |

@@ -82,8 +82,10 @@ class MaskWriter(Protocol):
 
         Frames come in the order of their indices, except that `rotoline segment` begins with those
         before the first annotated frame, in descending order. Every result names all objects of
-        the run (`result.object_ids`). `rotoline export` has `scores` only if they were saved, and
-        never `logits` at the working resolution.
+        the run (`result.object_ids`). When a run goes on that was stopped, the frames that were
+        finished before come again, but to a `FrameFileWriter`: their label maps and confidences are
+        the same, their scores and logits rounded. `rotoline export` has `scores` only if
+        they were saved, and never `logits` at the working resolution.
 
         Raises:
             OutputError: The frame cannot be written.

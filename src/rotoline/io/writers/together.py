@@ -9,6 +9,7 @@ from rotoline.io.frames import FrameSource
 from rotoline.io.writers import WRITERS, MaskWriter, find_writer
 from rotoline.io.writers.in_order import OrderedWriter
 from rotoline.io.writers.kept_results import KeptResults
+from rotoline.io.writers.per_frame import FrameFileWriter
 from rotoline.types import Frame, FrameResult
 
 
@@ -92,6 +93,16 @@ class Writers:
         """
         for writer in self._plain:
             writer.write(result)
+        self._keep(result)
+
+    def write_again(self, result: FrameResult) -> None:
+        """Write a frame of which the masks and scores were written before, but perhaps no more."""
+        for writer in self._plain:
+            if not isinstance(writer, FrameFileWriter):
+                writer.write(result)
+        self._keep(result)
+
+    def _keep(self, result: FrameResult) -> None:
         if self._ordered:
             if self._kept is None:
                 self._kept = KeptResults(self._output, self._frames.size)

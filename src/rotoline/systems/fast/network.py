@@ -1,5 +1,6 @@
 """All learned parts of the `fast` preset in one module, so that they train and ship together."""
 
+import copy
 import math
 from collections.abc import Mapping
 
@@ -77,6 +78,28 @@ class FastNet(nn.Module):
         self.eval()
         self.encoder.backbone.fold()
         return channels_last(self.requires_grad_(requires_grad=False))
+
+
+_BACKBONE = "encoder.backbone."
+
+
+def copy_but_backbone(net: FastNet) -> FastNet:
+    """A copy of everything but the backbone, which is never tuned on a clip, and is shared."""
+    backbone = net.encoder.backbone
+    return copy.deepcopy(net, {id(backbone): backbone})
+
+
+def all_but_backbone(net: FastNet) -> dict[str, Tensor]:
+    """The tensors that `with_tensors` needs; not copied."""
+    state = net.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith(_BACKBONE)}
+
+
+def with_tensors(net: FastNet, tensors: Mapping[str, Tensor]) -> FastNet:
+    """A network with the backbone of `net` and these tensors for everything else."""
+    copied = copy_but_backbone(net)
+    copied.load_state_dict({**net.state_dict(), **tensors})
+    return copied
 
 
 def network_from_state(state: Mapping[str, Tensor]) -> FastNet:

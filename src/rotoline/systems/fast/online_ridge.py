@@ -22,6 +22,7 @@ from rotoline.stages.preprocess import fitting_size
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.memory_readout import MemoryFrames
 from rotoline.systems.fast.network import FastNet
+from rotoline.systems.protocol import Tensors, tensors_under
 
 VIEW_SCALES = (0.8, 1.25)
 """Sizes of the further views of an annotated frame, besides the frame and its mirror image."""
@@ -105,6 +106,46 @@ class RidgeClassifiers:
             self.ridge,
             self.view_maps,
         )
+
+    @classmethod
+    def from_learned(
+        cls, learned: Tensors, config: PeriodicUpdates | NoUpdates, ridge: Tensor
+    ) -> "RidgeClassifiers":
+        """The classifiers that gave `learned`, without any updates."""
+        keys = tensors_under("keys.", learned)
+        return cls(
+            NormalEquations(**tensors_under("annotations.", learned)),
+            MemoryFrames(**tensors_under("memory.", learned)),
+            {int(index): keys[index] for index in sorted(keys, key=int)},
+            config,
+            ridge,
+        )
+
+    def learned(self) -> Tensors:
+        """What was learned from the annotations; not copied."""
+        annotations, memory = self.from_annotations._asdict(), self.memory._asdict()
+        return {
+            **{f"annotations.{name}": value for name, value in annotations.items()},
+            **{f"memory.{name}": value for name, value in memory.items()},
+            **{f"keys.{index}": value for index, value in self.local_keys.items()},
+        }
+
+    def learned_online(self) -> Tensors:
+        """What was learned from results, for `continue_from`; not copied."""
+        found = {"weights": self.weights}
+        for number, (equations, weight) in enumerate(self.updates):
+            found |= {f"{number}.{name}": value for name, value in equations._asdict().items()}
+            found[f"{number}.weight"] = weight
+        return found
+
+    def continue_from(self, online: Tensors) -> None:
+        """Go on exactly as the classifiers that gave `online`."""
+        self.updates.clear()
+        for number in range(sum(name.endswith(".weight") for name in online)):
+            update = tensors_under(f"{number}.", online)
+            weight = update.pop("weight")
+            self.updates.append((NormalEquations(**update), weight))
+        self.weights = online["weights"]
 
     def is_due(self, frames: int) -> bool:
         """Whether the classifiers are to be updated after so many tracked frames."""
