@@ -58,7 +58,7 @@ class Model:
             ConfigError: The settings belong to another preset, or cannot be used.
         """
         tracker = self.tracker(config=config, timer=timer, trace=trace, report=report)
-        return _segment(frames, masks, tracker, complete)
+        return _segment(frames, masks, tracker, complete=complete)
 
     def tracker(
         self,
@@ -92,6 +92,7 @@ def _segment(
     frames: Iterable[Frame],
     masks: LabelMap | Mapping[int, LabelMap],
     tracker: Tracker,
+    *,
     complete: bool | Collection[int],
 ) -> Iterator[FrameResult]:
     """`pipeline.segment`, with the maps of the backward pass on the disk where they are many."""

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import rotoline
+from rotoline.annotations import GivenMasks
 from rotoline.config import read_config
 from rotoline.errors import InputError, OutputError
 from rotoline.io.frame_store import FrameStore, open_store, temporary_store
@@ -20,7 +21,9 @@ def late_masks(labels):
 def check_checkpoints(make_tracker, pictures, masks, tmp_path, stride=1):
     """Go on from checkpoints of a run, through a file, and compare the results."""
     waiting, checkpoints, expected = {}, [], {}
-    for step in track_clip(pictures, masks, make_tracker(), waiting, is_due=lambda: True):
+    for step in track_clip(
+        pictures, GivenMasks(masks), make_tracker(), waiting, is_due=lambda: True
+    ):
         checkpoints.append(step.checkpoint)
         if step.result is not None:
             expected[step.result.index] = step.result
@@ -32,7 +35,9 @@ def check_checkpoints(make_tracker, pictures, masks, tmp_path, stride=1):
         saved = checkpoint.tracker._replace(learned=learned, tracked=tracked)
         tracker = make_tracker()
         resumed = checkpoint._replace(tracker=saved)
-        for step in track_clip(pictures, masks, tracker, dict(waiting), resumed=resumed):
+        for step in track_clip(
+            pictures, GivenMasks(masks), tracker, dict(waiting), resumed=resumed
+        ):
             if step.result is not None:
                 found, result = step.result, expected[step.result.index]
                 assert torch.equal(found.logits, result.logits)
