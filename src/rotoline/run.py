@@ -94,10 +94,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         opened = open_annotated(video, masks, complete=complete, colours=colours, **reading)
         source = opened.source
         check_formats(formats, source)
-    if is_strict:
-        refuse_warnings(opened.warnings)
-    for warning in opened.warnings:
-        yield Progress("reading", warning=warning)
+    yield from _say(opened.warnings, Progress("reading"), is_strict=is_strict)
     with timer.stage("load"):
         model = load_model(weights, config.preset)
     with locked_output(output):
@@ -159,19 +156,16 @@ def _run(
             resumed=beginning.saved.checkpoint if beginning.saved else None,
             is_due=results.is_due,
         )
-        for step in write_behind(steps, results.keep):
+        for tracked in write_behind(steps, results.keep):
             finished = Progress("segmenting", len(results.finished), source.count)
-            yield step.progress or finished
+            yield tracked.progress or finished
         if source.problem and source.problem not in opened.warnings:
             problem = source.problem
-            if is_strict:
-                refuse_warnings([problem])
-            yield Progress(
-                "segmenting", len(results.finished), source.count, warning=source.problem
-            )
+            step = Progress("segmenting", len(results.finished), source.count)
+            yield from _say([problem], step, is_strict=is_strict)
         yield from results.finish()
-        for found in results.problems:
-            yield Progress("finishing", len(results.finished), source.count, warning=found)
+        step = Progress("finishing", len(results.finished), source.count)
+        yield from _say(results.problems, step, is_strict=is_strict)
         status = "complete"
     except RotolineError as error:
         status, problem = "failed", str(error)
@@ -276,10 +270,12 @@ def _find_annotated(name: str, source: FrameSource, annotations: Mapping[int, La
     return index
 
 
-def refuse_warnings(warnings: Sequence[str]) -> None:
-    """Raise InputError with all warnings, if there are any."""
-    if warnings:
+def _say(warnings: Sequence[str], step: Progress, *, is_strict: bool) -> Iterator[Progress]:
+    """Yield warnings as progress, or raise InputError with all of them in a strict run."""
+    if warnings and is_strict:
         raise InputError(f"{'; '.join(warnings)} (a warning, which --strict makes an error)")
+    for warning in warnings:
+        yield replace(step, warning=warning)
 
 
 def _circumstances(model: Model, config: SystemConfig) -> dict[str, Any]:

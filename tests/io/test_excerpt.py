@@ -7,7 +7,7 @@ from PIL import Image
 from rotoline.errors import InputError
 from rotoline.io.frames import open_frames
 from rotoline.io.mask_files import match_masks
-from rotoline.io.masks import write_mask
+from rotoline.io.masks import read_annotations, write_mask
 from rotoline.io.video import VideoFile
 
 
@@ -158,6 +158,19 @@ def test_mask_outside_of_the_part_is_refused(video, tmp_path, name):
     number = name[-5:].zfill(5)
     with pytest.raises(InputError, match=f"(is frame|mark frame) {number}.*00010"):
         match_masks(path, source, lambda _: None)
+
+
+def test_annotations_that_count_frames_count_those_of_the_whole(video, tmp_path):
+    runs = f"{48 * 64 - 10}, 10"
+    mask = f'rle="{runs}" left="0" top="0" width="64" height="48" outside="0" occluded="0"'
+    path = tmp_path / "annotations.xml"
+    path.write_text(
+        '<annotations><version>1.1</version><track id="0" label="bear">'
+        f'<mask frame="12" {mask}/></track></annotations>'
+    )
+    assert list(read_annotations(path, open_frames(video, start=10)).labels) == [2]
+    with pytest.raises(InputError, match=r"it is frame 00012, .* frames from 00013 on are"):
+        read_annotations(path, open_frames(video, start=13))
 
 
 def test_mask_of_any_other_name_marks_the_first_frame_of_the_part(video, tmp_path):

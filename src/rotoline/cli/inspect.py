@@ -69,10 +69,6 @@ def inspect(  # noqa: PLR0913 (each is an option)
     mask. With the region filter `evidence`, a second CSV file has its decision about every region,
     and what each piece of evidence adds to it.
     """
-    import csv
-
-    from rich.table import Table
-
     from rotoline.cli.terminal import console, print_warning, report_learning, show_progress
     from rotoline.inspection import inspect_to_sheet, regions_file
 
@@ -100,17 +96,26 @@ def inspect(  # noqa: PLR0913 (each is an option)
         print_warning("stopped; nothing was written")
         raise typer.Exit(130) from None
     numbers = output.with_suffix(".csv")
-    with numbers.open(newline="") as file:
-        header, *rows = csv.reader(file)
-    table = Table(*header)
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
+    console().print(_table_of(numbers))
     written = [str(output), str(numbers)]
     if (regions := regions_file(output)).is_file():
         console().print(_main_reasons(regions))
         written.append(str(regions))
     console().print(f"written: {', '.join(written)}", soft_wrap=True)
+
+
+def _table_of(numbers: Path) -> "Table":
+    """A CSV file as a table."""
+    import csv
+
+    from rich.table import Table
+
+    with numbers.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _main_reasons(regions: Path) -> "Table":

@@ -153,16 +153,22 @@ class Excerpt:
             OutsideExcerptError: The frame exists, but is not among those that are read.
         """
         found = self.source.find(name)
-        if found is None:
-            return None
-        if found not in self._indices:
-            frame = self.source.name(found)
+        return None if found is None else self.position(found)
+
+    def position(self, index: int) -> int:
+        """Index among the frames that are read of the frame `index` of the source.
+
+        Raises:
+            OutsideExcerptError: It is not among them.
+        """
+        if index not in self._indices:
+            frame = self.source.name(index)
             raise OutsideExcerptError(
                 frame,
                 f"it is frame {frame}, and of {self.path} {self._described()} are read; change the "
                 "range (start, end, every), or leave this frame out",
             )
-        return self._indices.index(found)
+        return self._indices.index(index)
 
     def time(self, index: int) -> float | None:
         """Seconds since the first frame that is read; None for a video frame not decoded yet."""

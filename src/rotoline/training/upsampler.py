@@ -8,7 +8,7 @@ working sizes, by the weights of `rotoline experiment halves` that have not seen
 finer borders in videos that it was trained on than in others. The upsampler learns to correct these
 maps near the borders of the objects.
 
-Time: about ten minutes on two CPU cores for DAVIS-2016 train. Memory: 1 GB.
+Time: about five minutes on two CPU cores for DAVIS-2016 train. Memory: 1 GB.
 """
 
 from collections.abc import Collection, Generator, Iterator, Sequence
@@ -48,8 +48,8 @@ from rotoline.weights.files import (
     write_weights,
 )
 
-WORKING_SIZES = (414_720, 184_320, 103_680)
-"""The working sizes in pixels: of a frame of 480 rows, a pixel of the map is 4, 6 and 8 pixels."""
+WORKING_SIZES = (184_320, 103_680, 66_000)
+"""The working sizes in pixels: of a frame of 480 rows, a pixel of the map is 6, 8 and 10 pixels."""
 FRAMES = (1, 4, 9, 14)
 """The frames that are learned from, counted from the marked one."""
 CROP = 96

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rotoline.errors import InputError
+from rotoline.io.excerpt import Excerpt
 from rotoline.io.frames import FrameSource
 from rotoline.io.mask_files import Warn, match_names
 from rotoline.io.paths import is_folder
@@ -60,7 +61,10 @@ def _match(
 ) -> list[int]:
     """The index of every marked frame."""
     if file.is_counted:
-        return [_check_number(file, int(one.name), frames) for one in marked]
+        # They count the whole video, whatever part of it is read.
+        whole = frames.source if isinstance(frames, Excerpt) else frames
+        numbers = [_check_number(file, int(one.name), whole) for one in marked]
+        return list(map(frames.position, numbers)) if isinstance(frames, Excerpt) else numbers
     try:
         everything = file.frames if file.is_whole else marked
         found = match_names([_as_path(file, one) for one in everything], frames, warn)

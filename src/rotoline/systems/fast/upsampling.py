@@ -25,6 +25,9 @@ TILE, MARGIN = 64, 6
 seams."""
 TILES_AT_ONCE = 32
 """Tiles that are computed together: 20 MB."""
+MIN_FACTOR = 5
+"""Frames in which a pixel of the map is smaller are not corrected: at 480 rows, where it is 4, the
+correction was worth nothing (docs/decisions/0013-borders.md)."""
 MAX_FACTOR = 10
 """Largest number of pixels for one of the map, in each direction. Larger frames are corrected at a
 half or a third of their size, since borders in them are that soft."""
@@ -89,7 +92,7 @@ class Upsampler(nn.Module):
 def upsample_with_frame(net: Upsampler, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
     """Enlarge the maps of all objects to the size of a frame, one after the other.
 
-    Memory does not grow with the number of objects.
+    They are corrected near the borders if a pixel of them is large enough (`MIN_FACTOR`). Memory does not grow with the number of objects.
 
     Args:
         net: The network.
@@ -100,7 +103,11 @@ def upsample_with_frame(net: Upsampler, logits: Tensor, frame: Frame) -> Iterato
         float `(H, W)` for each object.
     """
     height, width = frame.shape[:2]
-    scale = math.ceil(height / logits.shape[-2] / MAX_FACTOR)
+    factor = height / logits.shape[-2]
+    if factor < MIN_FACTOR:
+        yield from (upsample(one[None], (height, width))[0] for one in logits)
+        return
+    scale = math.ceil(factor / MAX_FACTOR)
     size = math.ceil(height / scale), math.ceil(width / scale)
     picture = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
     if scale > 1:
