@@ -1,6 +1,6 @@
 """The user's annotations: which objects there are, and in which frames each is annotated."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, NamedTuple
@@ -70,10 +70,7 @@ class Annotations:
             else those it shows; none if the frame is not annotated.
         """
         labels = self.labels.get(index)
-        if labels is None:
-            return torch.zeros(len(self.object_ids), dtype=torch.bool)
-        tells_all = index in self.complete or not labels.any()
-        return torch.from_numpy(np.isin(self.object_ids, labels) | tells_all)
+        return objects_told(self.object_ids, labels, complete=index in self.complete)
 
     def masks(self, index: int) -> Tensor:
         """The annotated masks of frame `index`, float `(K, H, W)`, 0 or 1."""
@@ -106,6 +103,25 @@ class Annotations:
         The value of a pixel is the fraction of it that the object covers (area interpolation).
         """
         return functional.interpolate(self.masks(index)[None], size=size, mode="area")[0]
+
+
+def objects_told(
+    object_ids: Sequence[ObjectId], labels: LabelMap | None, *, complete: bool
+) -> Tensor:
+    """The objects of which a label map says where they are, or that they are not there.
+
+    Args:
+        object_ids: K objects.
+        labels: Object ids `(H, W)`; None tells nothing.
+        complete: Whether it shows all objects that are there.
+
+    Returns:
+        bool `(K,)`.
+    """
+    if labels is None:
+        return torch.zeros(len(object_ids), dtype=torch.bool)
+    tells_all = complete or not np.any(labels)
+    return torch.from_numpy(np.isin(object_ids, labels) | tells_all)
 
 
 def check_annotations(

@@ -90,13 +90,24 @@ class FrameStream:
         return frame
 
 
-def check_frame(index: int, frame: Frame) -> Frame:
-    """Return `frame` as an array, or raise InputError unless it is uint8 `(H, W, 3)`."""
+def check_frame(index: int, frame: Frame, size: tuple[int, int] | None = None) -> Frame:
+    """Return `frame` as an array, or raise InputError unless it is uint8 `(H, W, 3)`.
+
+    Args:
+        index: Index of the frame, for messages.
+        frame: RGB.
+        size: Height and width of the frames before it, if there are any.
+    """
     found = as_array(f"frame {index}", frame, "a frame must be RGB, uint8 (height, width, 3)")
     if found.ndim != 3 or found.shape[2] != 3 or found.dtype != np.uint8 or not found.size:
         raise InputError(
             f"frame {index} is {found.dtype} of shape {found.shape}; "
             "a frame must be RGB, uint8 (height, width, 3)"
+        )
+    if size is not None and found.shape[:2] != size:
+        raise InputError(
+            f"frame {index} is {found.shape[1]}x{found.shape[0]}, the frames before it are "
+            f"{size[1]}x{size[0]}; all frames must have one size"
         )
     return found
 

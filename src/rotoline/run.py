@@ -5,6 +5,7 @@ OUTPUT/run.json                  how the result was made
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 

@@ -11,14 +11,13 @@ however many objects there are.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rotoline.annotations import Annotations, check_annotations
+from rotoline.annotations import Annotations, check_annotations, objects_told
 from rotoline.errors import InputError
 from rotoline.frames import check_frame
 from rotoline.runtime.progress import Listener, ignore_progress, reports_to
@@ -31,6 +30,7 @@ from rotoline.systems.protocol import (
     FittedSystem,
     System,
     SystemConfig,
+    TunedObjects,
     checked_config,
     tensors_under,
 )
@@ -39,17 +39,6 @@ from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap, Object
 
 Inputs = ParamSpec("Inputs")
 Output = TypeVar("Output")
-
-
-@dataclass(frozen=True, eq=False)
-class TunedObjects:
-    """The result of `Tracker.tune`, for `Tracker.use`."""
-
-    fitted: FittedSystem[Any] | None
-    """The tuned system; None if nothing changes: tuning is off or was cancelled, or the objects did
-    not get better."""
-    annotations: Annotations
-    """The annotations that it was tuned on."""
 
 
 class Tracker:
@@ -130,7 +119,7 @@ class Tracker:
             InputError: The frame or the annotation cannot be used, or there is no annotation yet.
         """
         index = self._next_index
-        frame = check_frame(index, frame)
+        frame = check_frame(index, frame, self.annotations.size if self._frames else None)
         if annotation is None and not self._frames:
             raise InputError(
                 "no object has been annotated yet; give the masks of the objects with the first "
@@ -145,16 +134,8 @@ class Tracker:
             self._check(annotation, frame, index)  # before anything changes
         logits = None
         if self._frames:
-            if frame.shape[:2] != self.annotations.size:
-                raise InputError(
-                    f"frame {index} is {frame.shape[1]}x{frame.shape[0]}, the frames before it are "
-                    f"{self.annotations.size[1]}x{self.annotations.size[0]}; all frames must have "
-                    "one size"
-                )
-            given = np.ones(1) if annotation is None else np.asarray(annotation)
-            shown = np.isin(self.annotations.object_ids, [] if annotation is None else given)
-            shown |= complete or not given.any()  # what it does not show is not there
-            logits = self.track(frame, index, active=torch.from_numpy(~shown))
+            told = objects_told(self.annotations.object_ids, annotation, complete=complete)
+            logits = self.track(frame, index, active=~told)
         if annotation is not None:
             logits = self._annotate(frame, annotation, index, logits, complete=complete)
         assert logits is not None

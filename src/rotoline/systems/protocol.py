@@ -5,6 +5,7 @@ calls the methods below in the same order for every system (`rotoline.tracker`).
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -215,6 +216,17 @@ class FittedSystem(Protocol[Features]):
     def intermediate_maps(self, features: Features, scores: Tensor) -> dict[str, Tensor]:
         """Maps `(K, h', w')` in [0, 1] inside `score`, by name, for inspection only."""
         return {}
+
+
+@dataclass(frozen=True, eq=False)
+class TunedObjects:
+    """The result of `Tracker.tune`, for `Tracker.use`."""
+
+    fitted: FittedSystem[Any] | None
+    """The tuned system; None if nothing changes: tuning is off or was cancelled, or the objects did
+    not get better."""
+    annotations: Annotations
+    """The annotations that it was tuned on."""
 
 
 class System(Protocol[Config]):
