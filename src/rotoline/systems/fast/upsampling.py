@@ -92,7 +92,8 @@ class Upsampler(nn.Module):
 def upsample_with_frame(net: Upsampler, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
     """Enlarge the maps of all objects to the size of a frame, one after the other.
 
-    They are corrected near the borders if a pixel of them is large enough (`MIN_FACTOR`). Memory does not grow with the number of objects.
+    They are corrected near the borders if a pixel of them is large enough (`MIN_FACTOR`). Memory
+    does not grow with the number of objects.
 
     Args:
         net: The network.
