@@ -368,7 +368,7 @@ def test_formats_that_are_named_replace_the_default_ones(clip_folder, tmp_path, 
     assert result.exit_code == 0, result.output
     assert "6 frames segmented" in words_of(result)
     assert "out [v2] holds scores, masks" in words_of(result)  # brackets are no markup
-    assert sorted(path.name for path in out.iterdir()) == ["masks", "run.json", "scores"]
+    assert sorted(path.name for path in out.glob("[!.]*")) == ["masks", "run.json", "scores"]
     for name in ("f1", "f6"):
         with np.load(out / "scores" / f"{name}.npz") as frame:
             assert frame["object_ids"].tolist() == [1]

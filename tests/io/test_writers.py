@@ -182,7 +182,8 @@ def test_a_format_is_added_by_one_class_and_one_line(call, clip_folder, tmp_path
         "--set", "working_pixels=24576", "--format", "areas",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["areas", "run.json"]
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.glob("[!.]*")) == ["areas", "run.json"]
     assert (tmp_path / "out" / "areas" / "f1.txt").read_text() == str(labels[0].sum())
 
 
