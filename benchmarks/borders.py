@@ -3,8 +3,8 @@
     python benchmarks/borders.py [--tiny] [--data DATA --odd-weights ODD --even-weights EVEN]
 
 Each map is enlarged to the size of the frame twice, with the upsampler and by interpolation alone,
-so the rows differ in nothing else. Measured are J, F, and F with a tolerance of .002 of the diagonal
-(2 pixels at 480p, 4 at 1080p, 9 at 2160p), in frames that follow the marked one:
+so the rows differ in nothing else. Measured are J, F, and F with a tolerance of .002 of the
+diagonal (2 pixels at 480p, 4 at 1080p, 9 at 2160p), in frames that follow the marked one:
 
 - sequences of DAVIS-2016 train, with --data: each with the weights that have not seen it, at a
   working size at which a pixel of the map is 8 pixels of the frame, as in a frame of 960 rows
