@@ -87,6 +87,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     config: SystemConfig,
     stream: int | None = None,
     grey_range: GreyRange | None = None,
+    sandbox: bool = False,
     report: Listener = ignore_progress,
 ) -> Iterator[Progress]:
     """Segment a clip up to one frame, and write that frame's sheet and numbers.
@@ -105,6 +106,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         config: Settings; they also decide which preset runs.
         stream: As for `rotoline.open_frames`.
         grey_range: As for `rotoline.open_frames`.
+        sandbox: As for `rotoline.open_frames`.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -116,7 +118,9 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
-    opened = open_annotated(video, masks, stream=stream, grey_range=grey_range)
+    opened = open_annotated(
+        video, masks, stream=stream, grey_range=grey_range, limits=config.limits, sandbox=sandbox
+    )
     source, annotations = opened.source, opened.annotations
     for warning in opened.warnings:
         yield Progress("reading", warning=warning)

@@ -17,6 +17,7 @@ from rotoline.io.output_folder import check_output, new_output
 from rotoline.io.overlay import check_video_size
 from rotoline.io.run_record import device, versions, write_run_record
 from rotoline.io.writers import DEFAULT_FORMATS, MaskWriter, find_writer
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.model import Model, load_model
 from rotoline.pipeline import segment
 from rotoline.runtime.prefetch import write_behind
@@ -37,6 +38,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     formats: Sequence[str] = DEFAULT_FORMATS,
     stream: int | None = None,
     grey_range: GreyRange | None = None,
+    sandbox: bool = False,
     report: Listener = ignore_progress,
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the new folder `output`.
@@ -57,6 +59,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         formats: Names of the formats to write, from `rotoline.io.writers.WRITERS`.
         stream: As for `rotoline.open_frames`.
         grey_range: As for `rotoline.open_frames`.
+        sandbox: As for `rotoline.open_frames`.
         report: Called with the progress of learning and tuning, where they take long.
 
     Yields:
@@ -71,7 +74,14 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     check_output(output)
     writers = [find_writer(name) for name in dict.fromkeys(formats)]
     with timer.stage("open"):
-        opened = open_annotated(video, masks, stream=stream, grey_range=grey_range)
+        opened = open_annotated(
+            video,
+            masks,
+            stream=stream,
+            grey_range=grey_range,
+            limits=config.limits,
+            sandbox=sandbox,
+        )
         source = opened.source
         if "overlay" in formats:
             check_video_size(source.size)
@@ -141,12 +151,15 @@ class AnnotatedFrames(NamedTuple):
 
 
 def open_annotated(
-    video: Path, masks: Path, *, stream: int | None = None, grey_range: GreyRange | None = None
+    video: Path, masks: Path, *, limits: Limits = DEFAULT_LIMITS, **options: Any
 ) -> AnnotatedFrames:
-    """Open the frames and read their masks; see `open_frames` and `read_annotations`."""
-    source = open_frames(video, stream=stream, grey_range=grey_range)
+    """Open the frames, with all options of `open_frames`, and read their masks.
+
+    See `open_frames` and `read_annotations`.
+    """
+    source = open_frames(video, limits=limits, **options)
     warnings = [source.problem] if source.problem else []
-    annotations = read_annotations(masks, source, warnings.append)
+    annotations = read_annotations(masks, source, warnings.append, limits)
     return AnnotatedFrames(video, masks, source, annotations, warnings)
 
 

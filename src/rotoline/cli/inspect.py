@@ -10,6 +10,7 @@ from rotoline.cli.options import (
     Config,
     GreyRange,
     Preset,
+    Sandbox,
     Settings,
     Steps,
     Stream,
@@ -47,6 +48,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
     settings: Settings = None,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    sandbox: Sandbox = False,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.
 
@@ -74,6 +76,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 config=configure(preset, config, settings, steps, budget, tune),
                 stream=stream,
                 grey_range=grey_range,
+                sandbox=sandbox,
                 report=report_learning(),
             )
         )

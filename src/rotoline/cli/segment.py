@@ -14,6 +14,7 @@ from rotoline.cli.options import (
     GreyRange,
     Output,
     Preset,
+    Sandbox,
     Settings,
     Steps,
     Stream,
@@ -47,6 +48,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     formats: Formats = WRITTEN_BY_DEFAULT,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    sandbox: Sandbox = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.
 
@@ -68,6 +70,7 @@ def segment(  # noqa: PLR0913 (each is an option)
         formats=formats,
         stream=stream,
         grey_range=grey_range,
+        sandbox=sandbox,
         report=report_learning(),
     )
     try:

@@ -5,6 +5,8 @@ only formats that are complete in themselves are opened: a playlist could name a
 machine, or an address in the network.
 """
 
+import gc
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +21,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from rotoline.errors import InputError
+from rotoline.io.alive import report_alive
 from rotoline.io.streams import find_stream
-
-MAX_PIXELS = 8192 * 8192
-"""Largest frame that is decoded: a small file can claim pictures that fill the memory."""
+from rotoline.limits import DEFAULT_LIMITS, Limits
 
 # These read other files, the network or a device, draw text as video, or are single pictures.
 _REFUSED = {
@@ -40,10 +41,12 @@ _OPTIONS = {
         )
     ),
     "protocol_whitelist": "file",
-    "max_pixels": str(MAX_PIXELS),
 }
 
 _DEFAULT_RATE = Fraction(24)
+
+_closings = itertools.count(1)
+_CLOSINGS_TO_COLLECT = 4  # a collection takes 0.08 s beside the networks
 
 
 @dataclass(slots=True)
@@ -66,52 +69,66 @@ class DecodeStats:
     """Why decoding stopped, unless it reached the end of the file."""
 
 
-def choose_stream(path: Path, index: int | None) -> int:
+def choose_stream(path: Path, index: int | None, limits: Limits = DEFAULT_LIMITS) -> int:
     """Index of the video stream to read: `index` if it is one, else the best; see `find_stream`.
 
     Raises:
-        InputError: As `opened_video`, or there is no such stream, or several are equally good.
+        InputError: As `opened_video`, or there is no such stream, or several are equally good, or
+            its frames are too large.
     """
-    with _opened(path) as container:
+    with _opened(path, limits) as container:
         stream = find_stream(container, path, index)
         if stream.codec_context is None:
             raise InputError(
                 f"{path} is in a format that cannot be decoded here; convert it to H.264, or copy "
                 "it again if it should be in a common format"
             )
-        if stream.width * stream.height > MAX_PIXELS:
-            raise InputError(
-                f"{path} has frames of {stream.height} x {stream.width} pixels; at most "
-                f"{MAX_PIXELS} pixels are supported, so scale it down"
-            )
+        limits.check_size(f"a frame of {path}", stream.height, stream.width)
         return stream.index
 
 
 @contextmanager
-def opened_video(path: Path, index: int) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened_video(
+    path: Path, index: int, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a video file and its stream `index`, from `choose_stream`.
 
     Raises:
         InputError: there is no such file, it is no video, or it refers to other files.
     """
-    with _opened(path) as container:
+    with _opened(path, limits) as container:
         streams = [stream for stream in container.streams.video if stream.index == index]
         if not streams or streams[0].codec_context is None:
             raise InputError(f"{path} changed while it was read; start again")
         # The option above guards the probing; decoding has a context of its own.
-        streams[0].codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        streams[0].codec_context.options = {"max_pixels": str(limits.pixels)}
         streams[0].thread_type = "AUTO"
-        yield container, streams[0]
+        try:
+            yield container, streams[0]
+        finally:
+            _free_closed_decoders()
+
+
+def _free_closed_decoders() -> None:
+    """Free the threads and pictures of decoders whose container is closed, now and then.
+
+    Containers and streams of PyAV refer to each other, so the garbage collector frees them, which
+    it does when there are many objects, however large. A video that is read backwards is opened for
+    every few frames: hundreds of threads were waiting.
+    """
+    if next(_closings) % _CLOSINGS_TO_COLLECT == 0:
+        gc.collect()
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[InputContainer]:
+def _opened(path: Path, limits: Limits) -> Iterator[InputContainer]:
     if not path.is_file():
         found = "is not a file" if path.exists() else "does not exist"
         raise InputError(f"{path} {found}; give a video file or a folder of pictures")
     try:
         # An absolute path: in a relative one, "a:b.mp4" would name the protocol "a".
-        container = av.open(str(path.absolute()), options=_OPTIONS, metadata_errors="replace")
+        options = _OPTIONS | {"max_pixels": str(limits.pixels)}
+        container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except av.ArgumentError as error:
         raise InputError(
             f"{path} is not a video by itself: it looks like a playlist, a stream "
@@ -198,11 +215,17 @@ def decode(
                 if frame.is_corrupt:
                     stats.corrupt.append(stats.decoded)
                 stats.decoded += 1
+                report_alive()
                 if frame.pts is not None:
                     stats.is_end_known = bool(frame.duration)
                     stats.end = (frame.pts + (frame.duration or 0)) * seconds_per_tick(stream)
                 yield frame.pts, np.ascontiguousarray(picture)
     except av.FFmpegError as error:
+        if isinstance(error, MemoryError):  # the end of the memory is not the end of the video
+            raise InputError(
+                f"{container.name} needs more memory than there is, after {stats.decoded} frames: "
+                "free some memory, or scale it down; if it is small, it is damaged: copy it again"
+            ) from error
         stats.damage = error.strerror or str(error)
 
 

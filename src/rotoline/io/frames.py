@@ -40,7 +40,9 @@ from rotoline.io.pictures import (
     list_pictures,
     opened_picture,
 )
+from rotoline.io.sandbox import SandboxedFrames
 from rotoline.io.video import VideoFile
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import Frame
 
 FOLDER_FRAME_RATE = Fraction(24)
@@ -111,7 +113,12 @@ class FrameSource(RereadableFrames, Protocol):
 
 
 def open_frames(
-    path: Path | str, *, stream: int | None = None, grey_range: GreyRange | None = None
+    path: Path | str,
+    *,
+    stream: int | None = None,
+    grey_range: GreyRange | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    sandbox: bool = False,
 ) -> FrameSource:
     """Open a folder of pictures, a video file, or a file with several pictures.
 
@@ -122,14 +129,20 @@ def open_frames(
             best video stream.
         grey_range: The levels that are shown as black and white in grey pictures with more than 8
             bits; by default the darkest and the brightest of all frames.
+        limits: How large the input may be.
+        sandbox: Decode in a process of its own, with less memory, time and rights; for files from
+            people whom you do not know. The frames are the same.
 
     Returns:
         The frames; none but the first is decoded yet, except in grey video of 16 bits.
 
     Raises:
-        InputError: The path does not exist, it holds no frames, or frames differ in size.
+        InputError: The path does not exist, it holds no frames, frames differ in size, or a limit
+            is exceeded.
     """
     path = as_path(path, "a folder of pictures or a video file")
+    if sandbox:
+        return SandboxedFrames(path, stream, grey_range, limits)
     is_stack, has_pictures = holds_several_pictures(path), is_folder(path)
     if stream is not None and (is_stack or has_pictures):
         raise InputError(
@@ -137,10 +150,10 @@ def open_frames(
             f"{stream}; leave the stream out, or give a video file"
         )
     if is_stack:
-        return PictureStack(path, grey_range)
+        return PictureStack(path, grey_range, limits)
     if has_pictures:
-        return ImageFolder(path, grey_range=grey_range)
-    return VideoFile(path, stream, grey_range)
+        return ImageFolder(path, grey_range=grey_range, limits=limits)
+    return VideoFile(path, stream, grey_range, limits)
 
 
 class ImageFolder:
@@ -157,8 +170,10 @@ class ImageFolder:
         path: Path,
         frame_rate: Fraction = FOLDER_FRAME_RATE,
         grey_range: GreyRange | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.path = path
+        self._limits = limits
         self.frame_rate = frame_rate
         self._pictures = list_pictures(path)
         if not self._pictures:
@@ -166,6 +181,7 @@ class ImageFolder:
                 f"{path} holds no frames: {describe_contents(path)}; frames are pictures that "
                 f"end in {', '.join(EXTENSIONS)}; for a video, give the video file itself"
             )
+        limits.check_count(str(path), len(self._pictures))
         stems = list(by_stem(self._pictures))
         self._names = FrameNames(stems)
         self._deep: list[int] = []
@@ -225,7 +241,7 @@ class ImageFolder:
     def _read(self, index: int) -> Frame:
         """Decode one frame, uint8 RGB (H, W, 3)."""
         path = self._pictures[index]
-        with opened_picture(path) as image:
+        with opened_picture(path, limits=self._limits) as image:
             deep = image.mode in SIXTEEN_BIT_MODES
             grey_range = self._grey_range if deep else FULL_RANGE
             frame = to_rgb(ImageOps.exif_transpose(image), path, grey_range)
@@ -236,9 +252,9 @@ class ImageFolder:
 
     def _check_sizes(self) -> tuple[int, int]:
         """Read every header, which is quick, and return the size that all pictures have."""
-        self.size, _ = _read_header(self._pictures[0])
+        self.size, _ = _read_header(self._pictures[0], self._limits)
         for index, path in enumerate(self._pictures):
-            size, mode = _read_header(path)
+            size, mode = _read_header(path, self._limits)
             if size != self.size:
                 raise self._different_size(path, size)
             if mode in SIXTEEN_BIT_MODES:
@@ -255,7 +271,7 @@ class ImageFolder:
         return fit_grey_range(self._read_levels(index) for index in spread_evenly(self._deep))
 
     def _read_levels(self, index: int) -> NDArray[Any]:
-        with opened_picture(self._pictures[index]) as image:
+        with opened_picture(self._pictures[index], limits=self._limits) as image:
             return np.asarray(image)
 
     def _different_size(self, path: Path, size: tuple[int, ...]) -> InputError:
@@ -272,9 +288,9 @@ class ImageFolder:
         )
 
 
-def _read_header(path: Path) -> tuple[tuple[int, int], str]:
+def _read_header(path: Path, limits: Limits) -> tuple[tuple[int, int], str]:
     """Height and width after EXIF orientation, and Pillow's mode, from the header alone."""
-    with opened_picture(path) as image:
+    with opened_picture(path, limits=limits) as image:
         # A JPEG with a second picture inside (a depth map, a preview) counts as one picture.
         pictures = getattr(image, "n_frames", 1)
         if image.format not in ("JPEG", "MPO") and pictures > 1:

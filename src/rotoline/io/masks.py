@@ -23,6 +23,7 @@ from rotoline.io.palette import DAVIS_PALETTE, has_davis_colours, read_palette_i
 from rotoline.io.paths import as_path
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture, shorten
 from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import MAX_ID, VOID, LabelMap, as_array, list_ids, without_void
 
 _JPEG_REASON = "whose compression changes ids near edges"
@@ -57,20 +58,24 @@ def read_mask(path: Path | str) -> LabelMap:
     return check_mask(str(path), _read_drawn(path))
 
 
-def _read_drawn(path: Path) -> LabelMap:
+def _read_drawn(path: Path, limits: Limits | None = None) -> LabelMap:
     """`read_mask`, also of a mask that is all background."""
-    labels = read_labels(path)
+    labels = read_labels(path, limits)
     refuse_soft_edges(path, labels)
     refuse_dithering(path, labels)
     _refuse_unclear_void(path, labels)
     return drop_void(path, labels)
 
 
-def read_labels(path: Path) -> LabelMap:
+def read_labels(path: Path, limits: Limits | None = None) -> LabelMap:
     """Read a mask that may be all background, as results are where objects are hidden.
 
     Soft edges are refused in grey masks only: results have a palette, and their objects may be
     arbitrarily thin.
+
+    Args:
+        path: The file.
+        limits: How many pixels it may have, as for `opened_picture`.
 
     Returns:
         The ids, uint8 (H, W), with 255 where the mask is void.
@@ -78,7 +83,7 @@ def read_labels(path: Path) -> LabelMap:
     Raises:
         InputError: As `read_mask`, except that a mask may be all background, and void anywhere.
     """
-    with opened_picture(path) as opened:
+    with opened_picture(path, limits=limits) as opened:
         if opened.format in _UNSUITABLE:
             raise InputError(
                 f"{path} is a {opened.format}, {_UNSUITABLE[opened.format]}; "
@@ -120,7 +125,10 @@ def drop_void(path: Path, labels: LabelMap) -> LabelMap:
 
 
 def read_annotations(
-    path: Path, frames: FrameSource, warn: Warn = ignore_warning
+    path: Path,
+    frames: FrameSource,
+    warn: Warn = ignore_warning,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> dict[int, LabelMap]:
     """Read the masks of the annotated frames.
 
@@ -130,6 +138,7 @@ def read_annotations(
         frames: The frames that the masks belong to.
         warn: Called with what the user must know: a mask that is not named like the frame it marks,
             a file that is skipped.
+        limits: As for `open_frames`.
 
     Returns:
         By frame index, in ascending order: object ids, uint8 `(H, W)`; all 0 where a mask among
@@ -143,7 +152,7 @@ def read_annotations(
     files = match_masks(path, frames, warn)
     found = {}
     for index in sorted(files):
-        name, labels = str(files[index]), _read_drawn(files[index])
+        name, labels = str(files[index]), _read_drawn(files[index], limits)
         # One of several masks may say that no object is in its frame.
         found[index] = check_mask(name, labels, frames.size, may_be_empty=len(files) > 1)
     empty = [frames.name(index) for index, labels in found.items() if not labels.any()]

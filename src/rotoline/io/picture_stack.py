@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from rotoline.errors import InputError
+from rotoline.io.alive import report_alive
 from rotoline.io.frame_names import is_number
 from rotoline.io.grey import (
     FULL_RANGE,
@@ -20,6 +21,7 @@ from rotoline.io.grey import (
     to_rgb,
 )
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import Frame
 
 _FORMATS = ("TIFF", "WEBP", "AVIF")
@@ -59,6 +61,7 @@ class PictureStack:
     Args:
         path: The file.
         grey_range: As for `open_frames`.
+        limits: As for `open_frames`.
 
     Raises:
         InputError: Pictures differ in size, or are of several channels.
@@ -67,12 +70,15 @@ class PictureStack:
     problem: str | None = None
     pixel_shape = Fraction(1)
 
-    def __init__(self, path: Path, grey_range: GreyRange | None = None) -> None:
+    def __init__(
+        self, path: Path, grey_range: GreyRange | None = None, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.path = path
+        self._limits = limits
         self._times: dict[int, float] = {}
         self._pages: list[int] = []
         self._deep: list[int] = []
-        with opened_picture(path, _FORMATS) as image:
+        with opened_picture(path, _FORMATS, limits) as image:
             self._check_dimensions(image)
             self._list_pages(image)
         if grey_range is not None and not self._deep:
@@ -177,7 +183,7 @@ class PictureStack:
             return self._given_range
         if len(self._deep) < len(self._pages):
             return FULL_RANGE
-        with opened_picture(self.path, _FORMATS) as image:
+        with opened_picture(self.path, _FORMATS, self._limits) as image:
             pictures = []
             for index in spread_evenly(self._deep):
                 image.seek(self._pages[index])
@@ -187,10 +193,11 @@ class PictureStack:
     def _read_in_order(self, indices: Collection[int]) -> Iterator[Frame]:
         """Decode frames; ascending indices are the fastest."""
         grey_range = self._grey_range if self._deep else FULL_RANGE
-        with opened_picture(self.path, _FORMATS) as image:
+        with opened_picture(self.path, _FORMATS, self._limits) as image:
             for index in indices:
                 image.seek(self._pages[index])
                 image.load()
+                report_alive()
                 if "timestamp" in image.info:
                     self._times[index] = image.info["timestamp"] / 1000
                 yield to_rgb(ImageOps.exif_transpose(image), self.path, grey_range)

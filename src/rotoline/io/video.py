@@ -36,6 +36,7 @@ from rotoline.io.decoding import (
 )
 from rotoline.io.frame_names import is_number
 from rotoline.io.grey import GreyRange, check_grey_range, fit_grey_range, show_grey
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import Frame
 
 _CHUNK_BYTES = 2**28
@@ -56,13 +57,19 @@ class VideoFile:
             best video stream, which thumbnails and small previews are not.
         grey_range: The levels that are shown as black and white in grey video of 16 bits; None for
             the darkest and the brightest in the video, which is decoded once more to find them.
+        limits: As for `open_frames`.
     """
 
     def __init__(
-        self, path: Path, stream: int | None = None, grey_range: GreyRange | None = None
+        self,
+        path: Path,
+        stream: int | None = None,
+        grey_range: GreyRange | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.path = path
-        self.stream = choose_stream(path, stream)
+        self._limits = limits
+        self.stream = choose_stream(path, stream, limits)
         self.problem: str | None = None
         self._length: int | None = None
         # Time stamp and checksum of every frame decoded so far: a few dozen bytes per frame.
@@ -72,6 +79,7 @@ class VideoFile:
             self._seconds_per_tick = seconds_per_tick(opened)
             self.frame_rate = frame_rate(opened)
             self._declared = declared_length(container, opened)
+            limits.check_count(str(path), self._declared.estimate or 0)
             self._coded_pixel_shape = opened.sample_aspect_ratio or Fraction(1)
             self._is_grey = is_deep_grey(opened)
         self._is_turned = False
@@ -175,7 +183,7 @@ class VideoFile:
         self.reading["grey_range"] = list(chosen)
 
     def _opened(self) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
-        return opened_video(self.path, self.stream)
+        return opened_video(self.path, self.stream, self._limits)
 
     def _record_frame(self, index: int, stamp: int | None, frame: Frame) -> None:
         """Store time stamp and checksum of the next frame in order, and check its size."""
@@ -186,6 +194,7 @@ class VideoFile:
                 "frames must have one size, so cut or scale the video"
             )
         if index == len(self._stamps):
+            self._limits.check_count(str(self.path), index + 1)
             self._stamps.append(stamp)
             self._checksums.append(zlib.crc32(frame.data))
 
