@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from rotoline.errors import InputError
-from rotoline.io.decoding import MAX_PIXELS, upright
+from rotoline.io.decoding import upright
 from rotoline.io.frames import open_frames
 from rotoline.io.video import VideoFile
 

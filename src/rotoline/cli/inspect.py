@@ -48,6 +48,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
     settings: Settings = None,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    *,
     sandbox: Sandbox = False,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.

@@ -48,6 +48,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     formats: Formats = WRITTEN_BY_DEFAULT,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    *,
     sandbox: Sandbox = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.

@@ -157,7 +157,9 @@ def give_up_rights() -> None:
         library.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
     library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     rights = ctypes.c_uint64(_WRITING)
-    rules = library.syscall(_LANDLOCK_CREATE_RULESET, ctypes.byref(rights), ctypes.sizeof(rights), 0)
+    rules = library.syscall(
+        _LANDLOCK_CREATE_RULESET, ctypes.byref(rights), ctypes.sizeof(rights), 0
+    )
     if rules >= 0:
         library.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0)
         os.close(rules)

@@ -5,8 +5,7 @@ only formats that are complete in themselves are opened: a playlist could name a
 machine, or an address in the network.
 """
 
-import gc
-import itertools
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from typing import Any
 import av
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -44,9 +45,6 @@ _OPTIONS = {
 }
 
 _DEFAULT_RATE = Fraction(24)
-
-_closings = itertools.count(1)
-_CLOSINGS_TO_COLLECT = 4  # a collection takes 0.08 s beside the networks
 
 
 @dataclass(slots=True)
@@ -103,21 +101,7 @@ def opened_video(
         # The option above guards the probing; decoding has a context of its own.
         streams[0].codec_context.options = {"max_pixels": str(limits.pixels)}
         streams[0].thread_type = "AUTO"
-        try:
-            yield container, streams[0]
-        finally:
-            _free_closed_decoders()
-
-
-def _free_closed_decoders() -> None:
-    """Free the threads and pictures of decoders whose container is closed, now and then.
-
-    Containers and streams of PyAV refer to each other, so the garbage collector frees them, which
-    it does when there are many objects, however large. A video that is read backwards is opened for
-    every few frames: hundreds of threads were waiting.
-    """
-    if next(_closings) % _CLOSINGS_TO_COLLECT == 0:
-        gc.collect()
+        yield container, streams[0]
 
 
 @contextmanager
@@ -164,15 +148,36 @@ def is_turned(matrix: NDArray[np.int32]) -> bool:
     return bool(abs(matrix[1]) > abs(matrix[0]))
 
 
-def to_picture(frame: av.VideoFrame) -> NDArray[Any]:
+def display_matrix(frame: av.VideoFrame) -> NDArray[np.int32] | None:
+    """How a decoded frame is to be turned, for `upright`; None if it stays as it is."""
+    try:
+        # Not `frame.side_data`: it and the frame would refer to each other, so that hundreds of
+        # frames would wait for the garbage collector.
+        found: Any = SideDataContainer(frame).get("DISPLAYMATRIX")
+    except ValueError:
+        # Beside data of a kind that PyAV does not know, such as EXIF in Motion JPEG, there is only
+        # the angle.
+        angle = math.radians(-frame.rotation)
+        turn = np.zeros(9)
+        turn[[0, 1, 3, 4]] = np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)
+        return np.round(turn * 2**16).astype(np.int32)
+    return None if found is None else np.frombuffer(found, np.int32)
+
+
+Show = Callable[[av.VideoFrame, VideoReformatter], NDArray[Any]]
+"""Makes an array of a decoded frame, with a converter that is kept for a whole pass: it has
+threads."""
+
+
+def to_picture(frame: av.VideoFrame, converter: VideoReformatter) -> NDArray[Any]:
     """A decoded frame as uint8 RGB `(H, W, 3)`."""
-    picture: NDArray[Any] = frame.to_ndarray(format="rgb24")
+    picture: NDArray[Any] = converter.reformat(frame, format="rgb24").to_ndarray()
     return picture
 
 
-def to_levels(frame: av.VideoFrame) -> NDArray[Any]:
+def to_levels(frame: av.VideoFrame, converter: VideoReformatter) -> NDArray[Any]:
     """A decoded frame of grey as uint16 `(H, W)`."""
-    levels: NDArray[Any] = frame.to_ndarray(format="gray16le")
+    levels: NDArray[Any] = converter.reformat(frame, format="gray16le").to_ndarray()
     return levels
 
 
@@ -188,7 +193,7 @@ def decode(
     container: InputContainer,
     stream: VideoStream,
     stats: DecodeStats,
-    show: Callable[[av.VideoFrame], NDArray[Any]] = to_picture,
+    show: Show = to_picture,
 ) -> Iterator[tuple[int | None, NDArray[Any]]]:
     """Yield time stamp and upright picture from the current position on; stop at damage.
 
@@ -201,17 +206,17 @@ def decode(
     Yields:
         Time stamp in units of the stream's time base, and the array.
     """
+    converter = VideoReformatter()
     try:
         for packet in container.demux(stream):
             if packet.is_discard:
                 stats.discarded.append(packet.pts)
             for frame in packet.decode():
-                picture = show(frame)
-                matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+                picture = show(frame, converter)
+                matrix = display_matrix(frame)
                 if matrix is not None:
-                    numbers = np.frombuffer(matrix, np.int32)
-                    picture = upright(picture, numbers)
-                    stats.is_turned = is_turned(numbers)
+                    picture = upright(picture, matrix)
+                    stats.is_turned = is_turned(matrix)
                 if frame.is_corrupt:
                     stats.corrupt.append(stats.decoded)
                 stats.decoded += 1

@@ -9,22 +9,21 @@ the beginning, which is slow but always exact.
 """
 
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 from rotoline.io.completeness import declared_length, describe_loss
 from rotoline.io.decoding import (
     DecodeStats,
+    Show,
     choose_stream,
     decode,
     frame_rate,
@@ -83,7 +82,7 @@ class VideoFile:
             self._coded_pixel_shape = opened.sample_aspect_ratio or Fraction(1)
             self._is_grey = is_deep_grey(opened)
         self._is_turned = False
-        self._show: Callable[[av.VideoFrame], NDArray[Any]] = to_picture
+        self._show: Show = to_picture
         self.reading: dict[str, object] = {"stream": self.stream}
         """What was chosen to read the file, for `run.json`."""
         self._choose_grey_range(grey_range)
@@ -179,7 +178,7 @@ class VideoFile:
                 grey_range = fit_grey_range(picture for _, picture in levels)
         check_grey_range(grey_range)
         chosen = grey_range
-        self._show = lambda frame: show_grey(to_levels(frame), chosen)
+        self._show = lambda frame, converter: show_grey(to_levels(frame, converter), chosen)
         self.reading["grey_range"] = list(chosen)
 
     def _opened(self) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
