@@ -4,8 +4,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rotoline.errors import InputError
 
-MOST_PIXELS = 2**27
-"""Pixels of any picture, whatever the limits: more than Pillow reads without a warning."""
+MOST_PIXELS = 89_478_485
+"""Pixels of any frame or picture, however the limits are set: what Pillow reads without a word."""
 
 
 class Limits(BaseModel):
@@ -18,12 +18,12 @@ class Limits(BaseModel):
     frames: int = Field(default=250_000, ge=1)
     """Frames of a video, or pictures of a folder or a file; the default is more than an hour at 60
     frames a second."""
-    settings_bytes: int = Field(default=2**14, ge=1)
-    """Bytes of a TOML file of settings. Reading one takes memory that grows with the square of its
-    size: 10 GB for 100 kB of one long name. All settings of a preset are 3 kB."""
+    settings_bytes: int = Field(default=2**13, ge=1)
+    """Bytes of a TOML file of settings. Reading one takes time and memory that grow with the square of
+    its size: 10 GB for 100 kB of one long name. All settings of a preset are 3 kB."""
     text_bytes: int = Field(default=2**26, ge=1)
     """Bytes of any other text file that is read, such as a `run.json`."""
-    memory: int = Field(default=4 * 2**30, ge=2**28)
+    memory: int = Field(default=4 * 2**30, ge=2**29)
     """Bytes of address space of the process that decodes with `--sandbox`."""
     seconds: float = Field(default=30.0, gt=0)
     """Seconds that the process that decodes with `--sandbox` may take for one picture."""
@@ -53,8 +53,13 @@ class Limits(BaseModel):
         Raises:
             InputError: It has more than `pixels`.
         """
+        found = f"{what} has {height} x {width} = {height * width:,} pixels (height x width)"
+        if height * width > MOST_PIXELS:
+            raise InputError(
+                f"{found}, and limits.pixels accepts {self.pixels:,}, and can be raised to "
+                f"{MOST_PIXELS:,}; make it smaller"
+            )
         if height * width > self.pixels:
-            found = f"{what} has {height} x {width} = {height * width:,} pixels (height x width)"
             raise self.refuse("pixels", found, height * width)
 
     def check_count(self, what: str, count: int) -> None:

@@ -1,3 +1,5 @@
+import gc
+import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
@@ -467,12 +469,41 @@ def test_a_name_with_a_colon_is_a_file_and_no_address(tmp_path, monkeypatch):
     assert len(list(VideoFile(Path("concat:a.mp4")))) == 3
 
 
-def test_frames_too_large_for_the_memory_are_refused(tmp_path, monkeypatch):
-    path = write_moving(tmp_path / "a.mp4", 2)
-    monkeypatch.setattr("rotoline.io.decoding.MAX_PIXELS", 64 * 48 - 1)
-    with pytest.raises(InputError, match="48 x 64 pixels; at most 3071"):
-        VideoFile(path)
-    assert MAX_PIXELS >= 7680 * 4320
+def test_no_decoder_and_no_frame_waits_for_the_garbage_collector(tmp_path):
+    path = write_moving(tmp_path / "a.mp4", 75, SHORT_GOP)
+    gc.disable()
+    try:
+        before = len(list(Path("/proc/self/task").iterdir()))
+        source = VideoFile(path)
+        for _ in source.backwards(75):
+            pass
+        after = len(list(Path("/proc/self/task").iterdir()))
+    finally:
+        gc.enable()
+    assert after <= before
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_motion_jpeg_with_exif_is_turned_as_the_picture_is(tmp_path, orientation, turns):
+    """PyAV 18 raises ValueError where a frame has data of a kind that it does not know."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = io.BytesIO()
+    Image.fromarray(moving(0)).save(stored, "JPEG", exif=exif, quality=100, subsampling=0)
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuvj420p"
+        stream.encode(av.VideoFrame(64, 48, "yuvj420p"))
+        for index in range(3):
+            packet = av.Packet(stored.getvalue())
+            packet.stream, packet.time_base = stream, Fraction(1, 10)
+            packet.pts = packet.dts = index
+            container.mux(packet)
+    frames = list(VideoFile(path))
+    plain = np.asarray(Image.open(stored))
+    assert len(frames) == 3
+    assert np.abs(frames[2].astype(int) - np.rot90(plain, turns)).mean() < 3
 
 
 # Several streams

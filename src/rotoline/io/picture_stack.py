@@ -153,7 +153,9 @@ class PictureStack:
     def _list_pages(self, image: Image.Image) -> None:
         """Find the pages that are frames, which ones have more than 8 bits, and the frame rate."""
         sizes = []
-        for page in range(getattr(image, "n_frames", 1)):
+        count = getattr(image, "n_frames", 1)
+        self._limits.check_count(str(self.path), count)
+        for page in range(count):
             if image.format == "TIFF":  # others have one size, and would be decoded here
                 image.seek(page)
                 if getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0) & _NO_FRAME:

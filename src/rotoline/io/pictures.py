@@ -80,7 +80,8 @@ def opened_picture(
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(
-            f"{path} has more pixels than any limit allows ({error}); make it smaller"
+            f"{path} is too large ({error}); limits.pixels can be raised to {MOST_PIXELS:,}; make "
+            "it smaller"
         ) from error
     except _DAMAGE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error

@@ -161,9 +161,8 @@ class SandboxedFrames:
         if not is_ready:
             self._stop()
             raise ConfigError(
-                "the process that decodes could not be started with the address space of "
-                f"limits.memory ({self._limits.memory:,}); raise it, such as with "
-                f"--set limits.memory={2 * self._limits.memory}"
+                "the process that decodes could not be started; free some memory and try again, or "
+                "leave out the sandbox for files that can be trusted"
             )
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
