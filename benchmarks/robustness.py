@@ -12,6 +12,7 @@ code is 1.
 import argparse
 import hashlib
 import json
+import os
 import platform
 import resource
 import select
@@ -36,7 +37,7 @@ from _valid_files import FRAMES, frames_in, make_files
 SECONDS, BYTES = 10.0, 2_000_000_000
 """The most processor time and memory that reading one file may take."""
 FAULTS = ("traceback", "crash", "hang", "memory", "lost")
-_WALL = 60.0  # seconds after which a process is replaced, on a machine that does other things too
+_LOOK_EVERY, _MOST_IDLE = 2.0, 30  # seconds; looks without progress after which a process hangs
 _ADDRESS_SPACE = 6_000_000_000  # of the process: a fault must not take the memory of the machine
 
 
@@ -126,6 +127,8 @@ def _count_in_container(path: Path) -> int:
 def work_off() -> None:
     """Read the cases whose numbers come on standard input, one JSON line for each."""
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+    _load()
+    print("ready", flush=True)
     for line in sys.stdin:
         job = json.loads(line)
         with tempfile.TemporaryDirectory(prefix="robust") as work:
@@ -145,6 +148,13 @@ def work_off() -> None:
         print(json.dumps({**about, **result, "seconds": seconds, "bytes": _peak()}), flush=True)
 
 
+def _load() -> None:
+    """Import what reads files, so that no case is charged for it."""
+    import rotoline.config
+    import rotoline.io.masks
+    import rotoline.weights.files  # noqa: F401
+
+
 def _forget_peak() -> None:
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
@@ -158,6 +168,14 @@ def _peak() -> int:
     return 0
 
 
+def _processor_time(process: int) -> float:
+    """Seconds of processor time that a process has used: other work on the machine does not count."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 class Worker:
     """A process that reads files, replaced when it has to be ended."""
 
@@ -167,27 +185,37 @@ class Worker:
 
     def run(self, case: int) -> dict[str, Any]:
         """Read one case."""
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, __file__, "--worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        process = self._process
+        process = self._process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps({**self._job, "case": case}).encode() + b"\n")
         process.stdin.flush()
-        if not select.select([process.stdout], [], [], _WALL)[0]:
-            self.close()
-            return {"outcome": "hang", "message": f"no answer in {_WALL:g} s"}
+        begun = before = _processor_time(process.pid)
+        idle = 0
+        while not select.select([process.stdout], [], [], _LOOK_EVERY)[0]:
+            now = _processor_time(process.pid)
+            idle = idle + 1 if now == before else 0
+            before = now
+            if now - begun > SECONDS + 1 or idle > _MOST_IDLE:
+                self.close()
+                return {"outcome": "hang", "message": f"no answer, after {now - begun:.1f} s"}
         line = process.stdout.readline()
         if line:
             return dict(json.loads(line))
         code = process.wait()
         self.close()
         return {"outcome": "crash", "message": f"the process ended with code {code}"}
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+        return self._process
 
     def close(self) -> None:
         """End the process."""
