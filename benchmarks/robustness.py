@@ -116,7 +116,7 @@ def _count_in_container(path: Path) -> int:
     if path.is_dir():
         return 0
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             stream = container.streams.video[0]
             hidden = sum(packet.is_discard for packet in container.demux(stream))
             return stream.frames - hidden
@@ -169,7 +169,7 @@ def _peak() -> int:
 
 
 def _processor_time(process: int) -> float:
-    """Seconds of processor time that a process has used: other work on the machine does not count."""
+    """Seconds of processor time that a process has used; what else runs here does not count."""
     with suppress(OSError):
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -19,8 +19,8 @@ class Limits(BaseModel):
     """Frames of a video, or pictures of a folder or a file; the default is more than an hour at 60
     frames a second."""
     settings_bytes: int = Field(default=2**13, ge=1)
-    """Bytes of a TOML file of settings. Reading one takes time and memory that grow with the square of
-    its size: 10 GB for 100 kB of one long name. All settings of a preset are 3 kB."""
+    """Bytes of a TOML file of settings. Reading one can take time and memory that grow with the
+    square of its size: 10 GB for 100 kB of one long name. All settings of a preset are 3 kB."""
     text_bytes: int = Field(default=2**26, ge=1)
     """Bytes of any other text file that is read, such as a `run.json`."""
     memory: int = Field(default=4 * 2**30, ge=2**29)

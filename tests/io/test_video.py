@@ -1,3 +1,4 @@
+import contextlib
 import gc
 import io
 import re
@@ -14,6 +15,7 @@ from PIL import Image
 from rotoline.errors import InputError
 from rotoline.io.decoding import upright
 from rotoline.io.frames import open_frames
+from rotoline.io.gif import count_pictures
 from rotoline.io.video import VideoFile
 
 LONG_GOP = {"g": "250", "bf": "3"}
@@ -504,6 +506,66 @@ def test_motion_jpeg_with_exif_is_turned_as_the_picture_is(tmp_path, orientation
     plain = np.asarray(Image.open(stored))
     assert len(frames) == 3
     assert np.abs(frames[2].astype(int) - np.rot90(plain, turns)).mean() < 3
+
+
+@pytest.mark.parametrize("damage", ["cut off", "a block", "the end mark"])
+def test_a_gif_that_is_not_all_there_says_so(tmp_path, damage):
+    path = write_moving(tmp_path / "a.gif", 12, codec="gif")
+    assert count_pictures(path) == 12
+    assert list_problems(path) is None
+    data = bytearray(path.read_bytes())
+    if damage == "cut off":
+        del data[len(data) * 3 // 4 :]
+    elif damage == "the end mark":
+        del data[data.rindex(b";") :]
+    else:  # the separator before a picture in the middle is lost, and FFmpeg stops there
+        at = data.index(b"\0!\xf9\x04", len(data) // 2)
+        data[at + 1 : at + 9] = bytes(8)
+    path.write_bytes(data)
+    assert "ended after" in list_problems(path)
+
+
+@pytest.mark.parametrize("lost", [3, 11])
+def test_a_frame_that_is_lost_from_an_avi_is_missed(tmp_path, lost):
+    """The index does not fit, so it is made anew, from the frames that are left."""
+    path = write_moving(tmp_path / "a.avi", 12, codec="mpeg4")
+    with av.open(str(path)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    begin, size = packets[lost]
+    data[begin - 8 : begin + size + size % 2] = bytes(8 + size + size % 2)
+    path.write_bytes(data)
+    assert "ended after 11" in list_problems(path)
+
+
+def test_repeated_frames_of_an_avi_are_no_loss(tmp_path):
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for index in (0, 1, 2, 5, 6, 9):
+            frame = av.VideoFrame.from_ndarray(moving(index))
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert list_problems(path) is None
+
+
+def list_problems(path: Path) -> str | None:
+    source = VideoFile(path)
+    for _ in source:
+        pass
+    return source.problem
+
+
+def test_streams_without_a_size_are_no_reason_to_crash(tmp_path):
+    path = write_moving(tmp_path / "a.mkv", 6, codec="ffv1")
+    data = path.read_bytes()
+    size = bytes([0xB0, 0x81, 64, 0xBA, 0x81, 48])  # PixelWidth and PixelHeight
+    assert size in data
+    path.write_bytes(data.replace(size, bytes([0xB0, 0x81, 0, 0xBA, 0x81, 0])))
+    with contextlib.suppress(InputError):
+        VideoFile(path)
 
 
 # Several streams

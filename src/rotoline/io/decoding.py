@@ -57,6 +57,10 @@ class DecodeStats:
     """Time at which the last decoded frame ends, in seconds."""
     is_end_known: bool = False
     """Whether the last decoded frame has a duration; else `end` is the time at which it starts."""
+    damaged_packets: int = 0
+    """Number of packets that the container marks as damaged."""
+    places: int = 0
+    """The last time of decoding in ticks, and one: in AVI, the number of frames, empty ones too."""
     decoded: int = 0
     """Number of frames decoded so far."""
     corrupt: list[int] = field(default_factory=list)
@@ -209,6 +213,9 @@ def decode(
     converter = VideoReformatter()
     try:
         for packet in container.demux(stream):
+            if packet.dts is not None:
+                stats.places = max(stats.places, packet.dts + 1)
+            stats.damaged_packets += packet.is_corrupt
             if packet.is_discard:
                 stats.discarded.append(packet.pts)
             for frame in packet.decode():

@@ -38,10 +38,11 @@ SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 """Pillow's modes for grey with more than 8 bits."""
 
 # What Pillow raises for damaged files, found by damaging files of each format at random.
-# Its PNG reader raises SyntaxError, its TIFF reader TypeError where the size is missing.
+# Its PNG reader raises SyntaxError, its TIFF reader TypeError where the size is missing, its AVIF
+# reader RuntimeError.
 _DAMAGE = (
     *(OSError, EOFError, SyntaxError, struct.error),
-    *(ValueError, TypeError, LookupError, ArithmeticError),
+    *(ValueError, TypeError, LookupError, ArithmeticError, RuntimeError),
 )
 
 
