@@ -52,6 +52,7 @@ def main() -> None:
 
     listen(show_life)
     source: FrameSource | None = None
+    answer: dict[str, Any]
     with suppress(EOFError, OSError):  # the other process has ended
         while True:
             frame = None
@@ -69,7 +70,7 @@ def main() -> None:
                 else:
                     answer, frame = decoder.answer(request)
             except Exception as error:  # noqa: BLE001 (raised again in the other process)
-                answer = describe_error(error, limits, request)
+                answer = dict(describe_error(error, limits))
             connection.send_bytes(json.dumps(answer).encode())
             if frame is not None:
                 connection.send_bytes(frame.data.cast("B"))
@@ -127,13 +128,14 @@ class Decoder:
         return iter(self._source.read(argument).items())
 
 
-def describe_error(error: Exception, limits: "Limits", request: dict[str, Any]) -> dict[str, str]:
+def describe_error(error: Exception, limits: "Limits") -> dict[str, str]:
     """An error as an answer: the name of its class and its message."""
     from rotoline.errors import RotolineError
 
-    if isinstance(error, RotolineError):
+    is_out_of_memory = isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError)
+    if isinstance(error, RotolineError) and not is_out_of_memory:
         return {"error": type(error).__name__, "message": str(error)}
-    if isinstance(error, MemoryError):
+    if is_out_of_memory:
         found = f"decoding takes more than {limits.memory:,} bytes of address space"
         error = limits.refuse("memory", found, 2 * limits.memory)
         return {"error": "InputError", "message": str(error)}

@@ -157,7 +157,8 @@ def display_matrix(frame: av.VideoFrame) -> NDArray[np.int32] | None:
     try:
         # Not `frame.side_data`: it and the frame would refer to each other, so that hundreds of
         # frames would wait for the garbage collector.
-        found: Any = SideDataContainer(frame).get("DISPLAYMATRIX")
+        make: Any = SideDataContainer  # its declared type leaves out the argument
+        found = make(frame).get("DISPLAYMATRIX")
     except ValueError:
         # Beside data of a kind that PyAV does not know, such as EXIF in Motion JPEG, there is only
         # the angle.
