@@ -56,11 +56,12 @@ def episodes_of(batch):
         yield Episode(
             frames=batch.frames[number],
             masks=batch.masks[rows],
-            others=batch.others[rows],
+            others=batch.masks[rows, 0].sum(0) - batch.masks[rows, 0],
             known=batch.known[number],
             previous_masks=batch.previous_masks[rows],
             uses_memory=batch.uses_memory[number],
             coarseness=batch.coarseness[number],
+            marked_targets=batch.marked_targets[number],
         )
 
 

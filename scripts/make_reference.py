@@ -29,12 +29,14 @@ from rotoline.training.fast import FastTraining
 from rotoline.training.paper_foreground import ForegroundTraining
 from rotoline.training.paper_spn import SpnTraining
 from rotoline.training.regions import RegionTraining
+from rotoline.training.upsampler import UpsamplerTraining
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 SOURCE = Path(rotoline.__file__).parent
 TRAININGS: Mapping[str, BaseModel] = {
     "fast": FastTraining(),
     "regions": RegionTraining(),
+    "upsampler": UpsamplerTraining(),
     "paper-foreground": ForegroundTraining(),
     "paper-spn": SpnTraining(),
 }

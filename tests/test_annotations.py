@@ -58,3 +58,30 @@ def test_annotations_need_frame_numbers():
         by_index({})
     with pytest.raises(InputError, match="'00000'"):
         by_index({"00000": FRAME[..., 0]})
+
+
+def test_complete_frames_tell_of_every_object():
+    first, later = np.zeros((4, 6), np.int64), np.zeros((4, 6), np.int64)
+    first[0, :2], later[1, 1] = (3, 200), 3
+    frames = {0: FRAME, 5: FRAME}
+    masks = {0: first, 5: later}
+    assert check_annotations(masks, frames).annotated_in(5).tolist() == [True, False]
+    for complete in (True, {5}, [5, 0]):
+        found = check_annotations(masks, frames, complete=complete)
+        assert found.annotated_in(5).tolist() == [True, True]
+        assert found.first_annotated.tolist() == [0, 0]
+    with pytest.raises(InputError, match="frame 3 is complete, but has no mask; masks are of"):
+        check_annotations(masks, frames, complete={3})
+    with pytest.raises(InputError, match="complete is 5; give True"):
+        check_annotations(masks, frames, complete=5)
+
+
+def test_void_is_no_object_and_not_background():
+    mask = np.zeros((4, 6), np.int64)
+    mask[0, :3] = 7, 255, 255
+    found = check_annotations(mask, {0: FRAME})
+    assert found.object_ids == [7]
+    assert found.labels[0].max() == 7
+    np.testing.assert_array_equal(found.given()[0], mask)
+    assert found.known_at(0, (2, 3)).tolist() == [[0.75, 0.75, 1], [1, 1, 1]]
+    assert check_annotations(mask % 255, {0: FRAME}).known_at(0, (2, 3)) is None

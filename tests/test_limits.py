@@ -76,7 +76,7 @@ def test_a_raised_limit_holds_for_frames_and_masks(tmp_path, monkeypatch):
         open_frames(folder, limits=low)
     source = open_frames(folder, limits=enough)
     assert source.read([0])[0].shape == (40, 50, 3)
-    assert read_annotations(tmp_path / "a.png", source, limits=enough)[0].any()
+    assert read_annotations(tmp_path / "a.png", source, limits=enough).labels[0].any()
     with pytest.raises(InputError, match=r"limits.pixels"):
         read_annotations(tmp_path / "a.png", source, limits=low)
 

@@ -25,8 +25,9 @@ def model():
     return rotoline.load_model()
 
 
-def run(model, pictures, masks, config):
-    return {result.index: result for result in model.segment(pictures, masks, config=config)}
+def run(model, pictures, masks, config, **options):
+    results = model.segment(pictures, masks, config=config, **options)
+    return {result.index: result for result in results}
 
 
 def test_moving_object_is_followed_under_its_own_id(model, make_clip, small, overlap):
@@ -192,24 +193,67 @@ def test_frame_that_is_marked_as_empty_is_empty_and_the_object_comes_back(
     assert overlap(later[7].labels, labels[7], 1) > 0.7
 
 
-def test_empty_frame_teaches_what_the_object_is_not(model, make_clip, small):
+@pytest.fixture
+def appearance(model, small):
+    """A function: mean score of an object's classifier in a part of a frame, after a run."""
+
+    def measure(pictures, masks, frame, where, row=0, complete=False):
+        tracker = model.tracker(config=small)
+        list(rotoline.pipeline.segment(pictures, masks, tracker, complete=complete))
+        maps = tracker.fitted.intermediate_maps(tracker.fitted.encode(frame), tracker.state.scores)
+        size = maps["appearance"].shape[-2:]
+        rows, cols = (np.arange(n) * old // n for n, old in zip(size, where.shape, strict=True))
+        return float(maps["appearance"][row].numpy()[where[rows][:, cols]].mean())
+
+    return measure
+
+
+def test_empty_frame_teaches_what_the_object_is_not(appearance, make_clip):
     """A look-alike in a frame that is marked as empty scores lower than without that mark."""
     pictures, labels = make_clip(frames=3)
     other = pictures[1].copy()
     other[labels[1] == 1] = (210, 60, 60)
     pictures[1] = pictures[2] = other
+    first, where = {0: labels[0]}, labels[1] == 1
+    marked = appearance(pictures, {**first, 1: np.zeros_like(labels[0])}, other, where)
+    assert marked < appearance(pictures, first, other, where) - 0.1
 
-    def score(masks):
-        tracker = model.tracker(config=small)
-        list(rotoline.pipeline.segment(pictures, masks, tracker))
-        maps = tracker.fitted.intermediate_maps(tracker.fitted.encode(other), tracker.state.scores)
-        wanted = labels[1] == 1
-        size = maps["appearance"].shape[-2:]
-        rows, cols = (np.arange(n) * old // n for n, old in zip(size, wanted.shape, strict=True))
-        return float(maps["appearance"][0].numpy()[wanted[rows][:, cols]].mean())
 
-    marked = score({0: labels[0], 1: np.zeros_like(labels[0])})
-    assert marked < score({0: labels[0]}) - 0.1
+def test_object_missing_from_a_complete_frame_is_hidden_there(model, make_clip, small, overlap):
+    pictures, labels = make_clip(frames=6, ids=(1, 2))
+    masks = {0: labels[0], 3: np.where(labels[3] == 1, 1, 0).astype(np.uint8)}
+    tracked = run(model, pictures, masks, small)
+    assert overlap(tracked[3].labels, labels[3], 2) > 0.7
+    told = run(model, pictures, masks, small, complete={3})
+    np.testing.assert_array_equal(told[3].labels, masks[3])
+    assert told[3].confidence[2] == 0
+    assert overlap(told[5].labels, labels[5], 1) > 0.7
+    # Of the late object 2, frame 1 says that it is not there yet.
+    late = {1: np.where(labels[1] == 1, 1, 0).astype(np.uint8), 4: labels[4]}
+    results = run(model, pictures, late, small, complete=True)
+    assert sorted(results) == list(range(6))
+    np.testing.assert_array_equal(results[1].labels, late[1])
+
+
+def test_complete_frame_teaches_what_the_missing_object_is_not(appearance, make_clip):
+    pictures, labels = make_clip(frames=3, ids=(1, 2))
+    other = pictures[1].copy()
+    other[labels[1] == 2] = (60, 60, 210)  # like object 2, which is blue
+    pictures[1] = pictures[2] = other
+    masks = {0: labels[0], 1: np.where(labels[1] == 1, 1, 0).astype(np.uint8)}
+    arguments = pictures, masks, other, labels[1] == 2, 1
+    assert appearance(*arguments, complete=True) < appearance(*arguments) - 0.1
+
+
+def test_nothing_is_learned_from_void_pixels(appearance, make_clip):
+    """A half of the object in another colour is void, or background."""
+    pictures, labels = make_clip(frames=2)
+    half = (labels[0] == 1) & (np.arange(labels[0].shape[1]) > 30)
+    pictures[0][half] = pictures[1][half] = (40, 90, 235)
+    background = np.where(half, 0, labels[0])
+    void = np.where(half, 255, labels[0])
+    found = [appearance(pictures, masks, pictures[0], half) for masks in (void, background)]
+    assert found[0] > found[1] + 0.1
 
 
 def test_object_that_leaves_is_gone_with_no_confidence(model, make_clip, small):
@@ -379,7 +423,7 @@ def test_bundled_clip_starts_right(model):
     from rotoline.demo import MASKS, VIDEO
 
     source = rotoline.open_frames(VIDEO)
-    annotations = read_annotations(MASKS, source)
+    annotations = read_annotations(MASKS, source).labels
     results = list(islice(model.segment(source, annotations), 3))
     np.testing.assert_array_equal(results[0].labels, annotations[0])
     for object_id in (1, 2, 3):

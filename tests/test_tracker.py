@@ -241,6 +241,19 @@ def test_annotation_that_is_all_background_says_that_no_object_is_there():
     assert tracker.annotations.object_ids == [1, 2]
 
 
+def test_objects_that_a_complete_annotation_leaves_out_are_hidden():
+    tracker = make()
+    with pytest.raises(InputError, match="complete says that an annotation shows all objects"):
+        tracker.step(FIRST, labels_of(FIRST, red=1)) and tracker.step(NEXT, complete=True)
+    tracker.step(NEXT)
+    only_red = labels_of(NEXT, red=1)
+    tracker = make()
+    tracker.step(FIRST, labels_of(FIRST, red=1, blue=2))
+    np.testing.assert_array_equal(tracker.step(NEXT, only_red, complete=True).labels, only_red)
+    assert tracker.state.hidden_frames.tolist() == [0, 1]
+    assert tracker.annotations.complete == {1}
+
+
 def test_object_added_later_gets_a_row_and_the_others_keep_their_state():
     tracker = make()
     tracker.step(FIRST, labels_of(FIRST, red=5))

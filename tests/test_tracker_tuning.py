@@ -220,7 +220,7 @@ def test_marked_frame_is_segmented_at_least_as_well(model, make_clip, quick, ove
             tracker.new_pass()
             tracker.apply_annotation(0)
             logits = tracker.track(frames[0], 0, active=torch.tensor([True, True]))
-            found = tracker.result(-1, logits).labels
+            found = tracker.result(-1, logits, frames[0]).labels
             return [overlap(found, labels[0], one) for one in (1, 2)]
 
         before = read_back()

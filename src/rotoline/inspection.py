@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
-from rotoline.io.grey import GreyRange
+from rotoline.io.frames import Reading
 from rotoline.io.overlay import draw_overlay, find_picture_format, write_picture
 from rotoline.model import load_model
 from rotoline.run import open_annotated
@@ -85,10 +85,10 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     *,
     weights: Path | None,
     config: SystemConfig,
-    stream: int | None = None,
-    grey_range: GreyRange | None = None,
-    sandbox: bool = False,
+    complete: Sequence[str] = (),
+    colours: bool = False,
     report: Listener = ignore_progress,
+    **reading: Unpack[Reading],
 ) -> Iterator[Progress]:
     """Segment a clip up to one frame, and write that frame's sheet and numbers.
 
@@ -104,10 +104,10 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         sheet: A picture, `.png`, `.jpg` or `.webp`.
         weights: A weights file, or None for the one that ships.
         config: Settings; they also decide which preset runs.
-        stream: As for `rotoline.open_frames`.
-        grey_range: As for `rotoline.open_frames`.
-        sandbox: As for `rotoline.open_frames`.
+        complete: As for `segment_to_folder`.
+        colours: Whether every colour of the masks is an object.
         report: Called with the progress of learning and tuning, where they take long.
+        **reading: As for `rotoline.open_frames`.
 
     Yields:
         Progress, at least once per frame.
@@ -118,9 +118,8 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
-    opened = open_annotated(
-        video, masks, stream=stream, grey_range=grey_range, limits=config.limits, sandbox=sandbox
-    )
+    reading["limits"] = config.limits
+    opened = open_annotated(video, masks, complete=complete, colours=colours, **reading)
     source, annotations = opened.source, opened.annotations
     for warning in opened.warnings:
         yield Progress("reading", warning=warning)
@@ -132,7 +131,14 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     model = load_model(weights, config.preset)
     trace = StageTrace(frames={index})
     yield Progress("learning", 0, source.count)
-    results = model.segment(source, annotations, config=config, trace=trace, report=report)
+    results = model.segment(
+        source,
+        annotations,
+        complete=opened.complete,
+        config=config,
+        trace=trace,
+        report=report,
+    )
     for done, result in enumerate(results, start=1):
         yield Progress("segmenting", done, source.count)
         if result.index == index:

@@ -1,12 +1,14 @@
 """The Python interface: load a model, segment frames, or track frame by frame."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rotoline import pipeline
 from rotoline.errors import ConfigError, WeightsError
+from rotoline.io.frame_store import temporary_store
 from rotoline.io.paths import as_path
 from rotoline.presets import FAST, find_preset
 from rotoline.runtime.allocator import keep_freed_memory
@@ -30,11 +32,12 @@ class Model:
     config: SystemConfig
     """The default settings of the model's preset."""
 
-    def segment(
+    def segment(  # noqa: PLR0913 (choices of the caller)
         self,
         frames: Iterable[Frame],
         masks: LabelMap | Mapping[int, LabelMap],
         *,
+        complete: bool | Collection[int] = False,
         config: SystemConfig | None = None,
         timer: StageTimer | None = None,
         trace: StageTrace | None = None,
@@ -45,6 +48,7 @@ class Model:
         Args:
             frames: As for `rotoline.segment`.
             masks: As for `rotoline.segment`.
+            complete: As for `rotoline.segment`.
             config: Settings; the preset's defaults if None.
             timer: Adds up the seconds of each stage.
             trace: Records the maps of each stage in some frames; see `rotoline.StageTrace`.
@@ -53,9 +57,8 @@ class Model:
         Raises:
             ConfigError: The settings belong to another preset, or cannot be used.
         """
-        return pipeline.segment(
-            frames, masks, self.tracker(config=config, timer=timer, trace=trace, report=report)
-        )
+        tracker = self.tracker(config=config, timer=timer, trace=trace, report=report)
+        return _segment(frames, masks, tracker, complete)
 
     def tracker(
         self,
@@ -83,6 +86,17 @@ class Model:
                 f"{self.config.preset}; give settings and weights of one preset"
             )
         return Tracker(self.system, config, timer=timer, trace=trace, report=report)
+
+
+def _segment(
+    frames: Iterable[Frame],
+    masks: LabelMap | Mapping[int, LabelMap],
+    tracker: Tracker,
+    complete: bool | Collection[int],
+) -> Iterator[FrameResult]:
+    """`pipeline.segment`, with the maps of the backward pass on the disk where they are many."""
+    with closing(temporary_store()) as waiting:
+        yield from pipeline.segment(frames, masks, tracker, waiting, complete=complete)
 
 
 def load_model(weights: Path | str | None = None, preset: str = "fast") -> Model:
@@ -123,6 +137,7 @@ def segment(
     frames: Iterable[Frame],
     masks: LabelMap | Mapping[int, LabelMap],
     *,
+    complete: bool | Collection[int] = False,
     config: SystemConfig = FAST,
     weights: Path | str | None = None,
 ) -> Iterator[FrameResult]:
@@ -134,7 +149,11 @@ def segment(
             one array again and again; copies of the frames up to the last annotated one are held.
         masks: Object ids, integers `(H, W)` from 1 to 254 with 0 for background: one map for
             frame 0, or maps by frame index. An object may be annotated in several frames, and is
-            learned from all of them. Annotated objects are returned exactly as annotated.
+            learned from all of them. Annotated objects are returned exactly as annotated. Pixels
+            of 255 beside objects are void: it is not known what they show.
+        complete: True if every mask shows all objects that are there, or the indices of the frames
+            whose masks do: objects that these leave out are hidden there. By default they may be
+            there or not, except where a mask is all background.
         config: Settings; they also decide which preset runs.
         weights: A weights file of that preset; None for the one that ships. The preset `paper`
             ships none.
@@ -159,4 +178,6 @@ def segment(
         [[7], [7], [7]]
     """
     config = checked_config(config)
-    return load_model(weights, config.preset).segment(frames, masks, config=config)
+    return load_model(weights, config.preset).segment(
+        frames, masks, complete=complete, config=config
+    )

@@ -1,7 +1,8 @@
 """The tracking state of all objects in one pass over the frames."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,6 +46,15 @@ class ObjectState:
             removed=torch.zeros(maps, dtype=torch.bool, device=device),
         )
 
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], device: torch.device) -> "ObjectState":
+        """The state that gave `tensors`, on a device."""
+        return cls(**{name: value.to(device) for name, value in tensors.items()})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All fields by name; not copied."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def update(
         self,
         logits: Tensor,
@@ -87,3 +97,15 @@ class ObjectState:
                 for field in fields(self):
                     getattr(result, field.name)[target] = getattr(self, field.name)[row]
         return result
+
+
+class TrackerState(NamedTuple):
+    """What a tracker needs to go on after a frame, in another process, as if it never stopped."""
+
+    learned: dict[str, Tensor]
+    """What `Tracker.fit` and `Tracker.tune` have learned: the same throughout a clip. Not
+    copied."""
+    tracked: dict[str, Tensor]
+    """What changes from frame to frame. Copies."""
+    is_tuned: bool
+    """`Tracker.is_tuned`."""

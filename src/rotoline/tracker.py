@@ -26,8 +26,14 @@ from rotoline.runtime.timing import StageTimer
 from rotoline.stages.foreground import foreground_mask, limit_again, limit_to_foreground
 from rotoline.stages.fuse import expected_iou, fuse, visible_masks
 from rotoline.stages.regions import Evidence, RegionEvidence, filter_regions, judgements
-from rotoline.state import ObjectState
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig, checked_config
+from rotoline.state import ObjectState, TrackerState
+from rotoline.systems.protocol import (
+    FittedSystem,
+    System,
+    SystemConfig,
+    checked_config,
+    tensors_under,
+)
 from rotoline.trace import StageTrace
 from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap, ObjectId, described
 
@@ -101,7 +107,9 @@ class Tracker:
         self._next_index = 0
         self.is_tuned = False
 
-    def step(self, frame: Frame, annotation: LabelMap | None = None) -> FrameResult:
+    def step(
+        self, frame: Frame, annotation: LabelMap | None = None, *, complete: bool = False
+    ) -> FrameResult:
         """Segment the next frame.
 
         Args:
@@ -112,6 +120,8 @@ class Tracker:
                 every annotated frame so far, and what was learned online in between is dropped. One
                 that is all background says that none of the objects is in this frame; not with the
                 first one.
+            complete: Whether the annotation shows all objects that are there: those that it leaves
+                out are hidden in this frame.
 
         Returns:
             The result of this frame. Annotated objects are returned exactly as annotated.
@@ -126,6 +136,11 @@ class Tracker:
                 "no object has been annotated yet; give the masks of the objects with the first "
                 "frame: step(frame, annotation)"
             )
+        if annotation is None and complete:
+            raise InputError(
+                "complete says that an annotation shows all objects, but there is none; give the "
+                "annotation, all background if no object is there: step(frame, annotation)"
+            )
         if annotation is not None:
             self._check(annotation, frame, index)  # before anything changes
         logits = None
@@ -138,14 +153,14 @@ class Tracker:
                 )
             given = np.ones(1) if annotation is None else np.asarray(annotation)
             shown = np.isin(self.annotations.object_ids, [] if annotation is None else given)
-            shown |= not given.any()  # it says that no object is there
+            shown |= complete or not given.any()  # what it does not show is not there
             logits = self.track(frame, index, active=torch.from_numpy(~shown))
         if annotation is not None:
-            logits = self._annotate(frame, annotation, index, logits)
+            logits = self._annotate(frame, annotation, index, logits, complete=complete)
         assert logits is not None
         self._next_index = index + 1
         self._last_frame = frame.copy()
-        return self.result(index, logits)
+        return self.result(index, logits, frame)
 
     def fit(self, frames: Mapping[int, Frame], annotations: Annotations) -> None:
         """Learn all objects from the annotated frames, by index, and start a new pass."""
@@ -218,14 +233,44 @@ class Tracker:
         self.fitted, self._last_frame = self.fitted.new_pass(), None
         self._clear_state()
 
+    def save(self) -> TrackerState:
+        """Return what `restore` needs; not while a frame is tracked."""
+        objects, system = self.state.tensors(), self.fitted.tracked_tensors()
+        tracked = {
+            **{f"objects.{name}": value.clone() for name, value in objects.items()},
+            **{f"system.{name}": value.clone() for name, value in system.items()},
+        }
+        return TrackerState(self.fitted.learned_tensors(), tracked, self.is_tuned)
+
+    def restore(
+        self, frames: Mapping[int, Frame], annotations: Annotations, saved: TrackerState
+    ) -> None:
+        """Go on exactly as the tracker that gave `saved`, of the same network and settings.
+
+        Args:
+            frames: The annotated frames, by index.
+            annotations: Their label maps, the same as those that the tracker had.
+            saved: What `save` returned.
+        """
+        self.fitted = self.system.restore(saved.learned, annotations, self.config)
+        self.annotations, self._frames = annotations, dict(frames)
+        self.is_tuned, self._last_frame = saved.is_tuned, None
+        self.fitted.continue_from(tensors_under("system.", saved.tracked))
+        objects = tensors_under("objects.", saved.tracked)
+        self.state = ObjectState.from_tensors(objects, self.fitted.device)
+
     @torch.inference_mode()
-    def track(self, frame: Frame, index: int, active: Tensor) -> Tensor:
+    def track(
+        self, frame: Frame, index: int, active: Tensor, known: Tensor | None = None
+    ) -> Tensor:
         """Carry the active objects into the next frame: every stage but the last.
 
         Args:
             frame: RGB, uint8 `(H, W, 3)`.
             index: Index of the frame, for the trace.
-            active: bool `(K,)`: the objects to track; the others are hidden in the result.
+            active: bool `(K,)`: the objects to track.
+            known: float `(K, h, w)`: the logits of the other objects, which become their state;
+                None if they are hidden.
 
         Returns:
             float `(K, h, w)`: the objects' logits.
@@ -234,6 +279,7 @@ class Tracker:
             return self._hidden()
         system, state, config, run = self.fitted, self.state, self.config, self._run
         active = active.to(system.device)
+        others = torch.full_like(state.scores, -SATURATED_LOGIT) if known is None else known
         if self.trace:
             self.trace.begin(index, system, state)
 
@@ -241,22 +287,25 @@ class Tracker:
         logits, foreground = run("score", system.score, features, state.scores)
         logits = run("limit", limit_to_foreground, logits, foreground, config.foreground)
         logits = run("propagate", system.propagate, logits, features)
-        logits = torch.where(active[:, None, None], logits, -SATURATED_LOGIT)
+        logits = torch.where(active[:, None, None], logits, others)
         allowed = foreground_mask(foreground, config.foreground)
         evidence = system.evidence() if isinstance(config.regions, Evidence) else None
         filtered = run("filter", self._filter, logits, allowed, evidence)
         removed = filtered < logits
         logits = limit_again(filtered, foreground, config.foreground)
+        if known is not None:
+            logits = torch.where(active[:, None, None], logits, known)
         visible = visible_masks(logits, config.fuse.background_threshold)
         motion = evidence.motion if evidence else 0.0
-        run("update", state.update, logits, visible, active, motion, removed)
+        kept = active if known is None else torch.ones_like(active)
+        run("update", state.update, logits, visible, kept, motion, removed)
         run("update", system.update, features, logits, visible, active)
         return logits
 
-    def result(self, index: int, logits: Tensor) -> FrameResult:
+    def result(self, index: int, logits: Tensor, frame: Frame) -> FrameResult:
         """The last stage: fuse the maps to labels; annotated pixels keep the user's label."""
         ids, threshold = self.annotations.object_ids, self.config.fuse.background_threshold
-        labels = self._run("fuse", fuse, logits, ids, self.annotations.size, threshold)
+        labels = self._run("fuse", self._fuse, logits, frame)
         annotated = self.annotations.labels.get(index)
         if annotated is not None:
             labels[np.isin(labels, annotated)] = 0
@@ -287,6 +336,12 @@ class Tracker:
             self.fitted.reset_to_annotation(index)
         return logits
 
+    @torch.inference_mode()
+    def _fuse(self, logits: Tensor, frame: Frame) -> LabelMap:
+        """The stage `fuse`, on maps at the size of the frame."""
+        ids, threshold = self.annotations.object_ids, self.config.fuse.background_threshold
+        return fuse(self.fitted.upsample(logits, frame), ids, threshold)
+
     def _filter(self, logits: Tensor, allowed: Tensor, evidence: RegionEvidence | None) -> Tensor:
         """The stage `filter`: `rotoline.training.regions` decides otherwise while it learns."""
         if self.trace and evidence:
@@ -296,16 +351,24 @@ class Tracker:
     def _check(self, annotation: LabelMap, frame: Frame, index: int) -> None:
         """Refuse an annotation that cannot be used with those before it."""
         known = self._frames
-        labels = self.annotations.labels if known else {}
+        labels = self.annotations.given() if known else {}
         check_annotations({**labels, index: annotation}, {**known, index: frame})
 
     def _annotate(
-        self, frame: Frame, annotation: LabelMap, index: int, logits: Tensor | None
+        self,
+        frame: Frame,
+        annotation: LabelMap,
+        index: int,
+        logits: Tensor | None,
+        *,
+        complete: bool,
     ) -> Tensor:
         """Learn from one more annotated frame, keeping the state of the objects known so far."""
         frames = {**self._frames, index: frame.copy()}
-        labels = {**(self.annotations.labels if self._frames else {}), index: annotation}
-        annotations = check_annotations(labels, frames)
+        labels = {**(self.annotations.given() if self._frames else {}), index: annotation}
+        whole = set(self.annotations.complete) if self._frames else set[int]()
+        whole |= {index} if complete else set()
+        annotations = check_annotations(labels, frames, complete=whole)
         state, ids, system = None, list[ObjectId](), self.system
         if self._frames:
             state, ids = self.state, self.annotations.object_ids

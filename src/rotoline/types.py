@@ -9,7 +9,7 @@ logit      a map before the sigmoid; score: after it, in [0, 1]
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotoline.errors import InputError
+from rotoline.extras import import_extra
+
+if TYPE_CHECKING:
+    import supervision as sv
 
 if TYPE_CHECKING:
     # Loaded where it is used: what only reads files starts in a tenth of the time without it.
@@ -52,6 +56,8 @@ class FrameResult:
     logits: "Tensor"
     """float32 `(K, h, w)`: the objects' logits before fusion, at the working resolution, on the
     CPU, in the order of `object_ids`."""
+    names: Mapping[ObjectId, str] = field(default_factory=dict)
+    """Names of objects, for those that the annotations name."""
 
     @property
     def object_ids(self) -> list[ObjectId]:
@@ -66,6 +72,42 @@ class FrameResult:
         """
         scores: NDArray[np.float32] = upsample(self.logits, self.labels.shape).sigmoid().numpy()
         return scores
+
+    def name(self, object_id: ObjectId) -> str:
+        """The name of an object; `object 1` if it has none."""
+        return self.names.get(object_id, f"object {object_id}")
+
+    def to_supervision(self) -> "sv.Detections":
+        """The visible objects as `supervision.Detections`, in ascending order of their ids.
+
+        `xyxy` are the boxes as supervision makes them of masks, `mask` is bool `(N, H, W)`,
+        `confidence` is the J that each mask is expected to have. `tracker_id` and `class_id` are
+        the object ids, and `data["class_name"]` the names.
+
+        Raises:
+            ConfigError: supervision is not installed.
+
+        Example:
+            >>> labels = np.array([[0, 7, 7], [0, 7, 7]], np.uint8)
+            >>> result = FrameResult(
+            ...     index=0, labels=labels, confidence={3: 0.0, 7: 0.9}, logits=torch.zeros(2, 1, 1)
+            ... )
+            >>> detections = result.to_supervision()
+            >>> detections.tracker_id.tolist(), detections.xyxy.tolist()
+            ([7], [[1.0, 0.0, 2.0, 1.0]])
+        """
+        supervision = import_extra("supervision", "to_supervision")
+        ids = np.intersect1d(self.object_ids, self.labels)
+        masks = self.labels[None] == ids[:, None, None]
+        detections: sv.Detections = supervision.Detections(
+            xyxy=supervision.mask_to_xyxy(masks).astype(np.float32).reshape(-1, 4),
+            mask=masks,
+            confidence=np.array([self.confidence[i] for i in ids.tolist()], np.float32),
+            class_id=ids.astype(int),
+            tracker_id=ids.astype(int),
+            data={"class_name": np.array([self.name(i) for i in ids.tolist()], str)},
+        )
+        return detections
 
 
 def without_void(labels: LabelMap) -> LabelMap:

@@ -40,7 +40,8 @@ def test_folder_of_images_gives_masks_overlay_and_record(clip_folder, tmp_path, 
     out = tmp_path / "out"
     result = segment(frames, mask, out)
     assert result.exit_code == 0, result.output
-    assert sorted(p.name for p in out.iterdir()) == ["masks", "overlay.mp4", "run.json"]
+    found = sorted(p.name for p in out.iterdir() if not p.name.startswith("."))
+    assert found == ["masks", "overlay.mp4", "run.json"]
     names = [f"f{n}.png" for n in range(1, 7)]
     assert sorted(p.name for p in (out / "masks").iterdir()) == names
     for name, truth in zip(names, labels, strict=True):
@@ -302,13 +303,13 @@ def test_run_whose_record_cannot_be_written_is_not_done(
     def fill_up(*_):
         raise OutputError("cannot write run.json: No space left on device")
 
-    monkeypatch.setattr("rotoline.run.write_run_record", fill_up)
+    monkeypatch.setattr("rotoline.run_output.write_run_record", fill_up)
     result = segment(*clip_folder[:2], tmp_path / "out", "--format", "png")
     assert result.exit_code == 2
     assert "No space left" in words_of(result)
     assert "done" not in words_of(result)
     assert "frames segmented" not in words_of(result)
-    assert len(list((tmp_path / "out" / "masks").iterdir())) == 6
+    assert (tmp_path / "out" / "masks" / "f1.png").exists()
 
 
 def test_interruption_keeps_every_finished_mask(
@@ -389,7 +390,7 @@ def test_overlay_that_fails_keeps_every_mask(clip_folder, tmp_path, monkeypatch,
     def fail(*_, **__):
         raise OutputError("cannot write overlay.mp4: the encoder failed")
 
-    monkeypatch.setattr("rotoline.io.writers.overlay.write_overlay", fail)
+    monkeypatch.setattr("rotoline.io.writers.overlay.draw_overlay", fail)
     result = segment(*clip_folder[:2], tmp_path / "out")
     assert result.exit_code == 2
     assert "the encoder failed" in words_of(result)
@@ -463,3 +464,49 @@ def test_debug_shows_where_an_error_comes_from(call, tmp_path, words_of):
     assert "Traceback" in words_of(debug)
     assert plain.exit_code == debug.exit_code == 2
     assert "error:" in words_of(debug)
+
+
+@pytest.mark.slow
+def test_names_of_annotations_reach_the_results_and_what_they_are_converted_into(
+    clip_folder, tmp_path, call, segment
+):
+    frames, _, labels = clip_folder
+    height, width = labels[0].shape
+    rows, columns = np.nonzero(labels[0])
+    left, top, right, bottom = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    polygon = [float(x) for x in (left, top, right, top, right, bottom, left, bottom)]
+    content = {
+        "images": [{"id": 1, "file_name": "f1.png", "height": height, "width": width}],
+        "categories": [{"id": 6, "name": "bear"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 6, "segmentation": [polygon]}],
+    }
+    (tmp_path / "bear.json").write_text(json.dumps(content))
+    run = tmp_path / "run"
+    result = segment(frames, tmp_path / "bear.json", run, "--format", "png", "--format", "tracks")
+    assert result.exit_code == 0, result.output
+    assert json.loads((run / "run.json").read_text())["names"] == {"6": "bear"}
+    assert "category 6 (bear) is object 6" in result.stderr
+    assert (run / "tracks.csv").read_text().splitlines()[1].startswith("f1,0,6,bear,1,")
+    result = call("convert", run, "--to", "coco,cvat", "--output", tmp_path / "converted")
+    assert result.exit_code == 0, result.output
+    converted = json.loads((tmp_path / "converted" / "coco.json").read_text())
+    assert converted["categories"] == [{"id": 6, "name": "bear"}]
+    result = call("export", run, "--to", "labelme", "--output", tmp_path / "exported")
+    assert result.exit_code == 0, result.output
+    shape = json.loads((tmp_path / "exported" / "labelme" / "f1.json").read_text())["shapes"][0]
+    assert (shape["label"], shape["group_id"]) == ("bear", 6)
+
+
+@pytest.mark.slow
+def test_colours_are_objects_where_they_are_asked_for(clip_folder, tmp_path, segment):
+    frames, _, labels = clip_folder
+    picture = np.zeros((*labels[0].shape, 3), np.uint8)
+    picture[labels[0] > 0] = (0, 90, 200)
+    Image.fromarray(picture).save(tmp_path / "f1.png")
+    refused = segment(frames, tmp_path / "f1.png", tmp_path / "no")
+    assert refused.exit_code == 2
+    assert "read every colour as an object, with --colours" in refused.stderr
+    result = segment(frames, tmp_path / "f1.png", tmp_path / "out", "--colours", "--format", "png")
+    assert result.exit_code == 0, result.output
+    assert "(0, 90, 200) is object 1" in result.stderr
+    np.testing.assert_array_equal(read_labels(tmp_path / "out" / "masks" / "f1.png"), labels[0])

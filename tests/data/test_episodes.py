@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from rotoline.data.episode_batch import other_objects
 from rotoline.data.episode_maker import EpisodeMaker
 from rotoline.data.scene_plans import LENGTH, MAX_LAYERS, MAX_OBJECTS
 from rotoline.data.stills import UNKNOWN
@@ -41,7 +42,8 @@ def test_episodes_follow_from_seed_and_number(maker):
     assert both.object_counts == first.object_counts + second.object_counts
     assert both.coarseness == first.coarseness + second.coarseness
     assert both.uses_memory == first.uses_memory + second.uses_memory
-    for name in ("frames", "masks", "others", "known", "previous_masks"):
+    assert both.marked_targets == first.marked_targets + second.marked_targets
+    for name in ("frames", "masks", "known", "previous_masks"):
         parts = torch.cat([getattr(one, name) for one in (first, second)])
         torch.testing.assert_close(getattr(both, name), parts, rtol=1e-5, atol=1e-3, msg=name)
     assert torch.equal(first.frames, maker.make((3,), 0.5).frames)
@@ -57,8 +59,8 @@ def test_episodes_have_the_documented_shapes_and_ranges(maker):
     assert 0 <= batch.frames.min() < batch.frames.max() <= 255
     assert batch.masks.shape == (objects, LENGTH, *SIZE)
     assert batch.known.shape == (60, LENGTH, *SIZE)
-    assert batch.others.shape == batch.previous_masks.shape == (objects, *SIZE)
-    for name in ("masks", "others", "known", "previous_masks"):
+    assert batch.previous_masks.shape == (objects, *SIZE)
+    for name in ("masks", "known", "previous_masks"):
         assert set(getattr(batch, name).unique().tolist()) == {0.0, 1.0}, name
     assert {1, 2, 3} <= set(batch.object_counts) <= set(range(1, MAX_OBJECTS + 1))
     assert set(batch.uses_memory) == {True, False}
@@ -66,9 +68,9 @@ def test_episodes_have_the_documented_shapes_and_ranges(maker):
     together = torch.zeros_like(batch.known).index_add(0, batch.episode_of, batch.masks)
     assert together.max() == 1  # objects do not overlap
     assert not (together * (1 - batch.known)).any()  # an unknown pixel is no object
-    # The other objects of the reference frame are the other tracked objects there.
-    first = together[:, 0][batch.episode_of] - batch.masks[:, 0]
-    assert torch.equal(batch.others, first)
+    assert set(batch.marked_targets) == {0, 1, 2}
+    beside = together[:, 0][batch.episode_of] - batch.masks[:, 0]
+    assert torch.equal(other_objects(batch.masks[:, 0], batch.object_counts), beside)
     # Nearly all objects can be seen in the reference frame.
     assert (batch.masks[:, 0].flatten(1).sum(1) > 0).float().mean() > 0.9
 
@@ -96,7 +98,10 @@ def test_some_episodes_with_strokes_show_one_picture_and_no_map_from_before(make
     strokes = EpisodeMaker(maker.planner, maker.pool, 7, stroke_share=1.0)
     batch = strokes.make(range(30), 0.5)
     assert batch.known[:, 0].mean() < 0.3  # few pixels of the reference are known
-    assert batch.known[:, 2:].mean() > 0.8
+    assert batch.known[:, 2].mean() > 0.8
+    several = batch.known[:, -1].flatten(1).mean(1)[torch.tensor(batch.marked_targets) > 0]
+    assert len(several) > 0
+    assert (several < 0.5).all()  # and of other marked frames
     masks = batch.masks
     still = (masks == masks[:, :1]).flatten(1).all(1) & masks.flatten(1).any(1)
     lost = ~batch.previous_masks.flatten(1).any(1)

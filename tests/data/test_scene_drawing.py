@@ -1,10 +1,12 @@
 """Pictures in memory, and scenes drawn from them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from rotoline.data.picture_pool import LEVELS, PicturePool
-from rotoline.data.scene_drawing import draw_scenes
+from rotoline.data.scene_drawing import TEXTURE, draw_scenes
 from rotoline.data.scene_plans import LENGTH, LayerPlan, Motion, ScenePlan
 from rotoline.data.stills import UNKNOWN
 from rotoline.data.training_clips import Clip
@@ -85,6 +87,23 @@ def test_object_is_pasted_where_the_plan_says(stills):
     torch.testing.assert_close(frames[0, :, 6:14, 17:33], inner)
     outside = stills[0].frames[0][:, : SIZE[0], : SIZE[1]].float()
     torch.testing.assert_close(frames[0, :, 24:, :14], outside[:, 24:, :14])
+
+
+def test_texture_is_seen_on_the_object_alone_and_moves_with_it(stills):
+    background = LayerPlan(pictures=[0] * LENGTH, motion=still_motion(torch.eye(3)), labels={})
+    views = [translation(-t, 0) for t in range(LENGTH)]
+    motion = Motion(views, still_motion(torch.eye(3)).bends)
+    layer = LayerPlan(pictures=[1] * LENGTH, motion=motion, labels={3: 1})
+    plain, labels = draw(stills, background, layer)
+    textured, same = draw(stills, background, replace(layer, texture=0))
+    assert torch.equal(labels, same)
+    for t in range(LENGTH):
+        # The frame of the object reads both pictures at the same place.
+        own, other = (stills[n].frames[0][:, 10:18, 12:28].float() for n in (1, 0))
+        torch.testing.assert_close(
+            textured[t, :, 10:18, 12 + t : 28 + t], torch.lerp(own, other, TEXTURE)
+        )
+    torch.testing.assert_close(textured[:, :, 26:], plain[:, :, 26:])
 
 
 def test_unknown_moves_with_the_object_and_is_no_object(stills):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from rotoline.errors import InputError
+from rotoline.io.frame_names import FrameNumbers
 from rotoline.io.frames import open_frames
 from rotoline.io.mask_files import ignore_warning, match_masks
 from rotoline.io.masks import read_annotations, write_mask
@@ -34,6 +35,7 @@ class Video(VideoFile):
 
     def __init__(self, count):
         self.path, self.size, self._length = Path("clip.mp4"), (4, 6), count
+        self._names = FrameNumbers()
 
 
 # A folder of masks
@@ -210,7 +212,7 @@ def test_a_mask_among_several_that_is_all_background_says_that_nothing_is_there(
     square = np.zeros((8, 12), np.uint8)
     square[2:6, 2:6] = 4
     write_mask(tmp_path / "masks" / "2.png", square)
-    found = read_annotations(tmp_path / "masks", frames, warnings.append)
+    found = read_annotations(tmp_path / "masks", frames, warnings.append).labels
     assert [labels.any() for labels in found.values()] == [False, True, False]
     assert len(warnings) == 1
     assert "the mask of 1, 3 is all background, so no object is there" in warnings[0]

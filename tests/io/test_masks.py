@@ -78,7 +78,7 @@ def test_masks_are_turned_upright_as_frames_are(tmp_path):
             image.putpalette(palette)
         path = tmp_path / f"a.{suffix}"
         image.save(path, exif=exif)
-        found = read_annotations(path, open_frames(tmp_path / "frames"))
+        found = read_annotations(path, open_frames(tmp_path / "frames")).labels
         np.testing.assert_array_equal(found[0], np.rot90(labels, -1))
 
 

@@ -73,7 +73,7 @@ def test_everything_is_as_without_it(kind, video, stack, clip_folder):
     for index, frame in enumerate(boxed):
         np.testing.assert_array_equal(frame, frames[index])
     assert index == len(frames) - 1
-    assert boxed.reading == {**plain.reading, "sandbox": True}
+    assert boxed.reading == plain.reading
     for name in ("size", "count", "problem", "frame_rate", "pixel_shape"):
         assert getattr(boxed, name) == getattr(plain, name), name
     for index in (0, 3):
@@ -85,6 +85,17 @@ def test_everything_is_as_without_it(kind, video, stack, clip_folder):
     assert [index for index, _ in back] == list(range(len(back)))[::-1]
     for index, frame in back + list(boxed.read([4, 1]).items()):
         np.testing.assert_array_equal(frame, frames[index])
+
+
+def test_a_part_of_the_frames_is_as_without_it(video):
+    part = {"start": "0.2s", "end": "30", "every": 4}
+    plain, boxed = open_frames(video, **part), open_frames(video, sandbox=True, **part)
+    frames = list(plain)
+    assert len(frames) == plain.count == boxed.count
+    for index, frame in [*enumerate(boxed), *boxed.backwards(len(frames))]:
+        np.testing.assert_array_equal(frame, frames[index])
+        assert boxed.name(index) == plain.name(index)
+        assert boxed.time(index) == plain.time(index)
 
 
 def test_passes_may_overlap_and_be_left(clip_folder):
@@ -195,4 +206,3 @@ def test_segment_decodes_in_the_sandbox(call, clip_folder, tmp_path, words_of):
         assert result.exit_code == 0, words_of(result)
     for path in (tmp_path / "plain" / "masks").iterdir():
         assert path.read_bytes() == (tmp_path / "boxed" / "masks" / path.name).read_bytes()
-    assert '"sandbox": true' in (tmp_path / "boxed" / "run.json").read_text()

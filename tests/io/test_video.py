@@ -133,8 +133,15 @@ def test_backwards_needs_no_forward_pass_before(tmp_path):
 def test_backwards_seeks_instead_of_decoding_everything_again(tmp_path, monkeypatch):
     source = VideoFile(write_moving(tmp_path / "a.mp4", 75, LONG_GOP))
     list(source)
-    monkeypatch.setattr(VideoFile, "__iter__", None)
+    decoded = []
+    decode_all = VideoFile._select_from_start
+    monkeypatch.setattr(
+        VideoFile,
+        "_select_from_start",
+        lambda self, indices: decoded.append(indices) or decode_all(self, indices),
+    )
     assert len(list(source.backwards(75))) == 75
+    assert decoded == [range(11)]  # the beginning itself
 
 
 def test_frames_that_look_different_after_seeking_are_decoded_from_the_beginning(
@@ -143,8 +150,12 @@ def test_frames_that_look_different_after_seeking_are_decoded_from_the_beginning
     source = VideoFile(write_moving(tmp_path / "a.mp4", 40, SHORT_GOP))
     forwards = list(source)
     passes = []
-    iterate = VideoFile.__iter__
-    monkeypatch.setattr(VideoFile, "__iter__", lambda self: passes.append(1) or iterate(self))
+    decode_all = VideoFile._select_from_start
+    monkeypatch.setattr(
+        VideoFile,
+        "_select_from_start",
+        lambda self, indices: passes.append(1) or decode_all(self, indices),
+    )
     monkeypatch.setattr("rotoline.io.video.zlib", SimpleNamespace(crc32=lambda frame: -1))
     for index, frame in source.backwards(40):
         np.testing.assert_array_equal(frame, forwards[index])

@@ -15,6 +15,7 @@ from rotoline.io.masks import read_labels, write_mask
 from rotoline.io.results import read_label_maps
 from rotoline.io.writers import DEFAULT_FORMATS, WRITERS, find_writer
 from rotoline.io.writers.per_frame import FrameFileWriter
+from rotoline.io.writers.together import Writers
 from rotoline.types import FrameResult
 
 
@@ -36,7 +37,7 @@ def write(clip_folder, results, tmp_path):
     frames = open_frames(clip_folder[0])
 
     def write_all(name):
-        writer = find_writer(name)(tmp_path / "out", frames)
+        writer = Writers([name], tmp_path / "out", frames)
         for result in results:
             writer.write(result)
         done = list(writer.finish())
@@ -77,7 +78,7 @@ def test_overlay_shows_the_frames_in_order_and_leaves_no_other_file(write):
 
 
 def test_overlay_that_is_closed_early_leaves_nothing(clip_folder, results, tmp_path):
-    writer = find_writer("overlay")(tmp_path / "out", open_frames(clip_folder[0]))
+    writer = Writers(["overlay"], tmp_path / "out", open_frames(clip_folder[0]))
     writer.write(results[0])
     writer.close()
     assert list((tmp_path / "out").iterdir()) == []

@@ -6,19 +6,10 @@ from rotoline.stages.fuse import BIAS, SLOPE, FuseConfig, expected_iou, fuse, vi
 
 def test_highest_object_wins_and_background_below_the_threshold():
     logits = torch.tensor([[[2.0, 1.0, -1.0]], [[1.0, 3.0, -0.5]]])
-    assert fuse(logits, [4, 9], (1, 3), 0.5).tolist() == [[4, 9, 0]]
+    assert fuse(logits, [4, 9], 0.5).tolist() == [[4, 9, 0]]
     # The sigmoid of -0.5 is 0.378.
-    assert fuse(logits, [4, 9], (1, 3), 0.37).tolist() == [[4, 9, 9]]
-    assert fuse(logits, [4, 9], (1, 3), 0.9).tolist() == [[0, 9, 0]]
-
-
-def test_labels_come_at_the_size_of_the_frame():
-    logits = torch.full((1, 2, 2), -5.0)
-    logits[0, 0, 0] = 5.0
-    labels = fuse(logits, [255], (8, 8), 0.5)
-    assert labels.shape == (8, 8)
-    assert labels[:3, :3].min() == 255
-    assert labels[5:].max() == 0
+    assert fuse(logits, [4, 9], 0.37).tolist() == [[4, 9, 9]]
+    assert fuse(logits, [4, 9], 0.9).tolist() == [[0, 9, 0]]
 
 
 def test_mask_of_an_object_is_where_it_scores_highest_and_above_the_threshold():
@@ -34,13 +25,13 @@ def test_mask_of_an_object_is_where_it_scores_highest_and_above_the_threshold():
 def test_score_of_just_the_threshold_is_background():
     logits = torch.zeros(1, 1, 1)
     assert not visible_masks(logits, 0.5).any()
-    assert fuse(logits, [1], (1, 1), 0.5).tolist() == [[0]]
+    assert fuse(logits, [1], 0.5).tolist() == [[0]]
 
 
 def test_masks_agree_with_the_labels_of_the_same_size():
     logits = torch.randn(3, 6, 8, generator=torch.Generator().manual_seed(0))
     for threshold in (0.2, 0.5, 0.8):
-        labels = torch.from_numpy(fuse(logits, [1, 2, 3], (6, 8), threshold))
+        labels = torch.from_numpy(fuse(logits, [1, 2, 3], threshold))
         masks = visible_masks(logits, threshold)
         for channel, object_id in enumerate((1, 2, 3)):
             assert torch.equal(masks[channel], labels == object_id)

@@ -19,7 +19,7 @@ def net():
         return FastNet().double()
 
 
-def make_episode(seed, objects, *, is_known=True, uses_memory=True, coarseness=1):
+def make_episode(seed, objects, *, is_known=True, uses_memory=True, coarseness=1, marked=0):
     """Rectangles that move over noise."""
     generator = torch.Generator().manual_seed(seed)
     masks = torch.zeros(objects, 5, 64, 96, dtype=torch.float64)
@@ -36,6 +36,7 @@ def make_episode(seed, objects, *, is_known=True, uses_memory=True, coarseness=1
         previous_masks=masks[:, 1].roll(3, -1),
         uses_memory=uses_memory,
         coarseness=coarseness,
+        marked_targets=marked,
     )
 
 
@@ -45,6 +46,8 @@ EPISODES = (
     make_episode(3, 2, is_known=False),
     make_episode(4, 1, is_known=False, uses_memory=False, coarseness=2),
     make_episode(5, 3, uses_memory=False),
+    make_episode(6, 2, marked=2),
+    make_episode(7, 1, is_known=False, marked=1),
 )
 
 
@@ -53,13 +56,13 @@ def collate(episodes):
     return EpisodeBatch(
         frames=torch.stack([one.frames for one in episodes]),
         masks=torch.cat([one.masks for one in episodes]),
-        others=torch.cat([one.others for one in episodes]),
         known=torch.stack([one.known for one in episodes]),
         things=torch.stack([one.masks.amax(0) for one in episodes]),
         previous_masks=torch.cat([one.previous_masks for one in episodes]),
         object_counts=tuple(len(one.masks) for one in episodes),
         uses_memory=tuple(one.uses_memory for one in episodes),
         coarseness=tuple(one.coarseness for one in episodes),
+        marked_targets=tuple(one.marked_targets for one in episodes),
     )
 
 
@@ -107,6 +110,21 @@ def test_object_that_the_reference_does_not_show_counts_in_no_loss(net):
         torch.testing.assert_close(one[name], two[name], msg=name)
 
 
+def test_marked_targets_are_learned_from_and_count_in_no_loss(net):
+    one = make_episode(8, 2, marked=1)
+    unmarked = batch_losses(net, collate([replace(one, marked_targets=0)]))
+    marked = batch_losses(net, collate([one]))
+    assert marked["classifier"] != unmarked["classifier"]
+    # What the marked frame shows changes what is learned; what is hidden there teaches nothing.
+    hidden = replace(one, masks=one.masks.clone(), marked_targets=1)
+    hidden.masks[:, -1] = 0
+    shorter = batch_losses(net, collate([hidden]))
+    again = replace(one, frames=one.frames.clone(), masks=hidden.masks, marked_targets=1)
+    again.frames[-1] = 0
+    for name, loss in batch_losses(net, collate([again])).items():
+        torch.testing.assert_close(loss, shorter[name], msg=name)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_gives_the_losses_of_the_cpu(net):
     batch = collate(EPISODES)
@@ -115,7 +133,7 @@ def test_gpu_gives_the_losses_of_the_cpu(net):
         batch,
         **{
             name: getattr(batch, name).cuda()
-            for name in ("frames", "masks", "others", "known", "things", "previous_masks")
+            for name in ("frames", "masks", "known", "things", "previous_masks")
         },
     )
     found = batch_losses(net.cuda(), moved)

@@ -16,11 +16,15 @@ from typer.core import TyperGroup
 import rotoline
 from rotoline.cli import (
     benchmark,
+    convert,
     demo,
     evaluate,
     experiment,
+    export,
     info,
     inspect,
+    probe,
+    report,
     segment,
     train,
     weights,
@@ -98,7 +102,11 @@ app = typer.Typer(
 )
 app.callback()(options)
 app.command("segment")(segment.segment)
+app.command("probe")(probe.probe)
+app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("inspect")(inspect.inspect)
+app.command("convert")(convert.convert)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("demo")(demo.demo)
@@ -106,6 +114,7 @@ app.command("info")(info.info)
 training = typer.Typer(no_args_is_help=True, help="Train the networks of the presets.")
 training.command("fast")(train.fast)
 training.command("regions")(train.regions)
+training.command("upsampler")(train.upsampler)
 training.command("paper-foreground")(train.paper_foreground)
 training.command("paper-spn")(train.paper_spn)
 training.command("pack")(train.pack)

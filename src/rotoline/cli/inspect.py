@@ -7,11 +7,17 @@ import typer
 
 from rotoline.cli.options import (
     Budget,
+    Colours,
+    Complete,
     Config,
+    End,
+    Every,
+    FirstNumber,
     GreyRange,
     Preset,
     Sandbox,
     Settings,
+    Start,
     Steps,
     Stream,
     Tune,
@@ -48,7 +54,13 @@ def inspect(  # noqa: PLR0913 (each is an option)
     settings: Settings = None,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    start: Start = None,
+    end: End = None,
+    every: Every = 1,
+    first_number: FirstNumber = 0,
+    complete: Complete = None,
     *,
+    colours: Colours = False,
     sandbox: Sandbox = False,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.
@@ -59,10 +71,6 @@ def inspect(  # noqa: PLR0913 (each is an option)
     mask. With the region filter `evidence`, a second CSV file has its decision about every region,
     and what each piece of evidence adds to it.
     """
-    import csv
-
-    from rich.table import Table
-
     from rotoline.cli.terminal import console, print_warning, report_learning, show_progress
     from rotoline.inspection import inspect_to_sheet, regions_file
 
@@ -75,27 +83,42 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 output,
                 weights=weights,
                 config=configure(preset, config, settings, steps, budget, tune),
+                complete=complete or (),
+                report=report_learning(),
                 stream=stream,
                 grey_range=grey_range,
+                start=start,
+                end=end,
+                every=every,
+                first_number=first_number,
+                colours=colours,
                 sandbox=sandbox,
-                report=report_learning(),
             )
         )
     except KeyboardInterrupt:
         print_warning("stopped; nothing was written")
         raise typer.Exit(130) from None
     numbers = output.with_suffix(".csv")
-    with numbers.open(newline="") as file:
-        header, *rows = csv.reader(file)
-    table = Table(*header)
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
+    console().print(_table_of(numbers))
     written = [str(output), str(numbers)]
     if (regions := regions_file(output)).is_file():
         console().print(_main_reasons(regions))
         written.append(str(regions))
     console().print(f"written: {', '.join(written)}", soft_wrap=True)
+
+
+def _table_of(numbers: Path) -> "Table":
+    """A CSV file as a table."""
+    import csv
+
+    from rich.table import Table
+
+    with numbers.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _main_reasons(regions: Path) -> "Table":

@@ -71,6 +71,61 @@ Sandbox = Annotated[
         "few rights, for files from people whom you do not know.",
     ),
 ]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FRAME|TIME",
+        help="The first frame to segment: a frame, by its name or its number (12), or a time since "
+        "the first frame (3.5s, 00:01:02.5).",
+        show_default=False,
+    ),
+]
+End = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FRAME|TIME",
+        help="Where to stop, given like --start. That frame is left out: --start 0 --end 100 are "
+        "100 frames.",
+        show_default=False,
+    ),
+]
+Every = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Segment every N-th frame, from the first one on.")
+]
+FirstNumber = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="The number of the first frame of a video, for the names of its masks and results; "
+        "such as 1001.",
+    ),
+]
+Complete = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FRAME|all",
+        help="The mask of this frame shows everything there is: objects that it leaves out are "
+        "hidden there. Repeatable; all for every mask.",
+        show_default=False,
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Treat each warning as an error: before anything is written, or where it is found, "
+        "with the finished frames kept.",
+    ),
+]
+Colours = Annotated[
+    bool,
+    typer.Option(
+        "--colours",
+        help="Every colour of the masks is an object, and black is background; without it, such "
+        "masks are refused.",
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option(help="Settings: a TOML file, or the run.json of a run to repeat.")
 ]

@@ -9,15 +9,22 @@ import typer
 from rotoline.cli.options import (
     WRITTEN_BY_DEFAULT,
     Budget,
+    Colours,
+    Complete,
     Config,
+    End,
+    Every,
+    FirstNumber,
     Formats,
     GreyRange,
     Output,
     Preset,
     Sandbox,
     Settings,
+    Start,
     Steps,
     Stream,
+    Strict,
     Tune,
     Weights,
     configure,
@@ -28,8 +35,24 @@ Masks = Annotated[
     Path,
     typer.Option(
         help="A mask, or a folder of masks, named after their frames; a single mask of any other "
-        "name marks the first frame.",
+        "name marks the first frame. Or annotations of COCO, YouTube-VIS, labelme (.json) or CVAT "
+        "for video (.xml).",
         show_default=False,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a run in OUTPUT that was stopped or killed, or ran out of disk; with the "
+        "same inputs and options.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace what another run has written into OUTPUT, once the first new mask is ready.",
     ),
 ]
 
@@ -48,7 +71,16 @@ def segment(  # noqa: PLR0913 (each is an option)
     formats: Formats = WRITTEN_BY_DEFAULT,
     stream: Stream = None,
     grey_range: GreyRange = None,
+    start: Start = None,
+    end: End = None,
+    every: Every = 1,
+    first_number: FirstNumber = 0,
+    complete: Complete = None,
     *,
+    strict: Strict = False,
+    colours: Colours = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
     sandbox: Sandbox = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.
@@ -69,18 +101,27 @@ def segment(  # noqa: PLR0913 (each is an option)
         config=configure(preset, config, settings, steps, budget, tune),
         command=["rotoline", *sys.argv[1:]],
         formats=formats,
+        complete=complete or (),
+        is_strict=strict,
+        report=report_learning(),
         stream=stream,
         grey_range=grey_range,
+        start=start,
+        end=end,
+        every=every,
+        first_number=first_number,
+        colours=colours,
+        resume=resume,
+        overwrite=overwrite,
         sandbox=sandbox,
-        report=report_learning(),
     )
     try:
         last = show_progress(progress)
     except KeyboardInterrupt:
         progress.close()
         done = read_run_record(output).get("frames", 0)
-        kept = f"{done} finished masks are in {output}" if done else "nothing was written"
-        print_warning(f"stopped; {kept}")
+        kept = f"{done} finished masks are in {output}" if done else "no mask was finished"
+        print_warning(f"stopped; {kept}; the same command with --resume goes on")
         raise typer.Exit(130) from None
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
     console().print(f"{last.done} frames segmented; {output} holds {written}", soft_wrap=True)

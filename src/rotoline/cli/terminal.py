@@ -91,7 +91,7 @@ def show_progress(steps: Iterable[Progress], unit: Unit = FRAMES) -> Progress:
 
 def _show_bar(out: Console, steps: Iterable[Progress], unit: Unit) -> Progress:
     columns = (
-        TextColumn("{task.description:<11}", markup=False),
+        TextColumn("{task.description:<18}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[amount]}", markup=False),
         TimeRemainingColumn(),

@@ -100,6 +100,27 @@ SpnStart = Annotated[
         "file, or 'nothing' for random weights."
     ),
 ]
+UpsamplerWeights = Annotated[
+    Path, typer.Option("--weights", help="Weights that get the upsampler.", show_default=False)
+]
+UpsamplerOutput = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="Folder for the weights.", show_default=False),
+]
+OddWeights = Annotated[
+    Path,
+    typer.Option(
+        help="Weights fitted on the odd half of DAVIS-2016 train (--leave-out even).",
+        show_default=False,
+    ),
+]
+EvenWeights = Annotated[
+    Path,
+    typer.Option(
+        help="Weights fitted on the even half of DAVIS-2016 train (--leave-out odd).",
+        show_default=False,
+    ),
+]
 Foreground = Annotated[
     Path,
     typer.Option(help="Weights from `rotoline train paper-foreground`.", show_default=False),
@@ -161,6 +182,37 @@ def regions(  # noqa: PLR0913 - one parameter an option
     out = console()
     out.print((output / REPORT_NAME).read_text(encoding="utf-8"), soft_wrap=True)
     out.print(f"{output / weights.name} is ready", soft_wrap=True)
+
+
+def upsampler(  # noqa: PLR0913 - one parameter an option
+    data: Data,
+    weights: UpsamplerWeights,
+    odd_weights: OddWeights,
+    even_weights: EvenWeights,
+    output: UpsamplerOutput,
+    leave_out: LeaveOut = "",
+    settings: Settings = None,
+) -> None:
+    """Learn the upsampler of the preset fast, which corrects masks near their borders.
+
+    Every sequence is segmented by the weights that have not seen it. Writes
+    OUTPUT/NAME.safetensors, named like the file of --weights: its network with the new upsampler,
+    and its record.
+    """
+    from rotoline.cli.terminal import Unit, console, show_progress
+    from rotoline.config import read_config
+    from rotoline.data.splits import sequences_of
+    from rotoline.training.upsampler import (
+        UpsamplerInputs,
+        UpsamplerTraining,
+        train_upsampler,
+    )
+
+    chosen = read_config(UpsamplerTraining(), None, settings or [])
+    inputs = UpsamplerInputs(data, weights, odd_weights, even_weights, sequences_of(leave_out))
+    steps = train_upsampler(inputs, output, chosen, command=_command())
+    show_progress(steps, Unit("steps", 1, 0))
+    console().print(f"{output / weights.name} is ready", soft_wrap=True)
 
 
 def paper_foreground(

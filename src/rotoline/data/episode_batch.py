@@ -1,5 +1,6 @@
 """Many episodes together, as a training step sees them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +18,6 @@ class EpisodeBatch:
     """float32 `(B, N, 3, H, W)`, RGB in [0, 255]."""
     masks: Tensor
     """float32 `(M, N, H, W)`, 0 or 1."""
-    others: Tensor
-    """float32 `(M, H, W)`, 0 or 1."""
     known: Tensor
     """float32 `(B, N, H, W)`, 0 or 1."""
     things: Tensor
@@ -31,6 +30,9 @@ class EpisodeBatch:
     """Whether the refinement network gets the readouts, for each episode."""
     coarseness: tuple[int, ...]
     """Factor by which score maps are reduced before they are propagated, for each episode."""
+    marked_targets: tuple[int, ...]
+    """How many of the last targets of each episode are marked as well: the objects are learned from
+    them as from the reference, and they count in no loss."""
 
     @property
     def episode_of(self) -> Tensor:
@@ -44,3 +46,17 @@ class EpisodeBatch:
         """int64 `(M,)`: the number of each object within its episode."""
         places = [place for count in self.object_counts for place in range(count)]
         return torch.tensor(places, device=self.masks.device)
+
+
+def other_objects(masks: Tensor, counts: Sequence[int]) -> Tensor:
+    """Where the other objects of the same episode are.
+
+    Args:
+        masks: float32 `(M, H, W)`, 0 or 1.
+        counts: Number of objects of each episode.
+
+    Returns:
+        float32 `(M, H, W)`, 0 or 1.
+    """
+    parts = masks.split(list(counts))
+    return torch.cat([part.sum(0, keepdim=True).clamp(max=1) - part for part in parts])

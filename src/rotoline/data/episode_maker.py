@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import torch
 
-from rotoline.data.episode_batch import EpisodeBatch
+from rotoline.data.episode_batch import EpisodeBatch, other_objects
 from rotoline.data.light import sample_light, steady, vary
 from rotoline.data.picture_pool import PicturePool
 from rotoline.data.previous_masks import corrupt, sample_errors
 from rotoline.data.scene_drawing import draw_scenes, masks_of
 from rotoline.data.scene_planner import ScenePlanner
-from rotoline.data.scene_plans import LENGTH
+from rotoline.data.scene_plans import LENGTH, TARGETS
 from rotoline.data.strokes import draw_strokes, sample_strokes
 from rotoline.data.training_clips import Clip
 from rotoline.learning.augmentation import generator_for
@@ -26,6 +26,9 @@ MEMORY_SHARE = 0.9
 FROZEN_SHARE = 0.4
 """Probability that an episode with strokes shows one picture all the time: first without any map
 from before, then with the own answer, as while a person marks a frame."""
+SEVERAL_MARKED_SHARE = 0.2
+"""Probability that one or two of the last targets are marked as well, as in a clip that a person
+has corrected."""
 COARSE_SHARE = 0.25
 """Probability that the score maps are reduced before they are propagated."""
 
@@ -39,7 +42,7 @@ class EpisodeMaker:
     seed: int
     """Seed of all episodes."""
     stroke_share: float = 0.0
-    """Probability that the reference frame is known where a few strokes are, and nowhere else."""
+    """Probability that the marked frames are known where a few strokes are, and nowhere else."""
 
     @classmethod
     def of(
@@ -73,40 +76,37 @@ class EpisodeMaker:
             for _ in range(plan.object_count)
         ]
         strokes = []
+        marked = [0] * len(plans)
         for at, (sampler, plan) in enumerate(zip(samplers, plans, strict=True)):
             has_strokes = sampler.chance(self.stroke_share)
-            strokes.append(sample_strokes(plan.object_count, sampler) if has_strokes else None)
             if has_strokes and sampler.chance(FROZEN_SHARE):
                 plans[at], lights[at] = plan.frozen(), steady(lights[at])
                 first = sum(one.object_count for one in plans[:at])
                 for number in range(first, first + plan.object_count):
                     errors[number] = errors[number]._replace(is_lost=True)
+            elif sampler.chance(SEVERAL_MARKED_SHARE):
+                marked[at] = sampler.integer(1, TARGETS - 1)
+            frames = (0, *range(LENGTH - marked[at], LENGTH)) if has_strokes else ()
+            strokes.append({one: sample_strokes(plan.object_count, sampler) for one in frames})
         drawn = draw_scenes(self.pool, plans, size)
         masks, known = masks_of(drawn, plans)
         counts = tuple(plan.object_count for plan in plans)
-        taken = torch.cat(
-            [
-                part.sum(0, keepdim=True).expand(count, -1, -1)
-                for part, count in zip(masks[:, :2].flatten(2).split(counts), counts, strict=True)
-            ]
-        )
-        others, beside = (taken - masks[:, :2].flatten(2)).clamp(0, 1).unflatten(2, size).unbind(1)
-        for number, (first, marks) in enumerate(
-            zip(masks[:, 0].split(counts), strokes, strict=True)
+        for number, (objects, drawings) in enumerate(
+            zip(masks.split(counts), strokes, strict=True)
         ):
-            if marks is not None:
-                known[number, 0] = draw_strokes(first, known[number, 0], marks)
+            for frame, lines in drawings.items():
+                known[number, frame] = draw_strokes(objects[:, frame], known[number, frame], lines)
         return EpisodeBatch(
             frames=vary(drawn.frames, lights),
             masks=masks,
-            others=others,
             known=known,
             things=drawn.things,
-            previous_masks=corrupt(masks[:, 1], beside, errors),
+            previous_masks=corrupt(masks[:, 1], other_objects(masks[:, 1], counts), errors),
             object_counts=counts,
             uses_memory=tuple(sampler.chance(MEMORY_SHARE) for sampler in samplers),
             coarseness=tuple(
                 sampler.one_of([2, 4, 8]) if sampler.chance(COARSE_SHARE) else 1
                 for sampler in samplers
             ),
+            marked_targets=tuple(marked),
         )

@@ -13,6 +13,8 @@ from rotoline.learning.geometry import pixel_centres
 from rotoline.learning.inpainting import inpaint_backgrounds
 from rotoline.learning.warp import cubic_weights, soften
 
+TEXTURE = 0.6
+"""Share of the texture in the colours of an object that has one."""
 NOT_DRAWN = 254
 """What a label of a picture becomes that is not part of a layer over the background."""
 
@@ -43,6 +45,10 @@ class _Layers(NamedTuple):
     """uint8 `(n, 256)`: what each label of the picture becomes."""
     gains: Tensor
     """float32 `(n, 3)`."""
+    textured: Tensor
+    """int64 `(k,)`: which of the n have a texture."""
+    textures: Tensor
+    """int64 `(k,)`: the pictures that these show as well."""
     filled: Tensor
     """int64 `(m,)`: which of the n have places to fill."""
     cut: Tensor
@@ -105,6 +111,9 @@ def _gather(plans: Sequence[ScenePlan], depth: int, device: torch.device) -> _La
     cut = torch.zeros(len(filled), 256, dtype=torch.bool)
     for row, at in enumerate(filled):
         cut[row, list(shown[at][1].cut)] = True
+    textures = [
+        (row, layer.texture) for row, (_, layer, _) in enumerate(shown) if layer.texture is not None
+    ]
     columns = (
         torch.tensor([number * LENGTH + t for number, _, t in shown]),
         torch.tensor([layer.pictures[t] for _, layer, t in shown]),
@@ -112,6 +121,8 @@ def _gather(plans: Sequence[ScenePlan], depth: int, device: torch.device) -> _La
         torch.stack([layer.motion.bends[t] for _, layer, t in shown]),
         torch.stack([tables[number] for number, _, _ in shown]),
         torch.tensor([list(layer.gains) for _, layer, _ in shown]),
+        torch.tensor([row for row, _ in textures], dtype=torch.int64),
+        torch.tensor([texture for _, texture in textures], dtype=torch.int64),
         torch.tensor(filled, dtype=torch.int64),
         cut,
     )
@@ -158,6 +169,10 @@ def _sample(
     zoom = torch.linalg.det(linear).abs().sqrt()
     levels = (zoom.log2() + 0.25).floor().clamp(0, LEVELS - 1).long()
     pixels, found, within = pool.sample(layers.pictures, levels, points)
+    if len(layers.textured):
+        rows = layers.textured
+        texture, _, _ = pool.sample(layers.textures, levels[rows], points[rows])
+        pixels = pixels.index_copy(0, rows, torch.lerp(pixels[rows], texture, TEXTURE))
     return pixels * layers.gains[:, :, None, None], found, within
 
 

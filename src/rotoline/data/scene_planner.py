@@ -59,6 +59,8 @@ OBJECT_BEND, BACKGROUND_BEND, SCENE_BEND = 0.02, 0.006, 0.008
 """Largest deformation, as a fraction of the width."""
 RECOLOUR_SHARE = 0.3
 """Probability that a pasted object has other colours than its clip."""
+TEXTURE_SHARE = 0.15
+"""Probability that a pasted object has the texture of another picture."""
 
 
 class _Thing(NamedTuple):
@@ -266,12 +268,14 @@ class ScenePlanner:
         hidden = draft.hidden() if is_tracked else late
         number = draft.new_object() if is_tracked else 0
         is_recoloured = sampler.chance(RECOLOUR_SHARE)
+        has_texture = sampler.chance(TEXTURE_SHARE)
         draft.layers.append(
             LayerPlan(
                 pictures=thing.pictures,
                 labels=dict.fromkeys(thing.labels, number),
                 hidden=hidden,
                 gains=[sampler.uniform(0.6, 1.4) if is_recoloured else 1.0 for _ in range(3)],
+                texture=self._sample_clip(sampler).first if has_texture else None,
                 motion=draft.moved(view, OBJECT_SPREAD, OBJECT_BEND if thing.is_still else 0.0),
             )
         )

@@ -48,6 +48,8 @@ class LayerPlan:
     """The frames in which the layer is not drawn."""
     gains: Sequence[float] = (1.0, 1.0, 1.0)
     """Factors of red, green and blue."""
+    texture: int | None = None
+    """Number of another picture that is seen on the objects as well, and moves with them."""
 
 
 @dataclass(frozen=True, slots=True)

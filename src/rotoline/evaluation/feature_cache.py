@@ -21,7 +21,7 @@ from torch import Tensor
 from rotoline.annotations import Annotations
 from rotoline.runtime.progress import Report
 from rotoline.stages.regions import RegionEvidence
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig
+from rotoline.systems.protocol import FittedSystem, System, SystemConfig, Tensors
 from rotoline.types import Frame
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -68,6 +68,13 @@ class CachedSystem(System[Any]):
             self.fit_count += 1
             self._learned[key] = _Learned(self.system.fit(frames, annotations, config, report))
         return CachedFittedSystem(self, self._learned[key], config)
+
+    def restore(
+        self, learned: Tensors, annotations: Annotations, config: SystemConfig
+    ) -> "CachedFittedSystem":
+        """The wrapped system as it was, with an empty cache."""
+        fitted = self.system.restore(learned, annotations, config)
+        return CachedFittedSystem(self, _Learned(fitted), config)
 
     def fit_settings(self, config: SystemConfig) -> Hashable:
         """The settings that `fit`, `tune` and `encode` of the wrapped system depend on."""
@@ -166,6 +173,18 @@ class CachedFittedSystem(FittedSystem[Any]):
     def with_config(self, config: SystemConfig) -> "CachedFittedSystem":
         """The same objects and the same cache under other settings of the stages."""
         return CachedFittedSystem(self.cache, self.learned, config)
+
+    def learned_tensors(self) -> Tensors:
+        """What the wrapped system has learned from the annotations."""
+        return self.fitted.learned_tensors()
+
+    def tracked_tensors(self) -> Tensors:
+        """What the wrapped system has learned since."""
+        return self.fitted.tracked_tensors()
+
+    def continue_from(self, tracked: Tensors) -> None:
+        """Make the wrapped system go on as another one."""
+        self.fitted.continue_from(tracked)
 
     def intermediate_maps(self, features: Any, scores: Tensor) -> dict[str, Tensor]:
         """Maps inside `score`, from the wrapped system."""

@@ -287,9 +287,10 @@ class ClipMeasurement:
         tracker.new_pass()
         tracker.apply_annotation(first)
         active = tracker.annotations.annotated_in(first)
-        logits = tracker.track(self.clip.read_frame(first), first, active)
+        frame = self.clip.read_frame(first)
+        logits = tracker.track(frame, first, active)
         # The index is that of no marked frame, in which the mask would be the user's own.
-        labels = tracker.result(NO_FRAME, logits).labels
+        labels = tracker.result(NO_FRAME, logits, frame).labels
         ids = np.unique(marks[first])
         scores = SequenceScorer(self.clip.object_ids).add(
             "first mark", *known_labels(labels, self.clip.read_truth(first)), only=ids[ids > 0]

@@ -6,6 +6,7 @@ name is whole, and an earlier file of that name stays until then.
 """
 
 import errno
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -27,6 +28,8 @@ ADVICE: Mapping[int, str] = {
     errno.EISDIR: "a folder has this name; choose another name",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
+
+_PART = re.compile(r"\..*-[0-9a-f]{8}\.part(\.[^.]*)?")
 
 
 @contextmanager
@@ -72,9 +75,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The file could not be written; any `OSError` of the block counts.
     """
-    # A token, not the process id: two threads may write to one folder. Short, because the
-    # name has to fit wherever the final name fits, and a letter may take four bytes.
-    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part{path.suffix}")
+    temporary = temporary_path(path)
     try:
         with output_errors(path):
             yield temporary
@@ -82,6 +83,27 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def temporary_path(path: Path) -> Path:
+    """A new name in the same folder, under which to write what is renamed to `path` at the end."""
+    # A token, not the process id: two threads may write to one folder. Short, because the
+    # name has to fit wherever the final name fits, and a letter may take four bytes.
+    return path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.part{path.suffix}")
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the temporary files that a killed program has left in a folder and those in it.
+
+    No program may be writing into the folder.
+
+    Raises:
+        OutputError: A file cannot be removed.
+    """
+    with output_errors(folder):
+        for path in list(folder.rglob(".*.part*")):
+            if _PART.fullmatch(path.name) and path.is_file():
+                path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

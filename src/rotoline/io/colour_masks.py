@@ -47,7 +47,7 @@ def read_colour_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
             f"{start}, and this shape is transparent in part: its edges are soft (anti-aliased); "
             f"export it without anti-aliasing, and {HOW_TO_SAVE}"
         )
-    seen, hidden = _packed(colours[alpha > 0]), _packed(colours[alpha == 0])
+    seen, hidden = pack_colours(colours[alpha > 0]), pack_colours(colours[alpha == 0])
     found = np.unique(seen).tolist()
     if len(found) > 1:
         visible = np.where(alpha[..., None] > 0, colours, 0).astype(np.uint8)
@@ -55,7 +55,7 @@ def read_colour_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
             f"{start}, and the opaque part has colours as well: "
             f"{_explain_colours(path, image.mode, visible)}"
         )
-    colour = _unpacked(found[0])
+    colour = unpack_colour(found[0])
     is_uniform = (hidden == found[0]).all() and len(set(colour)) == 1
     is_white = colour == (255, 255, 255) and (hidden != found[0]).all()
     if is_uniform or is_white:
@@ -68,7 +68,7 @@ def read_colour_ids(path: Path, image: Image.Image) -> NDArray[np.uint8]:
 
 def _read_black_and_white(path: Path, mode: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Object 1 where a picture `(H, W, 3)` is white and all else is black; others are refused."""
-    packed = _packed(picture)
+    packed = pack_colours(picture)
     if not np.isin(packed, (0, 0xFFFFFF)).all():
         raise InputError(_explain_colours(path, mode, picture))
     return np.asarray(packed > 0).astype(np.uint8)
@@ -76,7 +76,7 @@ def _read_black_and_white(path: Path, mode: str, picture: NDArray[np.uint8]) -> 
 
 def _explain_colours(path: Path, mode: str, picture: NDArray[np.uint8]) -> str:
     """Say what a colour picture given as a mask holds, and which ids were probably meant."""
-    packed = _packed(picture)
+    packed = pack_colours(picture)
     colours, areas = np.unique(packed, return_counts=True)
     start = (
         f"{path} is a colour picture (mode {mode}) with {len(colours)} "
@@ -88,24 +88,28 @@ def _explain_colours(path: Path, mode: str, picture: NDArray[np.uint8]) -> str:
     edges = "its colours are solid" if is_solid.all() else "its edges are soft (anti-aliased)"
     by_area = np.argsort(-areas[is_solid], kind="stable")
     objects = [int(colour) for colour in colours[is_solid][by_area] if colour != 0]
-    return f"{start}; {edges}, probably meant: {_guess_ids(objects)}; {HOW_TO_SAVE}"
+    or_read = "; or read every colour as an object, with --colours" if is_solid.all() else ""
+    return f"{start}; {edges}, probably meant: {_guess_ids(objects)}; {HOW_TO_SAVE}{or_read}"
 
 
 def _guess_ids(colours: list[int]) -> str:
     """Ids for packed colours, largest area first: those of the DAVIS palette, else 1, 2, ..."""
-    davis = [davis_id(_unpacked(colour)) for colour in colours]
+    davis = [davis_id(unpack_colour(colour)) for colour in colours]
     known = [one for one in davis if one is not None]
     ids = known if len(known) == len(colours) else range(1, len(colours) + 1)
-    shown = [f"id {i} for {_unpacked(c)}" for i, c in sorted(zip(ids, colours, strict=True))[:8]]
+    shown = [
+        f"id {i} for {unpack_colour(c)}" for i, c in sorted(zip(ids, colours, strict=True))[:8]
+    ]
     more = f" and {len(colours) - 8} more" if len(colours) > 8 else ""
     return ", ".join(shown) + more if shown else "nothing but background"
 
 
-def _packed(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """One number per colour, RGB."""
+def pack_colours(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """One number per colour: RGB uint8 `(..., 3)` as int32 `(...)`."""
     packed: NDArray[np.int32] = colours.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
     return packed
 
 
-def _unpacked(colour: int) -> tuple[int, int, int]:
+def unpack_colour(colour: int) -> tuple[int, int, int]:
+    """Undo `pack_colours` for one colour."""
     return colour >> 16, colour >> 8 & 255, colour & 255

@@ -140,13 +140,7 @@ def describe_loss(
         )
     elif _is_short(declared, stats, rhythm):
         found.append(f"ended after {stats.decoded}{of} frames: cut off or damaged")
-    if (back := _find_step_back(stamps)) and not declared.is_timed_freely:
-        found.append(
-            f"gives frame {back} no later time than the frame before it: its time stamps are "
-            "damaged, so frames may be missing or in a wrong order"
-        )
-    elif rhythm is not None and rhythm.jumps:
-        found.append(_describe_jumps(rhythm, stamps, tick))
+    found += _describe_times(declared, stamps, tick)
     if left_out := _count_left_out(stats, stamps):
         found.append(
             f"holds {left_out} more frames after its first one that its index (an edit list) says "
@@ -154,12 +148,61 @@ def describe_loss(
         )
     if stats.damaged_packets:
         found.append(f"is damaged: {stats.damaged_packets} of its packets are not as they were")
-    if stats.corrupt:
-        found.append(
-            f"is damaged: {len(stats.corrupt)} of {stats.decoded} frames, from "
-            f"frame {stats.corrupt[0]} on, could be decoded only in part"
-        )
+    found += _describe_damage(stats.corrupt, stats.decoded)
     return "; it ".join(found) or None
+
+
+def describe_part(
+    declared: DeclaredLength,
+    stats: DecodeStats,
+    stamps: Sequence[int | None],
+    tick: Fraction,
+    first: int,
+) -> str | None:
+    """Say what was wrong in a part of a video; None if nothing was found.
+
+    Args:
+        declared: What the container says.
+        stats: What happened in the pass from the beginning to the end of the part.
+        stamps: Time stamps of the frames from `first` to the end of the part, in ticks.
+        tick: Seconds of a tick.
+        first: Index of the first frame of the part.
+
+    Returns:
+        Text that follows the name of the file.
+    """
+    corrupt = [index for index in stats.corrupt if index >= first]
+    found = [
+        *_describe_times(declared, stamps, tick, first),
+        *_describe_damage(corrupt, len(stamps)),
+    ]
+    return "; it ".join(found) or None
+
+
+def _describe_times(
+    declared: DeclaredLength, stamps: Sequence[int | None], tick: Fraction, first: int = 0
+) -> list[str]:
+    """Where times go back or jump; `first` is the index of the first frame."""
+    if declared.is_timed_freely:
+        return []
+    if back := _find_step_back(stamps):
+        return [
+            f"gives frame {first + back} no later time than the frame before it: its time stamps "
+            "are damaged, so frames may be missing or in a wrong order"
+        ]
+    rhythm = find_rhythm(stamps, tick)
+    if rhythm is None or not rhythm.jumps:
+        return []
+    return [_describe_jumps(rhythm, stamps, tick, first)]
+
+
+def _describe_damage(corrupt: Sequence[int], count: int) -> list[str]:
+    if not corrupt:
+        return []
+    return [
+        f"is damaged: {len(corrupt)} of {count} frames, from "
+        f"frame {corrupt[0]} on, could be decoded only in part"
+    ]
 
 
 def find_rhythm(stamps: Sequence[int | None], tick: Fraction) -> Rhythm | None:
@@ -211,22 +254,28 @@ def _ends_early(declared: DeclaredLength, stats: DecodeStats, rhythm: Rhythm | N
 def _seconds_before_first(
     declared: DeclaredLength, stats: DecodeStats, stamps: Sequence[int | None], tick: Fraction
 ) -> Fraction | None:
-    """Time without frames at the start, where frames that the container counts are missing."""
+    """Time without frames at the start, where frames that the file holds or counts are missing."""
     first = stamps[0] if stamps else None
-    if first is None or declared.frames is None or stats.discarded:
+    if first is None:
+        return None
+    if (lost := min(stats.first_packets, default=first)) < first:
+        return (first - lost) * tick
+    if declared.frames is None or stats.discarded:
         return None
     late = first * tick - declared.begin
     return late if late > 0 and stats.decoded < declared.frames else None
 
 
-def _describe_jumps(rhythm: Rhythm, stamps: Sequence[int | None], tick: Fraction) -> str:
-    first = rhythm.jumps[0]
-    seconds = [float((stamps[at] or 0) * tick) for at in (first - 1, first)]
+def _describe_jumps(
+    rhythm: Rhythm, stamps: Sequence[int | None], tick: Fraction, first: int
+) -> str:
+    at = rhythm.jumps[0]
+    before, after = (float((stamps[index] or 0) * tick) for index in (at - 1, at))
     more = f", and at {len(rhythm.jumps) - 1} other places" if len(rhythm.jumps) > 1 else ""
     return (
-        f"jumps in time from {seconds[0]:.3f} s (frame {first - 1}) to {seconds[1]:.3f} s "
-        f"(frame {first}){more}, while frames are {float(rhythm.interval):.3f} s apart elsewhere: "
-        "frames may be missing there"
+        f"jumps in time from {before:.3f} s (frame {first + at - 1}) to {after:.3f} s "
+        f"(frame {first + at}){more}, while frames are {float(rhythm.interval):.3f} s apart "
+        "elsewhere: frames may be missing there"
     )
 
 

@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
+from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,9 +61,8 @@ def main() -> None:
                 if source is None:
                     source = open_frames(
                         Path(request["path"]),
-                        stream=request["stream"],
-                        grey_range=request["grey_range"],
                         limits=limits,
+                        **request["reading"],
                     )
                     decoder = Decoder(source)
                     rate = str(source.frame_rate)
@@ -105,6 +105,8 @@ class Decoder:
                 return {"name": self._source.name(request["index"])}, None
             case "find":
                 return {"index": self._source.find(request["name"])}, None
+            case "find_time":
+                return {"index": self._source.find_time(Fraction(request["seconds"]))}, None
             case "next":
                 found = next(self._passes[request["pass"]], None)
                 if found is None:
@@ -123,6 +125,9 @@ class Decoder:
     def _begin(self, do: str, argument: Any) -> "Iterator[tuple[int, Frame]]":
         if do == "forwards":
             return enumerate(self._source)
+        if do == "select":
+            indices = range(*argument)
+            return zip(indices, self._source.select(indices), strict=False)
         if do == "backwards":
             return self._source.backwards(argument)
         return iter(self._source.read(argument).items())

@@ -45,6 +45,9 @@ _OPTIONS = {
 }
 
 _DEFAULT_RATE = Fraction(24)
+_REORDERED = 32
+"""More frames than any format reorders: a packet that is shown before the first frame comes before
+so many frames are decoded."""
 
 
 @dataclass(slots=True)
@@ -65,10 +68,10 @@ class DecodeStats:
     """Number of frames decoded so far."""
     corrupt: list[int] = field(default_factory=list)
     """Indices of the frames in which the decoder had to conceal errors."""
-    is_turned: bool = False
-    """Whether rows and columns of the last frame were exchanged to show it upright."""
     damage: str | None = None
     """Why decoding stopped, unless it reached the end of the file."""
+    first_packets: list[int] = field(default_factory=list)
+    """Time stamps of the packets that were read around the first frame, and are to be shown."""
 
 
 def choose_stream(path: Path, index: int | None, limits: Limits = DEFAULT_LIMITS) -> int:
@@ -78,7 +81,7 @@ def choose_stream(path: Path, index: int | None, limits: Limits = DEFAULT_LIMITS
         InputError: As `opened_video`, or there is no such stream, or several are equally good, or
             its frames are too large.
     """
-    with _opened(path, limits) as container:
+    with opened_container(path, limits) as container:
         stream = find_stream(container, path, index)
         if stream.codec_context is None:
             raise InputError(
@@ -98,7 +101,7 @@ def opened_video(
     Raises:
         InputError: there is no such file, it is no video, or it refers to other files.
     """
-    with _opened(path, limits) as container:
+    with opened_container(path, limits) as container:
         streams = [stream for stream in container.streams.video if stream.index == index]
         if not streams or streams[0].codec_context is None:
             raise InputError(f"{path} changed while it was read; start again")
@@ -109,7 +112,12 @@ def opened_video(
 
 
 @contextmanager
-def _opened(path: Path, limits: Limits) -> Iterator[InputContainer]:
+def opened_container(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[InputContainer]:
+    """Open a video file, to look at its streams.
+
+    Raises:
+        InputError: As `opened_video`.
+    """
     if not path.is_file():
         found = "is not a file" if path.exists() else "does not exist"
         raise InputError(f"{path} {found}; give a video file or a folder of pictures")
@@ -195,23 +203,15 @@ def is_deep_grey(stream: VideoStream) -> bool:
 
 
 def decode(
-    container: InputContainer,
-    stream: VideoStream,
-    stats: DecodeStats,
-    show: Show = to_picture,
-) -> Iterator[tuple[int | None, NDArray[Any]]]:
-    """Yield time stamp and upright picture from the current position on; stop at damage.
+    container: InputContainer, stream: VideoStream, stats: DecodeStats
+) -> Iterator[av.VideoFrame]:
+    """Yield the decoded frames from the current position on; stop at damage.
 
     Args:
         container: An open video, at the position of a keyframe.
         stream: The video stream to decode.
         stats: Updated with every frame.
-        show: Makes an array of a decoded frame.
-
-    Yields:
-        Time stamp in units of the stream's time base, and the array.
     """
-    converter = VideoReformatter()
     try:
         for packet in container.demux(stream):
             if packet.dts is not None:
@@ -219,12 +219,9 @@ def decode(
             stats.damaged_packets += packet.is_corrupt
             if packet.is_discard:
                 stats.discarded.append(packet.pts)
+            elif stats.decoded < _REORDERED and packet.size and packet.pts is not None:
+                stats.first_packets.append(packet.pts)
             for frame in packet.decode():
-                picture = show(frame, converter)
-                matrix = display_matrix(frame)
-                if matrix is not None:
-                    picture = upright(picture, matrix)
-                    stats.is_turned = is_turned(matrix)
                 if frame.is_corrupt:
                     stats.corrupt.append(stats.decoded)
                 stats.decoded += 1
@@ -232,7 +229,7 @@ def decode(
                 if frame.pts is not None:
                     stats.is_end_known = bool(frame.duration)
                     stats.end = (frame.pts + (frame.duration or 0)) * seconds_per_tick(stream)
-                yield frame.pts, np.ascontiguousarray(picture)
+                yield frame
     except av.FFmpegError as error:
         if isinstance(error, MemoryError):  # the end of the memory is not the end of the video
             raise InputError(
@@ -240,6 +237,35 @@ def decode(
                 "free some memory, or scale it down; if it is small, it is damaged: copy it again"
             ) from error
         stats.damage = error.strerror or str(error)
+
+
+def show_upright(
+    frame: av.VideoFrame, converter: VideoReformatter, show: Show = to_picture
+) -> tuple[NDArray[Any], bool]:
+    """Make an array of a decoded frame, and turn it upright.
+
+    Args:
+        frame: The decoded frame.
+        converter: As for `Show`.
+        show: Makes an array of it.
+
+    Returns:
+        The array, and whether its rows and columns were exchanged.
+
+    Raises:
+        InputError: The pixels are of a kind that cannot be converted.
+    """
+    try:
+        picture = show(frame, converter)
+    except av.FFmpegError as error:
+        raise InputError(
+            f"a frame of {frame.height} x {frame.width} pixels in the format {frame.format.name} "
+            f"cannot be shown ({error.strerror}); copy the video again, or convert it to H.264"
+        ) from error
+    matrix = display_matrix(frame)
+    if matrix is None:
+        return np.ascontiguousarray(picture), False
+    return np.ascontiguousarray(upright(picture, matrix)), is_turned(matrix)
 
 
 def seconds_per_tick(stream: VideoStream) -> Fraction:

@@ -15,6 +15,7 @@ from statistics import median_low, multimode
 from rotoline.errors import InputError
 from rotoline.io.pictures import natural_key, shorten
 
+_MOST_FRAMES = 10**9  # as `is_number`
 _LONGEST_NAME = 255  # characters: file systems take no more, and int() refuses thousands of digits
 
 
@@ -91,6 +92,45 @@ class FrameNames:
             f"{name} can mean {readings[0]} or {readings[1]}{more}; "
             f"use the whole name of the frame, such as {self._names[0]}"
         )
+
+
+class FrameNumbers:
+    """The names of frames that have none of their own: their numbers, with five digits.
+
+    Args:
+        first: The number of the first frame.
+
+    Raises:
+        InputError: It is negative, or has more than nine digits.
+    """
+
+    def __init__(self, first: int = 0) -> None:
+        if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < _MOST_FRAMES:
+            raise InputError(
+                f"frames cannot be numbered from {first!r} on; give a whole number, 0 or larger"
+            )
+        self._first = first
+
+    @property
+    def reading(self) -> dict[str, object]:
+        """The first number, for `run.json`, unless it is 0."""
+        return {"first_number": self._first} if self._first else {}
+
+    def name(self, index: int) -> str:
+        """The number of a frame."""
+        return f"{self._first + index:05d}"
+
+    def find(self, name: str, count: int | None) -> int | None:
+        """Index of the frame that a name means; None if it is no number of one.
+
+        Args:
+            name: The name, in which zeros at the beginning mean nothing.
+            count: The number of frames, if it is known.
+        """
+        if not is_number(name) or int(name) < self._first:
+            return None
+        index = int(name) - self._first
+        return index if count is None or index < count else None
 
 
 def is_number(name: str) -> bool:

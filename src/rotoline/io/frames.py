@@ -8,11 +8,12 @@ A frame has the same pixels however it was reached, unless the video is damaged:
 conceal errors differently each time, and `problem` then describes the damage.
 """
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from PIL import ImageOps
 
 from rotoline.errors import InputError
 from rotoline.frames import RereadableFrames
+from rotoline.io.excerpt import Excerpt, Place
 from rotoline.io.frame_names import FrameNames, describe_gaps
 from rotoline.io.grey import (
     FULL_RANGE,
@@ -111,12 +113,47 @@ class FrameSource(RereadableFrames, Protocol):
         """Seconds since the first frame; None for a video frame that was not decoded yet."""
         ...
 
+    def find_time(self, seconds: Fraction) -> int:
+        """Index of the first frame at or after a time in seconds since the first frame.
 
-def open_frames(
+        The number of frames if there is none. A video is decoded up to there.
+
+        Raises:
+            InputError: The frames have no times.
+        """
+        ...
+
+    def select(self, indices: range) -> Iterator[Frame]:
+        """Yield the frames with these indices, ascending, as far as they exist.
+
+        A video is decoded from its beginning, unless all of them were read before; frames that are
+        not asked for are decoded only.
+        """
+        ...
+
+
+class Reading(TypedDict, total=False):
+    """The arguments of `open_frames` beside the path, for functions that pass them on."""
+
+    stream: int | None
+    grey_range: GreyRange | None
+    start: Place | None
+    end: Place | None
+    every: int
+    first_number: int
+    limits: Limits
+    sandbox: bool
+
+
+def open_frames(  # noqa: PLR0913 (each is a choice of the user)
     path: Path | str,
     *,
     stream: int | None = None,
     grey_range: GreyRange | None = None,
+    start: Place | None = None,
+    end: Place | None = None,
+    every: int = 1,
+    first_number: int = 0,
     limits: Limits = DEFAULT_LIMITS,
     sandbox: bool = False,
 ) -> FrameSource:
@@ -129,31 +166,58 @@ def open_frames(
             best video stream.
         grey_range: The levels that are shown as black and white in grey pictures with more than 8
             bits; by default the darkest and the brightest of all frames.
+        start: The first frame to read: its index from 0; or as text its name or number (`"12"`), or
+            a time since the first frame (`"3.5s"`, `"00:01:02.5"`).
+        end: Where to stop, written like `start`; that frame is left out.
+        every: Distance between two frames that are read; 2 for every second one.
+        first_number: The number of the first frame in the names of frames that have none of their
+            own, those of a video or a stack: 1001 names them 01001, 01002, ...
         limits: How large the input may be.
         sandbox: Decode in a process of its own, with less memory, time and rights; for files from
             people whom you do not know. The frames are the same.
 
     Returns:
-        The frames; none but the first is decoded yet, except in grey video of 16 bits.
+        The frames; none but the first is decoded yet, except in grey video of 16 bits, and up to a
+        time that is given. They keep the names that they have in the whole; indices and times count
+        from the first that is read.
 
     Raises:
-        InputError: The path does not exist, it holds no frames, frames differ in size, or a limit
-            is exceeded.
+        InputError: The path does not exist, it holds no frames, frames differ in size, no frame is
+            left, or a limit is exceeded.
     """
     path = as_path(path, "a folder of pictures or a video file")
-    if sandbox:
-        return SandboxedFrames(path, stream, grey_range, limits)
+    # Nothing of a file is read here, if another process is to read it.
+    open_whole = SandboxedFrames if sandbox else _open_whole
+    source = open_whole(path, stream, grey_range, first_number, limits)
+    if start is None and end is None and every == 1:
+        return source
+    return Excerpt(source, start, end, every)
+
+
+def _open_whole(
+    path: Path,
+    stream: int | None,
+    grey_range: GreyRange | None,
+    first_number: int,
+    limits: Limits,
+) -> FrameSource:
+    """Open what the path is, in this process."""
     is_stack, has_pictures = holds_several_pictures(path), is_folder(path)
     if stream is not None and (is_stack or has_pictures):
         raise InputError(
             f"{path} is a {'file' if is_stack else 'folder'} of pictures, so there is no stream "
             f"{stream}; leave the stream out, or give a video file"
         )
+    if first_number and has_pictures:
+        raise InputError(
+            f"the frames in {path} are called like their files, so they cannot be numbered from "
+            f"{first_number} on; leave the first number out"
+        )
     if is_stack:
-        return PictureStack(path, grey_range, limits)
+        return PictureStack(path, grey_range, first_number, limits)
     if has_pictures:
         return ImageFolder(path, grey_range=grey_range, limits=limits)
-    return VideoFile(path, stream, grey_range, limits)
+    return VideoFile(path, stream, grey_range, first_number, limits)
 
 
 class ImageFolder:
@@ -212,6 +276,11 @@ class ImageFolder:
         for index in range(self.count):
             yield self._read(index)
 
+    def select(self, indices: range) -> Iterator[Frame]:
+        """Yield the frames with these indices, ascending, as far as they exist."""
+        for index in range(self.count)[indices.start : indices.stop : indices.step]:
+            yield self._read(index)
+
     def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         """Yield index and frame for `start` - 1, `start` - 2, ..., 0."""
         if start > self.count:
@@ -237,6 +306,10 @@ class ImageFolder:
     def time(self, index: int) -> float:
         """Seconds since the first frame, from the frame rate."""
         return float(index / self.frame_rate)
+
+    def find_time(self, seconds: Fraction) -> int:
+        """Index of the first frame at or after a time, from the frame rate."""
+        return min(self.count, math.ceil(seconds * self.frame_rate))
 
     def _read(self, index: int) -> Frame:
         """Decode one frame, uint8 RGB (H, W, 3)."""

@@ -7,8 +7,10 @@ first frame, and a warning says so. What can be read in two ways is refused.
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rotoline.errors import InputError
+from rotoline.io.excerpt import OutsideExcerptError
 from rotoline.io.frame_names import is_number, names_inside
 from rotoline.io.frames import FrameSource
 from rotoline.io.paths import is_folder
@@ -53,6 +55,25 @@ def match_masks(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     return _match_folder(path, frames, warn) if is_folder(path) else _match_file(path, frames, warn)
 
 
+def match_names(files: Sequence[Path], frames: FrameSource, warn: Warn) -> dict[int, Path]:
+    """Find the frame of every name, by the rules of mask files, whether such files exist or not.
+
+    Args:
+        files: One path for every mask; their names are those of frames.
+        frames: The frames that they belong to.
+        warn: Called where a name marks a frame that is not called like it.
+
+    Returns:
+        The paths by frame index.
+
+    Raises:
+        InputError: A name belongs to no frame, or it can belong to two.
+    """
+    if len(files) == 1:
+        return _match_one(files[0], frames, warn)
+    return _match_several(files, frames, warn)
+
+
 def _refuse_frames(path: Path, frames: FrameSource) -> None:
     """Refuse masks in the folder of the frames, where every picture is a frame."""
     folder = path if is_folder(path) else path.parent
@@ -65,12 +86,21 @@ def _refuse_frames(path: Path, frames: FrameSource) -> None:
 
 
 def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
-    found = [(_find_or_refuse(file, frames), file) for file in list_pictures(folder)]
-    if not found:
+    masks = list_pictures(folder)
+    if not masks:
         raise InputError(
             f"{folder} holds no masks: {describe_contents(folder)}; "
             "put PNG files there, each named like its frame"
         )
+    files = _match_several(masks, frames, warn)
+    skipped = describe_skipped(folder)
+    if skipped:
+        warn(skipped)
+    return files
+
+
+def _match_several(masks: Sequence[Path], frames: FrameSource, warn: Warn) -> dict[int, Path]:
+    found = [(_find_or_refuse(file, frames), file) for file in masks]
     _refuse_unclear_counting(found, frames)
     files: dict[int, Path] = {}
     for index, file in found:
@@ -84,17 +114,18 @@ def _match_folder(folder: Path, frames: FrameSource, warn: Warn) -> dict[int, Pa
         if not _is_named(file.stem, frames, index):
             warn(
                 f"no frame is called {file.stem}; {file} marks frame {frames.name(index)}, "
-                f"number {index} counted from 0"
+                f"number {int(file.stem)} counted from 0"
             )
-    skipped = describe_skipped(folder)
-    if skipped:
-        warn(skipped)
     return files
 
 
 def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     if not path.exists():
         return {0: path}  # whoever reads it explains
+    return _match_one(path, frames, warn)
+
+
+def _match_one(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     index, first = _find(path, frames), frames.name(0)
     is_like_video = path.stem == frames.path.stem and not is_folder(frames.path)
     if index and is_like_video:
@@ -111,7 +142,7 @@ def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
     if index:
         raise InputError(
             f"{path} can mark the first frame, {first}, because no frame is called {path.stem}; or "
-            f"frame {frames.name(index)}, number {index} counted from 0; {rename}"
+            f"frame {frames.name(index)}, number {int(path.stem)} counted from 0; {rename}"
         )
     if index is None and is_number(path.stem) and not is_like_video:
         raise InputError(
@@ -119,9 +150,10 @@ def _match_file(path: Path, frames: FrameSource, warn: Warn) -> dict[int, Path]:
             "marks the first frame"
         )
     inside = _find_inside(path.stem, frames)
-    if inside:
+    if inside and inside.position != 0:
+        where = "" if inside.position else f" (it is not read: {first} is the first)"
         raise InputError(
-            f"{path} can mark frame {frames.name(inside)}, because of what its name contains, or "
+            f"{path} can mark frame {inside.name}{where}, because of what its name contains, or "
             f"the first frame, {first}, because no frame is called {path.stem}; {rename}"
         )
     warn(f"no frame is called {path.stem}; {path} marks the first frame, {first}")
@@ -132,6 +164,8 @@ def _find(file: Path, frames: FrameSource) -> int | None:
     """Index of the frame that a file is named after; errors name the file."""
     try:
         return frames.find(file.stem)
+    except OutsideExcerptError as error:
+        raise InputError(f"{file} marks no frame that is read: {error}") from error
     except InputError as error:
         raise InputError(f"{file} is not clear: {error}") from error
 
@@ -147,20 +181,20 @@ def _find_or_refuse(file: Path, frames: FrameSource) -> int:
     return index
 
 
-def _find_inside(stem: str, frames: FrameSource) -> int | None:
-    """Index of a frame whose name, or long number, is part of a file's name; None if there is none.
+def _find_inside(stem: str, frames: FrameSource) -> "_Named | None":
+    """The frame whose name, or long number, is part of a file's name; None if there is none.
 
     Short numbers are left out: `mask_v2` and `bear 1` are no frames.
     """
     stem = _without_source(stem, frames)
     for name in names_inside(stem):
-        index = _find_clear(name, frames)
-        if index is not None and frames.name(index) == name:
-            return index
+        found = _find_clear(name, frames)
+        if found is not None and found.name == name:
+            return found
     for number in _FRAME_NUMBER.findall(stem):
-        index = _find_clear(number, frames)
-        if index is not None and _is_named(number, frames, index):
-            return index
+        found = _find_clear(number, frames)
+        if found is not None and _has_number(number, found.name):
+            return found
     return None
 
 
@@ -176,20 +210,36 @@ def _without_source(stem: str, frames: FrameSource) -> str:
     return rest if is_source and not is_frame else stem
 
 
-def _find_clear(name: str, frames: FrameSource) -> int | None:
-    """Index of the frame that a name means; None if it means none or several."""
+class _Named(NamedTuple):
+    """A frame that a part of a file's name means."""
+
+    name: str
+    position: int | None
+    """Its index; None for a frame that is not read."""
+
+
+def _find_clear(name: str, frames: FrameSource) -> _Named | None:
+    """The frame that a name means; None if it means none or several."""
     try:
-        return frames.find(name)
+        index = frames.find(name)
+    except OutsideExcerptError as error:
+        return _Named(error.frame, None)
     except InputError:
         return None
+    return None if index is None else _Named(frames.name(index), index)
 
 
 def _is_named(stem: str, frames: FrameSource, index: int) -> bool:
-    """Whether a frame has this name, where numbers are compared as numbers, or it has this number.
+    """Whether a frame has this name or number; see `_has_number`.
 
     If not, then `FrameSource.find` has read the name as an index.
     """
-    key = natural_key(frames.name(index))
+    return _has_number(stem, frames.name(index))
+
+
+def _has_number(stem: str, name: str) -> bool:
+    """Whether a name is this one, where numbers are compared as numbers, or has this number."""
+    key = natural_key(name)
     return natural_key(stem) == key or (is_number(stem) and int(stem) in key)
 
 
@@ -205,7 +255,7 @@ def _refuse_unclear_counting(found: Sequence[tuple[int, Path]], frames: FrameSou
     if not counted:
         return
     index, one = counted[0]
-    how = f"no frame is called {one.stem}, so it is number {index} counted from 0"
+    how = f"no frame is called {one.stem}, so it is number {int(one.stem)} counted from 0"
     if named:
         named_index, other = named[0]
         raise InputError(
@@ -213,10 +263,11 @@ def _refuse_unclear_counting(found: Sequence[tuple[int, Path]], frames: FrameSou
             f"{frames.name(index)}; but {other.stem} is the number of frame "
             f"{frames.name(named_index)}; name each mask like its frame"
         )
-    if index > 0:
+    if int(one.stem) > 0:
+        before = frames.name(index - 1) if index else "the one before it"
         raise InputError(
             f"{one} can mark two frames: {how}, {frames.name(index)}, or counted from 1, "
-            f"{frames.name(index - 1)}; name each mask like its frame"
+            f"{before}; name each mask like its frame"
         )
 
 

@@ -5,8 +5,10 @@ kept. Many programs change ids when they save a mask (soft edges, colours, lossy
 files are refused, and the message names the ids that were probably meant.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +24,12 @@ from rotoline.io.mask_files import Warn, ignore_warning, match_masks
 from rotoline.io.palette import DAVIS_PALETTE, has_davis_colours, read_palette_ids
 from rotoline.io.paths import as_path
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture, shorten
+from rotoline.io.readers import is_label_file
+from rotoline.io.readers.colours import ColourTable
+from rotoline.io.readers.marks import read_marks
 from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
 from rotoline.limits import DEFAULT_LIMITS, Limits
-from rotoline.types import MAX_ID, VOID, LabelMap, as_array, list_ids, without_void
+from rotoline.types import MAX_ID, VOID, LabelMap, ObjectId, as_array, list_ids, without_void
 
 _JPEG_REASON = "whose compression changes ids near edges"
 _UNSUITABLE = {
@@ -44,7 +49,8 @@ def read_mask(path: Path | str) -> LabelMap:
     masks in black and white (1 bit, grey with 0 and 255 or 65535, or in colour), where white is
     object 1, and white pictures whose alpha channel holds the shape of object 1.
 
-    Pixels of 255 beside objects are void: they are no object, and background here.
+    Pixels of 255 beside objects are void: they are no object, and background here. Masks that
+    `rotoline segment` reads keep them.
 
     Returns:
         The ids, uint8 (H, W), from 1 to 254, turned upright according to the EXIF data of the
@@ -55,16 +61,25 @@ def read_mask(path: Path | str) -> LabelMap:
             The message names the ids that were probably meant.
     """
     path = as_path(path, "the path of a mask file")
-    return check_mask(str(path), _read_drawn(path))
+    return check_mask(str(path), without_void(read_drawn(path)))
 
 
-def _read_drawn(path: Path, limits: Limits | None = None) -> LabelMap:
-    """`read_mask`, also of a mask that is all background."""
+def read_drawn(path: Path, limits: Limits | None = None) -> LabelMap:
+    """`read_mask`, also of a mask that is all background, with 255 where it is void.
+
+    Args:
+        path: The file.
+        limits: How many pixels it may have, as for `opened_picture`.
+
+    Raises:
+        InputError: As `read_mask`, except for a mask that is all background.
+    """
     labels = read_labels(path, limits)
     refuse_soft_edges(path, labels)
     refuse_dithering(path, labels)
     _refuse_unclear_void(path, labels)
-    return drop_void(path, labels)
+    drop_void(path, labels)  # which refuses void alone
+    return labels
 
 
 def read_labels(path: Path, limits: Limits | None = None) -> LabelMap:
@@ -124,37 +139,74 @@ def drop_void(path: Path, labels: LabelMap) -> LabelMap:
     return without_void(labels)
 
 
+class Marks(NamedTuple):
+    """What is marked in the annotated frames."""
+
+    labels: dict[int, LabelMap]
+    """By frame index, in ascending order: object ids, uint8 `(H, W)`; all 0 where a mask among
+    several is all background, which says that no object is there."""
+    names: dict[ObjectId, str]
+    """The names of objects, where the masks tell them."""
+
+
 def read_annotations(
     path: Path,
     frames: FrameSource,
     warn: Warn = ignore_warning,
+    *,
+    colours: bool = False,
     limits: Limits = DEFAULT_LIMITS,
-) -> dict[int, LabelMap]:
+) -> Marks:
     """Read the masks of the annotated frames.
 
     Args:
         path: A mask named like its frame, or anything else for the first frame; or a folder of
-            masks, each named like its frame.
+            masks, each named like its frame; or a file of annotations (`rotoline.io.readers`).
         frames: The frames that the masks belong to.
         warn: Called with what the user must know: a mask that is not named like the frame it marks,
             a file that is skipped.
         limits: As for `open_frames`.
 
+        colours: Whether every colour of the masks is an object (`rotoline.io.readers.colours`).
+
     Returns:
-        By frame index, in ascending order: object ids, uint8 `(H, W)`; all 0 where a mask among
-        several is all background, which says that no object is there. An index beyond the end of a
-        video is detected here only if the container states the number of frames; `frames.read`
-        always refuses it.
+        The marks. An index beyond the end of a video is detected here only if the container states
+        the number of frames; `frames.read` always refuses it. 255 is void.
 
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
+    if is_label_file(path, frames.path):
+        if colours:
+            raise InputError(f"{path} is no picture, so there are no colours; leave --colours out")
+        return Marks(*read_marks(path, frames, warn))
     files = match_masks(path, frames, warn)
+    files = {index: files[index] for index in sorted(files)}
+    if not colours:
+        return Marks(
+            _read_pictures(path, files, frames, partial(read_drawn, limits=limits), warn), {}
+        )
+    table = ColourTable(list(files.values()))
+    warn(table.note)
+
+    def read(file: Path) -> LabelMap:
+        return drop_void(file, table.read(file))
+
+    return Marks(_read_pictures(path, files, frames, read, warn), table.names)
+
+
+def _read_pictures(
+    path: Path,
+    files: dict[int, Path],
+    frames: FrameSource,
+    read: Callable[[Path], LabelMap],
+    warn: Warn,
+) -> dict[int, LabelMap]:
+    """Read mask files by frame index, each with `read`, and check them."""
     found = {}
-    for index in sorted(files):
-        name, labels = str(files[index]), _read_drawn(files[index], limits)
+    for index, file in files.items():
         # One of several masks may say that no object is in its frame.
-        found[index] = check_mask(name, labels, frames.size, may_be_empty=len(files) > 1)
+        found[index] = check_mask(str(file), read(file), frames.size, may_be_empty=len(files) > 1)
     empty = [frames.name(index) for index, labels in found.items() if not labels.any()]
     if len(empty) == len(found):
         raise InputError(

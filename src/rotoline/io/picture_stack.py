@@ -1,5 +1,6 @@
 """Frames from one file with several pictures: a TIFF stack, animated WebP or AVIF."""
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
@@ -11,7 +12,8 @@ from PIL import Image, ImageOps
 
 from rotoline.errors import InputError
 from rotoline.io.alive import report_alive
-from rotoline.io.frame_names import is_number
+from rotoline.io.backwards import read_backwards
+from rotoline.io.frame_names import FrameNumbers
 from rotoline.io.grey import (
     FULL_RANGE,
     GreyRange,
@@ -27,7 +29,6 @@ from rotoline.types import Frame
 _FORMATS = ("TIFF", "WEBP", "AVIF")
 _BEGINNINGS = re.compile(rb"II[*+]\0|MM\0[*+]|RIFF....WEBP|....ftyp(avif|avis)", re.DOTALL)
 _DEFAULT_RATE = Fraction(24)  # as for a folder of pictures
-_CHUNK_BYTES, _LONGEST_CHUNK = 2**27, 32
 _NEW_SUBFILE_TYPE, _DESCRIPTION = 254, 270  # tags of TIFF
 _NO_FRAME = 1 | 4  # the bits of a smaller version and of a mask of transparency
 # How ImageJ and OME say that pages differ in more than time.
@@ -61,6 +62,7 @@ class PictureStack:
     Args:
         path: The file.
         grey_range: As for `open_frames`.
+        first_number: The number of the first frame in the names of frames.
         limits: As for `open_frames`.
 
     Raises:
@@ -71,10 +73,15 @@ class PictureStack:
     pixel_shape = Fraction(1)
 
     def __init__(
-        self, path: Path, grey_range: GreyRange | None = None, limits: Limits = DEFAULT_LIMITS
+        self,
+        path: Path,
+        grey_range: GreyRange | None = None,
+        first_number: int = 0,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.path = path
         self._limits = limits
+        self._names = FrameNumbers(first_number)
         self._times: dict[int, float] = {}
         self._pages: list[int] = []
         self._deep: list[int] = []
@@ -98,24 +105,24 @@ class PictureStack:
 
     @property
     def reading(self) -> Mapping[str, object]:
-        """The grey range, where one is used."""
-        return {"grey_range": list(self._grey_range)} if self._deep else {}
+        """The first number and the grey range, where they are used."""
+        grey_range = {"grey_range": list(self._grey_range)} if self._deep else {}
+        return {**self._names.reading, **grey_range}
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield every frame from the first to the last."""
         return self._read_in_order(range(self.count))
 
+    def select(self, indices: range) -> Iterator[Frame]:
+        """Yield the frames with these indices, ascending, as far as they exist."""
+        return self._read_in_order(range(self.count)[indices.start : indices.stop : indices.step])
+
     def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         """Yield index and frame for `start` - 1, `start` - 2, ..., 0."""
         if start > self.count:
             raise self._missing(start - 1)
-        # WebP is decoded from its beginning for every step back.
-        length = max(4, min(_LONGEST_CHUNK, _CHUNK_BYTES // (3 * self.size[0] * self.size[1])))
-        for high in range(start, 0, -length):
-            low = max(0, high - length)
-            chunk = list(self._read_in_order(range(low, high)))
-            while chunk:
-                yield low + len(chunk) - 1, chunk.pop()
+        # WebP is decoded from its beginning for every step back, so chunks are read.
+        yield from read_backwards(self.select, range(start), self.size)
 
     def read(self, indices: Collection[int]) -> dict[int, Frame]:
         """Read some frames by index."""
@@ -126,12 +133,22 @@ class PictureStack:
         return dict(zip(wanted, self._read_in_order(wanted), strict=True))
 
     def name(self, index: int) -> str:
-        """The index with five digits."""
-        return f"{index:05d}"
+        """The number of the frame, with five digits."""
+        return self._names.name(index)
 
     def find(self, name: str) -> int | None:
-        """The index that `name` states as a number, or None."""
-        return int(name) if is_number(name) and int(name) < self.count else None
+        """The index of the frame whose number `name` is, or None."""
+        return self._names.find(name, self.count)
+
+    def find_time(self, seconds: Fraction) -> int:
+        """Index of the first frame at or after a time; by the frame rate if the file has none."""
+        for index, _ in enumerate(self):
+            time = self.time(index)
+            if time is None:
+                return min(self.count, math.ceil(seconds * self.frame_rate))
+            if time >= seconds:
+                return index
+        return self.count
 
     def time(self, index: int) -> float | None:
         """Seconds since the first frame; None if the file has no times, or not decoded yet."""

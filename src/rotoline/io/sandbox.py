@@ -40,6 +40,7 @@ class SandboxedFrames:
         path: As for `open_frames`, as are the others.
         stream: Number of the stream.
         grey_range: Levels that are shown as black and white.
+        first_number: Number of the first frame.
         limits: `memory` and `seconds` apply to the other process.
 
     Raises:
@@ -52,6 +53,7 @@ class SandboxedFrames:
         path: Path,
         stream: int | None = None,
         grey_range: GreyRange | None = None,
+        first_number: int = 0,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         if os.name != "posix":
@@ -67,9 +69,10 @@ class SandboxedFrames:
         self._times: dict[int, float | None] = {}
         self._names: dict[int, str] = {}
         self._start()
-        request = {"path": str(path), "stream": stream, "grey_range": grey_range}
+        reading = {"stream": stream, "grey_range": grey_range, "first_number": first_number}
+        request = {"path": str(path), "reading": reading, "limits": limits.model_dump()}
         try:
-            answer = self._ask({**request, "limits": limits.model_dump()})
+            answer = self._ask(request)
         except BaseException:
             self._stop()
             raise
@@ -85,8 +88,8 @@ class SandboxedFrames:
 
     @property
     def reading(self) -> Mapping[str, object]:
-        """What was chosen to read the frames, and that another process did."""
-        return {**self._state["reading"], "sandbox": True}
+        """What was chosen to read the frames."""
+        return dict(self._state["reading"])
 
     @property
     def count(self) -> int | None:
@@ -103,6 +106,11 @@ class SandboxedFrames:
     def __iter__(self) -> Iterator[Frame]:
         """Yield every frame from the first to the last."""
         return (frame for _, frame in self._pass("forwards"))
+
+    def select(self, indices: range) -> Iterator[Frame]:
+        """Yield the frames with these indices, ascending, as far as they exist."""
+        frames = self._pass("select", [indices.start, indices.stop, indices.step])
+        return (frame for _, frame in frames)
 
     def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         """Yield index and frame for `start` - 1, `start` - 2, ..., 0."""
@@ -126,6 +134,11 @@ class SandboxedFrames:
     def time(self, index: int) -> float | None:
         """Seconds since the first frame; None if not decoded yet."""
         return self._times.get(index)
+
+    def find_time(self, seconds: Fraction) -> int:
+        """Index of the first frame at or after a time."""
+        index: int = self._ask({"do": "find_time", "seconds": str(seconds)})["index"]
+        return index
 
     def _pass(self, do: str, argument: Any = None) -> Iterator[tuple[int, Frame]]:
         """Yield index and frame of one pass over the frames."""

@@ -11,7 +11,8 @@ from av.video.stream import VideoStream
 
 from rotoline.errors import InputError
 
-_NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+"""Streams with any of these are no videos."""
 _COUNTED_PACKETS = 1000
 """After so many packets of one stream it is clear which streams are as long: no file is read
 through."""
@@ -48,7 +49,7 @@ def find_stream(container: InputContainer, path: Path, index: int | None) -> Vid
             )
         return chosen[0]
     decodable = [stream for stream in streams if stream.codec_context is not None] or streams
-    best = [stream for stream in decodable if not stream.disposition & _NO_VIDEO] or decodable[:1]
+    best = [stream for stream in decodable if not stream.disposition & NO_VIDEO] or decodable[:1]
     if len(best) > 1:
         packets = _count_packets(container, best)
         most = max(packets.values(), default=0)

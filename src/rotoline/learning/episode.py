@@ -30,3 +30,6 @@ class Episode:
     coarseness: int
     """Factor by which score maps are reduced before they are propagated, so that the propagation
     network learns to restore detail; 1 for not at all."""
+    marked_targets: int = 0
+    """How many of the last targets are marked as well: the objects are learned from them as from
+    the reference, and they count in no loss."""

@@ -6,12 +6,13 @@ See docs/method/fast.md#fuse.
 """
 
 import math
+from collections.abc import Iterable, Sequence
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from rotoline.types import LabelMap, ObjectId, upsample
+from rotoline.types import LabelMap, ObjectId
 
 
 class FuseConfig(BaseModel):
@@ -25,30 +26,33 @@ class FuseConfig(BaseModel):
 
 
 def fuse(
-    logits: Tensor, object_ids: list[ObjectId], size: tuple[int, int], background_threshold: float
+    maps: Iterable[Tensor],
+    object_ids: Sequence[ObjectId],
+    background_threshold: float,
 ) -> LabelMap:
     """Label every pixel with the object that scores highest.
 
     Args:
-        logits: float `(K, h, w)`.
-        object_ids: The id of each channel.
-        size: Height and width of the frame. Maps are resized to it before they are compared, so
-            that borders between objects are as fine as the frame.
+        maps: float `(H, W)` each, at least one: the logits of each object at the size of the frame,
+            so that borders between objects are as fine as the frame. Only one is held at a time.
+        object_ids: The id of each map.
         background_threshold: Score in (0, 1). A pixel at which no object exceeds it is 0.
 
     Returns:
-        uint8 `size`.
+        uint8 `(H, W)`; of equal logits the first object's counts.
 
     Source:
         Paper, section on the pipeline: the largest object score, background below 0.5. The authors'
         demo script has 100/255 for propagated scores.
     """
-    best, channel = upsample(logits, size).max(0)
-    ids = torch.tensor(object_ids, dtype=torch.uint8, device=logits.device)
-    labels: LabelMap = (
-        torch.where(best > _logit(background_threshold), ids[channel], 0).cpu().numpy()
-    )
-    return labels
+    best: Tensor | float = _logit(background_threshold)
+    labels = torch.zeros((), dtype=torch.uint8)
+    for object_id, logits in zip(object_ids, maps, strict=True):
+        is_better = logits > best
+        labels = torch.where(is_better, object_id, labels.to(logits.device))
+        best = torch.where(is_better, logits, best)
+    found: LabelMap = labels.cpu().numpy()
+    return found
 
 
 def visible_masks(logits: Tensor, background_threshold: float) -> Tensor:

@@ -4,7 +4,7 @@ A system provides the network and the learner of the objects. Everything else is
 calls the methods below in the same order for every system (`rotoline.tracker`).
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -18,7 +18,7 @@ from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import ForegroundConfig, MarginLimit
 from rotoline.stages.fuse import FuseConfig
 from rotoline.stages.regions import LastVisible, RegionEvidence, RegionsWithEvidence
-from rotoline.types import Frame, described
+from rotoline.types import Frame, described, upsample
 
 
 class PropagationConfig(BaseModel):
@@ -85,6 +85,19 @@ def _refuse_unknown(group: BaseModel, path: str) -> None:
             _refuse_unknown(value, f"{path}{name}.")
 
 
+Tensors = dict[str, Tensor]
+"""Tensors by name, for a file."""
+
+
+def tensors_under(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """The tensors whose names begin with a prefix, under the rest of their names."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
 Features = TypeVar("Features")
 Config = TypeVar("Config", bound=SystemConfig, contravariant=True)
 
@@ -127,6 +140,11 @@ class FittedSystem(Protocol[Features]):
     def propagate(self, logits: Tensor, features: Features) -> Tensor:
         """Return logits `(K, h, w)` refined by the spatial propagation network."""
         ...
+
+    def upsample(self, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
+        """Enlarge logits `(K, h, w)` to the size of the frame, `(H, W)` for each object in turn."""
+        for one in logits:
+            yield upsample(one[None], frame.shape[:2])[0]
 
     def update(self, features: Features, logits: Tensor, visible: Tensor, active: Tensor) -> None:
         """Learn from the result of a frame. A system that does not learn online does nothing.
@@ -175,6 +193,24 @@ class FittedSystem(Protocol[Features]):
         """Return the same objects without anything that was learned or stored since `fit`."""
         return self
 
+    def learned_tensors(self) -> Tensors:
+        """What was learned from the annotations, for `System.restore`; not copied.
+
+        The same throughout a clip, whatever is learned online.
+        """
+        ...
+
+    def tracked_tensors(self) -> Tensors:
+        """What was learned or kept since `new_pass`, for `continue_from`; not copied.
+
+        Asked for between two frames. Empty for a system that learns nothing online.
+        """
+        return {}
+
+    def continue_from(self, tracked: Tensors) -> None:
+        """Go on exactly as the system that gave these tensors, and that had learned the same."""
+        del tracked
+
     def with_config(self, config: Any) -> "FittedSystem[Features]":
         """Return the same objects under other settings with equal `System.fit_settings`."""
         ...
@@ -204,6 +240,18 @@ class System(Protocol[Config]):
             annotations: Their label maps.
             config: Settings of this system's preset.
             report: Called with the steps done and the steps in all, where learning takes long.
+        """
+        ...
+
+    def restore(
+        self, learned: Tensors, annotations: Annotations, config: Config
+    ) -> FittedSystem[Any]:
+        """Return the system that gave `learned`, as it was after `fit`, or after it was tuned.
+
+        Args:
+            learned: What `FittedSystem.learned_tensors` of this system returned, strides included.
+            annotations: What it was learned from.
+            config: The settings that it was learned with.
         """
         ...
 

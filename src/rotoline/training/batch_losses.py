@@ -5,16 +5,16 @@ the system works; this module gives the mean of these over a batch. They agree t
 both compute in float32 (tests/training/test_batch_losses.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rotoline.data.episode_batch import EpisodeBatch
+from rotoline.data.episode_batch import EpisodeBatch, other_objects
 from rotoline.learning.losses import mask_losses
-from rotoline.learning.ridge import NormalEquations, solve
+from rotoline.learning.ridge import NormalEquations, solve, weighted_sum
 from rotoline.learning.targets import known_shares
 from rotoline.runtime.device import Precision, autocast
 from rotoline.systems.fast.encoder import Features, TopDown
@@ -46,25 +46,45 @@ def batch_losses(
     """
     counts = batch.object_counts
     rows = _Rows(batch.episode_of, batch.place, (len(counts), max(counts)))
-    first = batch.masks[:, 0] * batch.known[:, 0][rows.episode]
-    shown = (first.flatten(1).amax(1) > 0).float()
-    weights = rows.share(shown)
-    several = torch.tensor([count > 1 for count in counts], device=shown.device)
+    weights = rows.share(_shown(batch, 0, rows))
+    several = torch.tensor([count > 1 for count in counts], device=weights.device)
     names = (*LOSS_WEIGHTS, "competing", "objectness")
-    losses = dict.fromkeys(names, shown.new_zeros(()))
-    count = batch.frames.shape[1] - 2
+    losses = dict.fromkeys(names, weights.new_zeros(()))
     predicted = _predict_targets(net, batch, rows, precision)
     for index, (maps, objectness) in enumerate(predicted, start=2):
         truth, known = batch.masks[:, index], batch.known[:, index]
+        share = _share_of_target(batch, index)
         for name, logits in maps._asdict().items():
             each = mask_losses(upsample4x(logits), truth, known[rows.episode])
-            losses[name] = losses[name] + LOSS_WEIGHTS[name] / count * (each * weights).sum()
+            loss = (each * weights * share[rows.episode]).sum()
+            losses[name] = losses[name] + LOSS_WEIGHTS[name] * loss
         if max(counts) > 1:
             loss = _competition(maps.propagated[:, 0], truth, known, rows)
-            losses["competing"] = losses["competing"] + (loss * several).mean() / count
+            losses["competing"] = losses["competing"] + (loss * several * share).mean()
         each = mask_losses(upsample4x(objectness), batch.things[:, index], known)
-        losses["objectness"] = losses["objectness"] + OBJECTNESS_WEIGHT / count * each.mean()
+        losses["objectness"] = losses["objectness"] + OBJECTNESS_WEIGHT * (each * share).mean()
     return losses
+
+
+def _share_of_target(batch: EpisodeBatch, index: int) -> Tensor:
+    """`(B,)`: the weight of the loss of frame `index`; 1 in all for the targets of an episode."""
+    length = batch.frames.shape[1]
+    counts = [length - 2 - marked for marked in batch.marked_targets]
+    shares = [1 / count if index < 2 + count else 0.0 for count in counts]
+    return torch.tensor(shares, device=batch.frames.device, dtype=batch.frames.dtype)
+
+
+def _is_marked(batch: EpisodeBatch, index: int) -> Tensor:
+    """`(B,)`: 1 where frame `index` of an episode is the reference or a marked target, else 0."""
+    first = batch.frames.shape[1] - index
+    marked = [float(index == 0 or first <= count) for count in batch.marked_targets]
+    return torch.tensor(marked, device=batch.frames.device, dtype=batch.frames.dtype)
+
+
+def _shown(batch: EpisodeBatch, index: int, rows: "_Rows") -> Tensor:
+    """`(M,)`: 1 for the objects of which frame `index` has a known pixel, else 0."""
+    seen = batch.masks[:, index] * batch.known[:, index][rows.episode]
+    return (seen.flatten(1).amax(1) > 0).to(batch.frames.dtype)
 
 
 class _Rows(NamedTuple):
@@ -92,23 +112,27 @@ class _Rows(NamedTuple):
         return shown / (totals.clamp(min=1) * self.size[0])[self.episode]
 
 
+class _Memory(NamedTuple):
+    """The marked frames at stride 16, as `MemoryFrames` of each of B episodes."""
+
+    keys: Tensor
+    """`(B, C, P)`."""
+    values: Tensor
+    """`(B, K, P)` in [0, 1]."""
+    known: Tensor
+    """`(B, K, P)` in [0, 1]."""
+
+
 def _predict_targets(
     net: FastNet, batch: EpisodeBatch, rows: _Rows, precision: Precision
 ) -> Iterator[tuple[StageMaps, Tensor]]:
     """Predict all objects in one target frame after the other, and its objectness."""
     reference, keys, targets = _encode(net, batch, precision)
-    known = batch.known[:, 0][rows.episode]
-    masks, counted = known_shares(batch.masks[:, 0], known, 4)
-    others, _ = known_shares(batch.others, known, 4)
-    embedding = net.encoder.embedding(reference.fine)
-    equations = _accumulate(embedding, rows, masks, others, counted)
-    classifiers = solve(equations, net.ridge)
-    values, counted = known_shares(batch.masks[:, 0], known, 16)
-    memory = (
-        net.encoder.global_keys(reference.far).flatten(2),
-        rows.spread(values.flatten(1), 0.0),
-        rows.spread(counted.flatten(1), 0.0),
-    )
+    marked = {0: (net.encoder.embedding(reference.fine), net.encoder.global_keys(reference.far))}
+    for index in range(batch.frames.shape[1] - max(batch.marked_targets), batch.frames.shape[1]):
+        view = targets[index - 2]
+        marked[index] = view.embedding, view.global_keys
+    classifiers, memory = _learn(net, batch, rows, marked)
     uses_memory = torch.tensor(batch.uses_memory, device=keys.device)[rows.episode]
     is_alone = torch.tensor([n == 1 for n in batch.object_counts], device=keys.device)[rows.episode]
     scores = functional.avg_pool2d(batch.previous_masks, 4)
@@ -156,6 +180,45 @@ def _encode(
     return reference, encoder.local_keys(coarse.to(batch.frames.dtype)), views
 
 
+def _learn(
+    net: FastNet,
+    batch: EpisodeBatch,
+    rows: _Rows,
+    marked: Mapping[int, tuple[Tensor, Tensor]],
+) -> tuple[Tensor, _Memory]:
+    """The classifiers of all objects `(M, D1)` and the memory, from all marked frames.
+
+    Args:
+        net: The network.
+        batch: Episodes.
+        rows: Which object belongs to which episode.
+        marked: Embedding and global keys of the frames, by index, that are marked in one episode at
+            least.
+    """
+    equations, weights, stored = [], [], []
+    for index, (embedding, keys) in marked.items():
+        is_marked = _is_marked(batch, index)
+        masks, known = batch.masks[:, index], batch.known[:, index][rows.episode]
+        # As the system does, which learns nothing of an object from a frame without it.
+        weights.append(_shown(batch, index, rows) * is_marked[rows.episode])
+        shares, counted = known_shares(masks, known, 4)
+        others, _ = known_shares(other_objects(masks, batch.object_counts), known, 4)
+        equations.append(_accumulate(embedding, rows, shares, others, counted))
+        values, counted = known_shares(masks, known, 16)
+        counted = counted * weights[-1][:, None, None]
+        stored.append(
+            (
+                keys.flatten(2),
+                rows.spread(values.flatten(1), 0.0),
+                rows.spread(counted.flatten(1), 0.0),
+            )
+        )
+    table = torch.stack(weights)
+    table[0] = torch.where(table.sum(0) > 0, table[0], 1.0)  # an object that counts in no loss
+    classifiers = solve(weighted_sum(equations, table), net.ridge)
+    return classifiers, _Memory(*(torch.cat(parts, dim=2) for parts in zip(*stored, strict=True)))
+
+
 def _accumulate(
     embedding: Tensor, rows: _Rows, masks: Tensor, others: Tensor, counted: Tensor
 ) -> NormalEquations:
@@ -194,8 +257,8 @@ def _band(maps: Tensor) -> Tensor:
     return padded.unfold(2, 2 * RADIUS + 1, 1).permute(0, 2, 1, 4, 3).flatten(3)
 
 
-def _from_memory(net: FastNet, keys: Tensor, memory: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """`MemoryReadout.from_memory` of `(B, K, h / 2, w / 2)`; the memory is keys, values, known."""
+def _from_memory(net: FastNet, keys: Tensor, memory: _Memory) -> Tensor:
+    """`MemoryReadout.from_memory` of `(B, K, h / 2, w / 2)`."""
     stored, values, known = memory
     asked = keys.flatten(2).transpose(1, 2) * net.memory_readout.log_memory_sharpness.exp()
     weights = (asked @ stored).softmax(-1).transpose(1, 2)

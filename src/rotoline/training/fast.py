@@ -107,6 +107,7 @@ class FastRecipe:
         backbone = net.encoder.backbone
         for part in (backbone._conv_stem, backbone._bn0, *backbone._blocks[:FROZEN_BLOCKS]):
             part.requires_grad_(FROZEN_BLOCKS == 0)
+        net.upsampler.requires_grad_(requires_grad=False)  # learned by `rotoline train upsampler`
         average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
         device = net.log_ridge.device
         size = (settings.crop.height, settings.crop.width)

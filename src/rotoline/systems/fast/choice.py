@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +27,7 @@ from rotoline.stages.preprocess import to_tensor
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.online_ridge import MEMORY_FRAMES, choose_memory_frames
 from rotoline.systems.fast.tuning import held_out_iou, tune
-from rotoline.types import SATURATED_LOGIT, Frame
+from rotoline.types import SATURATED_LOGIT, Frame, upsample
 
 if TYPE_CHECKING:
     from rotoline.systems.fast.system import FittedFastSystem
@@ -143,8 +144,10 @@ def _read_back_frame(
     logits = system.propagate(logits, features)
     logits = torch.where(shown[:, None, None], logits, -SATURATED_LOGIT)
     logits = limit_again(logits, foreground, config.foreground)
-    labels = fuse(logits, ids, annotations.size, config.fuse.background_threshold)
+    maps = (upsample(one[None], annotations.size)[0] for one in logits)
+    labels = fuse(maps, ids, config.fuse.background_threshold)
     truth = annotations.labels[index]
+    labels[annotations.void.get(index, np.zeros_like(truth, bool))] = 0  # nothing is known there
     iou = [
         region_similarity(labels == one, truth == one) if is_shown else math.nan
         for one, is_shown in zip(ids, shown.tolist(), strict=True)

@@ -5,7 +5,8 @@ system does, so gradients reach the encoder through the closed-form solver. Each
 the prediction of the previous one, so the refinement network learns to correct its own errors.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from torch.nn import functional
 
 from rotoline.learning.episode import Episode
 from rotoline.learning.losses import mask_loss
-from rotoline.learning.ridge import accumulate, solve
+from rotoline.learning.ridge import accumulate, solve, weighted_sum
 from rotoline.learning.targets import known_shares
 from rotoline.systems.fast.encoder import Features, TopDown
 from rotoline.systems.fast.memory_readout import MemoryFrames
@@ -64,8 +65,9 @@ def episode_losses(
         Unknown pixels are in none of them, and nothing is learned from them in the reference frame.
     """
     losses = dict.fromkeys((*LOSS_WEIGHTS, "competing"), torch.zeros((), dtype=torch.float32))
-    count = episode.frames.shape[0] - 2
-    for index, maps in enumerate(predict_targets(net, episode, backbone_maps), start=2):
+    count = len(episode.frames) - 2 - episode.marked_targets
+    predicted = islice(predict_targets(net, episode, backbone_maps), count)
+    for index, maps in enumerate(predicted, start=2):
         truth = episode.masks[:, index]
         known = None if episode.known is None else episode.known[index]
         for name, logits in maps._asdict().items():
@@ -92,26 +94,61 @@ def predict_targets(
     path = encoder.top_down([torch.cat(maps) for maps in zip(first, rest, strict=True)])
     levels = (level.split((1, count)) for level in path)
     reference, targets = (TopDown(*parts) for parts in zip(*levels, strict=True))
-    known = None if episode.known is None else episode.known[0]
-    masks, counted = _shares(episode.masks[:, 0], known, 4)
-    others, _ = _shares(episode.others, known, 4)
-    embedding = encoder.embedding(reference.fine).squeeze(0)
-    equations = accumulate(embedding, masks, others, OTHER_OBJECT_WEIGHT, counted)
-    classifiers = solve(equations, net.ridge)
-    values, counted = _shares(episode.masks[:, 0], known, 16)
-    memory = MemoryFrames(
-        encoder.global_keys(reference.far).squeeze(0).flatten(1),
-        values.flatten(1),
-        torch.ones_like(values).flatten(1) if counted is None else counted.flatten(1),
-    )
-    scores = functional.avg_pool2d(episode.previous_masks, 4)
     features = encoder.features(targets)
+    marked = {0: (encoder.embedding(reference.fine), encoder.global_keys(reference.far))}
+    for index in range(count - episode.marked_targets, count):
+        marked[index + 2] = features.embedding[index, None], features.global_keys[index, None]
+    classifiers, memory = _learn(net, episode, marked)
+    scores = functional.avg_pool2d(episode.previous_masks, 4)
     for parts in zip(*(part.split(1) for part in features), strict=True):
         view = Features(*parts)
         context = TemporalContext(scores, keys, memory)
         maps = _predict(net, classifiers, view, context, episode)
         yield maps
         scores, keys = maps.propagated[:, 0].detach().sigmoid(), view.local_keys
+
+
+def _learn(
+    net: FastNet, episode: Episode, marked: Mapping[int, tuple[Tensor, Tensor]]
+) -> tuple[Tensor, MemoryFrames]:
+    """The classifiers of all objects `(K, D1)`, and the memory, from all marked frames.
+
+    Args:
+        net: The network.
+        episode: K objects.
+        marked: Embedding `(1, D, h, w)` and global keys of the marked frames by index.
+    """
+    equations, weights, memories = [], [], []
+    for index, (embedding, keys) in marked.items():
+        masks = episode.masks[:, index]
+        known = None if episode.known is None else episode.known[index]
+        seen = masks if known is None else masks * known
+        # As the system does, which learns nothing of an object from a frame without it.
+        shown = (seen.flatten(1).amax(1) > 0).to(masks)
+        shares, counted = _shares(masks, known, 4)
+        others, _ = _shares(_others(episode, index), known, 4)
+        equations.append(
+            accumulate(embedding.squeeze(0), shares, others, OTHER_OBJECT_WEIGHT, counted)
+        )
+        weights.append(shown)
+        values, counted = _shares(masks, known, 16)
+        counted = torch.ones_like(values) if counted is None else counted
+        counted = counted * shown[:, None, None]
+        memories.append(
+            MemoryFrames(keys.squeeze(0).flatten(1), values.flatten(1), counted.flatten(1))
+        )
+    table = torch.stack(weights)
+    table[0] = torch.where(table.sum(0) > 0, table[0], 1.0)  # shown in none: background alone
+    memory = MemoryFrames(*(torch.cat(parts, dim=1) for parts in zip(*memories, strict=True)))
+    return solve(weighted_sum(equations, table), net.ridge), memory
+
+
+def _others(episode: Episode, index: int) -> Tensor:
+    """The other annotated objects in a marked frame, `(K, H, W)`."""
+    if index == 0:
+        return episode.others
+    masks = episode.masks[:, index]
+    return masks.sum(0) - masks
 
 
 def _shares(masks: Tensor, known: Tensor | None, stride: int) -> tuple[Tensor, Tensor | None]:

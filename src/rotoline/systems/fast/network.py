@@ -1,5 +1,6 @@
 """All learned parts of the `fast` preset in one module, so that they train and ship together."""
 
+import copy
 import math
 from collections.abc import Mapping
 
@@ -12,12 +13,13 @@ from rotoline.systems.fast.encoder import Encoder
 from rotoline.systems.fast.memory_readout import MemoryReadout
 from rotoline.systems.fast.propagation import PropagationNet
 from rotoline.systems.fast.refinement import RefinementNet
+from rotoline.systems.fast.upsampling import Upsampler
 
 REGION_UNITS = 8
 """Hidden units of the region filter's network."""
 
 
-ADDED_LAYERS = ("encoder.objectness.", "encoder.guide_objectness.")
+ADDED_LAYERS = ("encoder.objectness.", "encoder.guide_objectness.", "upsampler.")
 """Layers that weights of before do not have."""
 
 
@@ -58,6 +60,9 @@ class FastNet(nn.Module):
         self.refinement = RefinementNet()
         self.propagation = PropagationNet()
         self.region_model = RegionNumbers()
+        # A new network has the random numbers in all other layers that it had without this one.
+        with torch.random.fork_rng(devices=()):
+            self.upsampler = Upsampler()
         self.logit_scale = nn.Parameter(torch.tensor(4.0))
         """Maps the output of a ridge classifier to a logit, with `logit_shift`."""
         self.logit_shift = nn.Parameter(torch.tensor(0.0))
@@ -75,10 +80,33 @@ class FastNet(nn.Module):
         return channels_last(self.requires_grad_(requires_grad=False))
 
 
+_BACKBONE = "encoder.backbone."
+
+
+def copy_but_backbone(net: FastNet) -> FastNet:
+    """A copy of everything but the backbone, which is never tuned on a clip, and is shared."""
+    backbone = net.encoder.backbone
+    return copy.deepcopy(net, {id(backbone): backbone})
+
+
+def all_but_backbone(net: FastNet) -> dict[str, Tensor]:
+    """The tensors that `with_tensors` needs; not copied."""
+    state = net.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith(_BACKBONE)}
+
+
+def with_tensors(net: FastNet, tensors: Mapping[str, Tensor]) -> FastNet:
+    """A network with the backbone of `net` and these tensors for everything else."""
+    copied = copy_but_backbone(net)
+    copied.load_state_dict({**net.state_dict(), **tensors})
+    return copied
+
+
 def network_from_state(state: Mapping[str, Tensor]) -> FastNet:
     """Build the network from the tensors of a weights file, ready for inference.
 
-    Weights that were trained before there was an objectness have 0 for it, which changes nothing.
+    Weights that were trained before there were an objectness and an upsampler have 0 for them,
+    which changes nothing.
 
     Raises:
         WeightsError: The tensors are not those of this network.

@@ -22,6 +22,7 @@ from rotoline.stages.preprocess import fitting_size
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.memory_readout import MemoryFrames
 from rotoline.systems.fast.network import FastNet
+from rotoline.systems.protocol import Tensors, tensors_under
 
 VIEW_SCALES = (0.8, 1.25)
 """Sizes of the further views of an annotated frame, besides the frame and its mirror image."""
@@ -106,6 +107,46 @@ class RidgeClassifiers:
             self.view_maps,
         )
 
+    @classmethod
+    def from_learned(
+        cls, learned: Tensors, config: PeriodicUpdates | NoUpdates, ridge: Tensor
+    ) -> "RidgeClassifiers":
+        """The classifiers that gave `learned`, without any updates."""
+        keys = tensors_under("keys.", learned)
+        return cls(
+            NormalEquations(**tensors_under("annotations.", learned)),
+            MemoryFrames(**tensors_under("memory.", learned)),
+            {int(index): keys[index] for index in sorted(keys, key=int)},
+            config,
+            ridge,
+        )
+
+    def learned(self) -> Tensors:
+        """What was learned from the annotations; not copied."""
+        annotations, memory = self.from_annotations._asdict(), self.memory._asdict()
+        return {
+            **{f"annotations.{name}": value for name, value in annotations.items()},
+            **{f"memory.{name}": value for name, value in memory.items()},
+            **{f"keys.{index}": value for index, value in self.local_keys.items()},
+        }
+
+    def learned_online(self) -> Tensors:
+        """What was learned from results, for `continue_from`; not copied."""
+        found = {"weights": self.weights}
+        for number, (equations, weight) in enumerate(self.updates):
+            found |= {f"{number}.{name}": value for name, value in equations._asdict().items()}
+            found[f"{number}.weight"] = weight
+        return found
+
+    def continue_from(self, online: Tensors) -> None:
+        """Go on exactly as the classifiers that gave `online`."""
+        self.updates.clear()
+        for number in range(sum(name.endswith(".weight") for name in online)):
+            update = tensors_under(f"{number}.", online)
+            weight = update.pop("weight")
+            self.updates.append((NormalEquations(**update), weight))
+        self.weights = online["weights"]
+
     def is_due(self, frames: int) -> bool:
         """Whether the classifiers are to be updated after so many tracked frames."""
         if isinstance(self.config, NoUpdates) or len(self.weights) == 1:
@@ -139,11 +180,13 @@ class RidgeClassifiers:
         self.weights = solve(weighted_sum(views, weights), self.ridge)
 
 
-def fit_ridge_classifiers(
+def fit_ridge_classifiers(  # noqa: PLR0913 (what is known of the frames)
     net: FastNet,
     annotated: Mapping[int, tuple[Tensor, Tensor]],
     config: OnlineConfig,
     *,
+    told: Mapping[int, Tensor] | None = None,
+    unknown: Mapping[int, Tensor] | None = None,
     known: Mapping[tuple[int, int], list[Tensor]] | None = None,
     kept_frames: int = 0,
 ) -> RidgeClassifiers:
@@ -156,35 +199,46 @@ def fit_ridge_classifiers(
             there, and learns nothing from that frame; if all masks are empty, no object is there,
             and all learn that the frame is background.
         config: Whether and how results are added online.
+        told: By frame index the objects of which the frame says where they are, or that they are
+            not there, bool `(K,)`; None for what the masks alone say.
+        unknown: The share of each pixel that is not void, `(H, W)` in [0, 1], by the index of the
+            frames that have void pixels: nothing is learned from these.
         known: `RidgeClassifiers.view_maps` of a network with the same backbone; not computed again.
         kept_frames: Number of annotated frames whose `view_maps` are kept.
     """
     shown = {index: masks.flatten(1).any(1) for index, (_, masks) in annotated.items()}
-    known_in = {index: objects | ~objects.any() for index, objects in shown.items()}
+    told = told or {index: objects | ~objects.any() for index, objects in shown.items()}
     # The union of all objects is not known in a frame in which some object is not annotated.
-    learned_from = rows_learned_from(known_in)
+    learned_from = rows_learned_from(told)
     equations, weights, keys, memories = [], [], {}, []
-    # Objects are looked up in frames that show some.
-    showing = {index: learned_from[index] for index, objects in shown.items() if objects.any()}
+    # Objects are looked up in frames that show them.
+    showing = {
+        index: learned_from[index] & with_union(objects[:, None])[:, 0]
+        for index, objects in shown.items()
+        if objects.any()
+    }
     chosen = choose_memory_frames(showing, MEMORY_FRAMES)
     view_maps = dict(known or {})
     kept = list(annotated)[:kept_frames]
     for index, (frame, masks) in annotated.items():
-        for number, (pixels, view_masks) in enumerate(make_views(frame, masks, VIEW_SCALES)):
+        layers = _with_known(masks, (unknown or {}).get(index))
+        for number, (pixels, view) in enumerate(make_views(frame, layers, VIEW_SCALES)):
             maps = view_maps.get((index, number))
             if maps is None:
                 maps = net.encoder.backbone_maps(pixels)
             if index in kept:
                 view_maps[index, number] = maps
             features = net.encoder.from_backbone(maps)
-            equations.append(
-                _accumulate_with_union(features.embedding[0], _coverage(view_masks, 4))
-            )
+            shares = _known_shares(view, len(masks), 4)
+            equations.append(_accumulate_with_union(features.embedding[0], *shares))
             weights.append(learned_from[index].float())
             if number == 0:
                 keys[index] = features.local_keys
                 if index in chosen:
-                    memories.append(_memory_frame(features, masks, learned_from[index]))
+                    objects = with_union(masks)
+                    layers = _with_known(objects, (unknown or {}).get(index))
+                    shares = _known_shares(layers, len(objects), 16)
+                    memories.append(_memory_frame(features, *shares, learned_from[index]))
     memory = MemoryFrames(*(torch.cat(columns, dim=1) for columns in zip(*memories, strict=True)))
     from_annotations = weighted_sum(equations, torch.stack(weights))
     return RidgeClassifiers(from_annotations, memory, keys, config, net.ridge, view_maps)
@@ -214,11 +268,38 @@ def choose_memory_frames(learned_from: Mapping[int, Tensor], limit: int) -> set[
     return chosen
 
 
-def _memory_frame(features: Features, masks: Tensor, learned_from: Tensor) -> MemoryFrames:
+def _memory_frame(
+    features: Features, shares: Tensor, known_shares: Tensor | None, learned_from: Tensor
+) -> MemoryFrames:
     """One annotated frame at stride 16, as part of the memory."""
-    values = _coverage(with_union(masks), 16).flatten(1)
+    values = shares.flatten(1)
     known = learned_from.float()[:, None].expand_as(values)
+    if known_shares is not None:
+        known = known * known_shares[0].flatten()
     return MemoryFrames(features.global_keys[0].flatten(1), values, known)
+
+
+def _with_known(masks: Tensor, known: Tensor | None) -> Tensor:
+    """Masks `(K, H, W)` with the share of each pixel that is known as the last, if not all is."""
+    return masks if known is None else torch.cat((masks, known[None]))
+
+
+def _known_shares(layers: Tensor, count: int, stride: int) -> tuple[Tensor, Tensor | None]:
+    """Shares at `stride` of the known part of each pixel that objects cover, and of that part.
+
+    Args:
+        layers: `(K, H, W)`: masks; or `(K + 1, H, W)`, with the share that is known in the last.
+        count: K.
+        stride: Side of the blocks.
+
+    Returns:
+        `(K, h, w)` each; None if everything is known.
+    """
+    shares = _coverage(layers, stride)
+    if len(layers) == count:
+        return shares, None
+    known = shares[-1:]
+    return shares[:-1] / known.clamp(min=1 / stride**2), known.expand(count, -1, -1)
 
 
 def _coverage(masks: Tensor, stride: int) -> Tensor:

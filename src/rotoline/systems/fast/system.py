@@ -1,6 +1,6 @@
 """The `fast` preset: ridge classifiers on a shared encoder, refined by small networks, on a CPU."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -14,7 +14,12 @@ from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.stages.regions import Evidence, RegionEvidence, RegionsWithEvidence
 from rotoline.systems.fast.choice import tune_if_better
 from rotoline.systems.fast.encoder import Features
-from rotoline.systems.fast.network import FastNet, network_from_state
+from rotoline.systems.fast.network import (
+    FastNet,
+    all_but_backbone,
+    network_from_state,
+    with_tensors,
+)
 from rotoline.systems.fast.online_ridge import (
     OnlineConfig,
     PeriodicUpdates,
@@ -29,7 +34,14 @@ from rotoline.systems.fast.scoring import (
     score_objects,
 )
 from rotoline.systems.fast.tuning import TuningConfig
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig
+from rotoline.systems.fast.upsampling import UpsamplingConfig, upsample_with_frame
+from rotoline.systems.protocol import (
+    FittedSystem,
+    System,
+    SystemConfig,
+    Tensors,
+    tensors_under,
+)
 from rotoline.types import Frame
 
 STRIDE = 4
@@ -51,6 +63,8 @@ class FastConfig(SystemConfig):
     """What the objects' scores are computed from."""
     online: OnlineConfig = PeriodicUpdates()
     """Updating the classifiers from results while the video runs."""
+    upsampling: UpsamplingConfig = UpsamplingConfig()
+    """Enlarging maps to the size of the frame."""
     tuning: TuningConfig = TuningConfig()
     """Fine-tuning the network on the annotated frames."""
 
@@ -92,6 +106,18 @@ class FastSystem(System[FastConfig]):
         del report
         return _fit(self.net, frames, annotations, config)
 
+    @torch.inference_mode()
+    def restore(
+        self, learned: Tensors, annotations: Annotations, config: FastConfig
+    ) -> "FittedFastSystem":
+        """The classifiers, and the network that they were learned with, which may be tuned."""
+        net = with_tensors(self.net, tensors_under("net.", learned))
+        classifiers = RidgeClassifiers.from_learned(
+            tensors_under("classifiers.", learned), config.online, net.ridge
+        )
+        size = working_size(annotations.size, config.working_pixels)
+        return FittedFastSystem(net, classifiers, config, size)
+
     def fit_settings(self, config: FastConfig) -> Hashable:
         """`fit`, `tune` and `encode` depend on the working size and on the settings of tuning."""
         return config.working_pixels, config.tuning
@@ -117,8 +143,15 @@ def _fit(
         for index, frame in frames.items()
     }
     kept = KEPT_FRAMES if config.tuning.steps_for(len(annotations.object_ids)) else 0
+    unknown = {index: annotations.known_at(index, size) for index in frames}
     classifiers = fit_ridge_classifiers(
-        net, annotated, config.online, known=known, kept_frames=kept
+        net,
+        annotated,
+        config.online,
+        told={index: annotations.annotated_in(index) for index in frames},
+        unknown={index: part for index, part in unknown.items() if part is not None},
+        known=known,
+        kept_frames=kept,
     )
     return FittedFastSystem(net, classifiers, config, size)
 
@@ -191,6 +224,12 @@ class FittedFastSystem(FittedSystem[Features]):
         refined: Tensor = self.net.propagation(logits[:, None], features)[:, 0]
         return refined
 
+    def upsample(self, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
+        """Enlarge logits `(K, h, w)`, corrected near the borders by what the frame shows there."""
+        if self.config.upsampling.enabled and self.net.upsampler.is_learned:
+            return upsample_with_frame(self.net.upsampler, logits, frame)
+        return super().upsample(logits, frame)
+
     def update(self, features: Features, logits: Tensor, visible: Tensor, active: Tensor) -> None:
         """Update the classifiers every few frames, if there are several objects."""
         self.tracked_frames += 1
@@ -235,6 +274,29 @@ class FittedFastSystem(FittedSystem[Features]):
     def new_pass(self) -> "FittedFastSystem":
         """The classifiers as learned from the annotations alone."""
         return self.with_config(self.config)
+
+    def learned_tensors(self) -> Tensors:
+        """The network without its backbone, and what the classifiers learned from annotations."""
+        net, classifiers = all_but_backbone(self.net), self.classifiers.learned()
+        return {
+            **{f"net.{name}": value for name, value in net.items()},
+            **{f"classifiers.{name}": value for name, value in classifiers.items()},
+        }
+
+    def tracked_tensors(self) -> Tensors:
+        """The keys of the previous frame, and what the classifiers learned from results."""
+        online = self.classifiers.learned_online()
+        return {
+            "previous_keys": self.previous_keys,
+            "tracked_frames": torch.tensor(self.tracked_frames),
+            **{f"online.{name}": value for name, value in online.items()},
+        }
+
+    def continue_from(self, tracked: Tensors) -> None:
+        """Go on with these keys and classifiers."""
+        self.previous_keys = tracked["previous_keys"]
+        self.tracked_frames = int(tracked["tracked_frames"])
+        self.classifiers.continue_from(tensors_under("online.", tracked))
 
     def with_config(self, config: FastConfig) -> "FittedFastSystem":
         """The same classifiers under other settings of the same working size."""

@@ -6,7 +6,6 @@ marked frames (`rotoline.learning.recomposition`), with the losses of training
 computed once. See docs/method/fast.md#tune.
 """
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from rotoline.learning.sgd import gradient_step
 from rotoline.runtime.prefetch import prefetch
 from rotoline.runtime.progress import Report
 from rotoline.systems.fast.episode_loss import episode_losses, predict_targets, upsample4x
-from rotoline.systems.fast.network import FastNet
+from rotoline.systems.fast.network import FastNet, copy_but_backbone
 
 CLIP_SIZE = (128, 224)
 """Height and width of the recomposed clips, half of those in training. Larger ones were no better
@@ -157,9 +156,8 @@ def _clip_count(steps: int) -> int:
 
 
 def _copy_with_gradients(net: FastNet) -> FastNet:
-    """A copy of everything but the backbone, which both share."""
-    backbone = net.encoder.backbone
-    copied = copy.deepcopy(net, {id(backbone): backbone})
+    """A copy whose tuned parameters have gradients."""
+    copied = copy_but_backbone(net)
     for parameter in _tuned_parameters(copied):
         parameter.requires_grad = True
     return copied

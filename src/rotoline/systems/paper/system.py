@@ -1,5 +1,6 @@
 """The `paper` preset: the published system, a fine-tuned ResNet-101 per object and a guided SPN."""
 
+import copy
 from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
@@ -21,7 +22,13 @@ from rotoline.systems.paper.linear_probe import LinearProbe, predict_probe
 from rotoline.systems.paper.network import PaperNet, network_from_state
 from rotoline.systems.paper.probing import LinearProbing, probe_objects
 from rotoline.systems.paper.segmentation import SegmentationNet, upsample_logits
-from rotoline.systems.protocol import FittedSystem, System, SystemConfig
+from rotoline.systems.protocol import (
+    FittedSystem,
+    System,
+    SystemConfig,
+    Tensors,
+    tensors_under,
+)
 from rotoline.types import Frame
 
 LearnerConfig = Annotated[FineTuning | LinearProbing, Field(discriminator="method")]
@@ -68,12 +75,25 @@ class ObjectPredictor(Protocol):
         """Logits `(K, h, w)` of the objects at 1/8 of the frame."""
         ...
 
+    def learned(self) -> Tensors:
+        """What the learner has learned, by name; not copied."""
+        ...
+
 
 class FineTunedNetworks(NamedTuple):
     """A network for every object and one for the foreground; each runs on the frame separately."""
 
     objects: list[SegmentationNet]
     foreground: SegmentationNet
+    is_foreground_learned: bool
+    """Whether the foreground's network was tuned; if not, it is the generic one."""
+
+    @classmethod
+    def of(
+        cls, tuned: list[SegmentationNet], count: int, generic: SegmentationNet | None
+    ) -> "FineTunedNetworks":
+        """The networks of `count` objects, and the last one or the generic one, if given."""
+        return cls(tuned[:count], generic or tuned[-1], generic is None)
 
     def encode(self, pixels: Tensor) -> Encoded:
         """Run the foreground network."""
@@ -84,6 +104,17 @@ class FineTunedNetworks(NamedTuple):
         if self.objects == [self.foreground]:  # a lone object is the foreground
             return encoded.foreground
         return torch.cat([_foreground_logits(net, encoded.pixels) for net in self.objects])
+
+    def learned(self) -> Tensors:
+        """The networks that were tuned: those of the objects, then that of the foreground."""
+        nets = [*self.objects]
+        if self.foreground not in nets and self.is_foreground_learned:
+            nets.append(self.foreground)
+        return {
+            f"{row}.{name}": value
+            for row, net in enumerate(nets)
+            for name, value in net.state_dict().items()
+        }
 
 
 class ProbedNetwork(NamedTuple):
@@ -110,6 +141,10 @@ class ProbedNetwork(NamedTuple):
         """The logits of the objects' heads."""
         assert encoded.objects is not None
         return encoded.objects
+
+    def learned(self) -> Tensors:
+        """The heads."""
+        return self.probe._asdict()
 
 
 class PaperSystem(System[PaperConfig]):
@@ -154,12 +189,20 @@ class PaperSystem(System[PaperConfig]):
         size = working_size(annotations.size, config.working_pixels)
         masks = {i: (annotations.masks_at(i, size) >= 0.5).float() for i in frames}
         if config.learner.tune_foreground:
-            masks = targets_with_union(masks)
+            masks = targets_with_union(masks, {i: annotations.annotated_in(i) for i in frames})
         annotated = [
             AnnotatedFrame(to_tensor(frame, size).to(self.device), masks[i].to(self.device))
             for i, frame in frames.items()
         ]
         predictor = self._learn(annotated, len(annotations.object_ids), config, report)
+        return FittedPaperSystem(self.net, predictor, config, size, self.device)
+
+    def restore(
+        self, learned: Tensors, annotations: Annotations, config: PaperConfig
+    ) -> "FittedPaperSystem":
+        """The networks or heads that were learned."""
+        size = working_size(annotations.size, config.working_pixels)
+        predictor = self._predictor(learned, len(annotations.object_ids), config)
         return FittedPaperSystem(self.net, predictor, config, size, self.device)
 
     def fit_settings(self, config: PaperConfig) -> Hashable:
@@ -185,9 +228,21 @@ class PaperSystem(System[PaperConfig]):
                 report=report,
             )
             nets = [one.fold() for one in tuned]
-            return FineTunedNetworks(nets[:count], nets[-1] if learner.tune_foreground else net)
+            return FineTunedNetworks.of(nets, count, None if learner.tune_foreground else net)
         probe = probe_objects(net, annotated, learner, precision=config.precision, seed=config.seed)
         return ProbedNetwork(net, probe, count, learner.tune_foreground)
+
+    def _predictor(self, learned: Tensors, count: int, config: PaperConfig) -> ObjectPredictor:
+        """What the learner made, from what it gave as `learned`."""
+        net, learner = self.net.foreground, config.learner
+        learned = {name: value.to(self.device) for name, value in learned.items()}
+        if not isinstance(learner, FineTuning):
+            return ProbedNetwork(net, LinearProbe(**learned), count, learner.tune_foreground)
+        nets = []
+        for row in range(len({name.partition(".")[0] for name in learned})):
+            nets.append(copy.deepcopy(net).fold())
+            nets[-1].load_state_dict(tensors_under(f"{row}.", learned))
+        return FineTunedNetworks.of(nets, count, None if learner.tune_foreground else net)
 
 
 class FittedPaperSystem(FittedSystem[Encoded]):
@@ -233,18 +288,26 @@ class FittedPaperSystem(FittedSystem[Encoded]):
             refined = [spn(one[None, None].sigmoid(), gates).float() for one in logits]
         return torch.cat([_difference(two) for two in refined])
 
+    def learned_tensors(self) -> Tensors:
+        """The networks that were tuned, or the heads."""
+        return self.predictor.learned()
+
     def with_config(self, config: PaperConfig) -> "FittedPaperSystem":
         """The same networks or heads under other settings of the stages."""
         return FittedPaperSystem(self.net, self.predictor, config, self.map_size, self.device)
 
 
-def targets_with_union(masks: Mapping[int, Tensor]) -> dict[int, Tensor]:
+def targets_with_union(
+    masks: Mapping[int, Tensor], told: Mapping[int, Tensor] | None = None
+) -> dict[int, Tensor]:
     """Masks `(K, H, W)` by frame with their union, the foreground, as the last row.
 
-    In frames that do not show all objects, the union is empty if another frame shows them all, and
-    nothing is learned from it there; see `rotoline.learning.targets`.
+    `told` has the objects, bool `(K,)`, of which each frame says where they are or that they are
+    hidden; those that it shows if None. In frames that do not tell of all objects, the union is
+    empty if another frame tells of them all, and nothing is learned from it there; see
+    `rotoline.learning.targets`.
     """
-    learned = rows_learned_from({i: part.flatten(1).any(1) for i, part in masks.items()})
+    learned = rows_learned_from(told or {i: part.flatten(1).any(1) for i, part in masks.items()})
     targets = {}
     for index, part in masks.items():
         targets[index] = with_union(part)

@@ -1,0 +1,109 @@
+"""Bytes by frame index in a file that grows at its end, for what is too much for the memory.
+
+Nothing in the file is changed later, so a program that knows how long the file was at some moment
+finds in it what it held then: `end`, and `open_store(path, end)`.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import SpooledTemporaryFile, gettempdir
+from typing import IO
+
+from rotoline.errors import InputError
+from rotoline.io.atomic import output_errors
+
+MEGABYTES_IN_MEMORY = 16
+"""How much `temporary_store` holds in memory before it writes to a temporary file."""
+
+_HEADER = struct.Struct("<QQ")  # the index of the frame, and the number of bytes that follow
+
+
+class FrameStore(Mapping[int, bytes]):
+    """Bytes by frame index. Iteration gives the indices in the order in which they came.
+
+    Args:
+        file: Open for reading and writing, at its end.
+        path: Its name, for messages.
+        places: Position and length of what the file holds, by index.
+    """
+
+    def __init__(self, file: IO[bytes], path: Path, places: dict[int, tuple[int, int]]) -> None:
+        self._file, self._path, self._places = file, path, places
+        self.end = file.tell()
+        """Length of the file."""
+
+    def __setitem__(self, index: int, data: bytes) -> None:
+        """Keep the bytes of a frame. Raises OutputError if the disk is full, for example."""
+        with output_errors(self._path):
+            self._file.seek(self.end)
+            self._file.write(_HEADER.pack(index, len(data)))
+            self._file.write(data)
+            self._file.flush()
+        self._places[index] = self.end + _HEADER.size, len(data)
+        self.end += _HEADER.size + len(data)
+
+    def __getitem__(self, index: int) -> bytes:
+        position, length = self._places[index]
+        self._file.seek(position)
+        return self._file.read(length)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def close(self) -> None:
+        """Close the file; a temporary one is gone then."""
+        self._file.close()
+
+
+def temporary_store() -> FrameStore:
+    """Return a store in memory, which goes to a temporary file of the system once it is large."""
+    file: IO[bytes] = SpooledTemporaryFile(MEGABYTES_IN_MEMORY * 10**6)  # noqa: SIM115 (`close`)
+    return FrameStore(file, Path(gettempdir()), {})
+
+
+def open_store(path: Path, end: int = 0) -> FrameStore:
+    """Open a store in a file, as it was when it was `end` bytes long; what came later is dropped.
+
+    Raises:
+        InputError: The file is missing, shorter than that, or damaged.
+        OutputError: It cannot be written.
+    """
+    if end and (not path.is_file() or path.stat().st_size < end):
+        raise InputError(f"{path} is missing or was cut off; start the run anew with --overwrite")
+    with output_errors(path):
+        file = path.open("r+b" if end else "w+b")
+        file.truncate(end)
+    try:
+        places = dict(_scan(file, path, end))
+    except InputError:
+        file.close()
+        raise
+    return FrameStore(file, path, places)
+
+
+def read_store(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield index and bytes of every frame in a file, up to where it ends or is damaged."""
+    with path.open("rb") as file:
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            index, length = _HEADER.unpack(header)
+            if len(data := file.read(length)) < length:
+                return
+            yield index, data
+
+
+def _scan(file: IO[bytes], path: Path, end: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield index and place of what a file of `end` bytes holds, and leave it at its end."""
+    position = 0
+    while position < end:
+        header = file.read(_HEADER.size)
+        length = end if len(header) < _HEADER.size else _HEADER.unpack(header)[1]
+        place = position + _HEADER.size, length
+        position = sum(place)
+        if position > end:
+            raise InputError(f"{path} is damaged; start the run anew with --overwrite")
+        yield _HEADER.unpack(header)[0], place
+        file.seek(position)
