@@ -4,6 +4,7 @@ import struct
 import time
 import zlib
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -62,6 +63,20 @@ def test_no_limit_allows_what_pillow_refuses(tmp_path, side):
     write_bomb(tmp_path / "a.png", side, side)
     with pytest.raises(InputError):
         open_frames(tmp_path, limits=Limits(pixels=MOST_PIXELS))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "libx264"), ("a.avi", "mjpeg"), ("a.mkv", "ffv1")]
+)
+def test_a_video_with_large_frames_is_refused_by_its_size(tmp_path, name, codec):
+    pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = 96, 128, pixels
+        container.mux([*stream.encode(av.VideoFrame(128, 96, pixels)), *stream.encode(None)])
+    with pytest.raises(InputError, match=r"96 x 128 = 12,288 pixels .* limits.pixels accepts 12"):
+        open_frames(tmp_path / name, limits=Limits(pixels=12_287))
+    assert open_frames(tmp_path / name, limits=Limits(pixels=12_288)).size == (96, 128)
 
 
 def test_a_raised_limit_holds_for_frames_and_masks(tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rotoline.errors import InputError
 from rotoline.io.alive import report_alive
 from rotoline.io.streams import find_stream
-from rotoline.limits import DEFAULT_LIMITS, Limits
+from rotoline.limits import DEFAULT_LIMITS, MOST_PIXELS, Limits
 
 # These read other files, the network or a device, draw text as video, or are single pictures.
 _REFUSED = {
@@ -42,6 +42,8 @@ _OPTIONS = {
         )
     ),
     "protocol_whitelist": "file",
+    # Of the probing, which has to find the size of frames that are refused by their size.
+    "max_pixels": str(MOST_PIXELS),
 }
 
 _DEFAULT_RATE = Fraction(24)
@@ -81,7 +83,7 @@ def choose_stream(path: Path, index: int | None, limits: Limits = DEFAULT_LIMITS
         InputError: As `opened_video`, or there is no such stream, or several are equally good, or
             its frames are too large.
     """
-    with opened_container(path, limits) as container:
+    with opened_container(path) as container:
         stream = find_stream(container, path, index)
         if stream.codec_context is None:
             raise InputError(
@@ -101,7 +103,7 @@ def opened_video(
     Raises:
         InputError: there is no such file, it is no video, or it refers to other files.
     """
-    with opened_container(path, limits) as container:
+    with opened_container(path) as container:
         streams = [stream for stream in container.streams.video if stream.index == index]
         if not streams or streams[0].codec_context is None:
             raise InputError(f"{path} changed while it was read; start again")
@@ -112,7 +114,7 @@ def opened_video(
 
 
 @contextmanager
-def opened_container(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[InputContainer]:
+def opened_container(path: Path) -> Iterator[InputContainer]:
     """Open a video file, to look at its streams.
 
     Raises:
@@ -123,8 +125,7 @@ def opened_container(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[In
         raise InputError(f"{path} {found}; give a video file or a folder of pictures")
     try:
         # An absolute path: in a relative one, "a:b.mp4" would name the protocol "a".
-        options = _OPTIONS | {"max_pixels": str(limits.pixels)}
-        container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
+        container = av.open(str(path.absolute()), options=_OPTIONS, metadata_errors="replace")
     except av.ArgumentError as error:
         raise InputError(
             f"{path} is not a video by itself: it looks like a playlist, a stream "

@@ -97,7 +97,8 @@ class VideoFile:
         if first is None:
             raise InputError(
                 f"{path} holds no frame that can be decoded ({self.problem or 'it is empty'}); "
-                "check that the file plays and was copied completely"
+                "check that the file plays, was copied completely, and has frames of no more than "
+                f"{limits.pixels:,} pixels (limits.pixels)"
             )
         self.size: tuple[int, int] = first.shape[:2]
 
