@@ -13,6 +13,7 @@ _HOMES = {
     "FastConfig": "rotoline.systems.fast",
     "FrameResult": "rotoline.types",
     "InputError": "rotoline.errors",
+    "Limits": "rotoline.limits",
     "Model": "rotoline.model",
     "PAPER": "rotoline.presets",
     "PaperConfig": "rotoline.systems.paper",

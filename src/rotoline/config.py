@@ -8,6 +8,7 @@ that has no effect under the other settings (with what it belongs to), and one t
 import difflib
 import json
 import math
+import os
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rotoline.errors import ConfigError
+from rotoline.errors import ConfigError, InputError
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.presets import PRESETS, find_preset
 from rotoline.renamed_settings import explain_renamed
 from rotoline.settings import flatten, list_settings, methods_of
@@ -46,8 +48,12 @@ def read_config(start: Settings, file: Path | None, assignments: Sequence[str]) 
 
 
 def _read_config(start: Settings, file: Path | None, assignments: Sequence[str]) -> Settings:
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        _insert(changes, assignment)
     if file is not None:
-        values = _read_file(file)
+        limits = {"limits": changes["limits"]} if "limits" in changes else {}
+        values = _read_file(file, getattr(_change(start, limits), "limits", DEFAULT_LIMITS))
         own = getattr(start, "preset", None)
         preset = values.get("preset", own)
         if preset != own:
@@ -57,9 +63,6 @@ def _read_config(start: Settings, file: Path | None, assignments: Sequence[str])
                 f"add --preset {preset}, or give another file"
             )
         start = _change(start, values)
-    changes: dict[str, Any] = {}
-    for assignment in assignments:
-        _insert(changes, assignment)
     return _change(start, changes)
 
 
@@ -150,16 +153,23 @@ def _explain_unknown(path: str, value: Any, group: BaseModel, whole: BaseModel) 
     return f"{paths[0]} is unknown; {hint}"
 
 
-def _read_file(file: Path) -> dict[str, Any]:
+def _read_file(file: Path, limits: Limits) -> dict[str, Any]:
+    is_toml = file.suffix.lower() != ".json"
+    limit = "settings_bytes" if is_toml else "text_bytes"
     try:
-        text = file.read_text(
-            encoding="utf-8-sig"
-        )  # some editors begin a file with a byte-order mark
-        if file.suffix.lower() != ".json":
+        with file.open("rb") as opened:
+            data = opened.read(getattr(limits, limit) + 1)
+            size = os.fstat(opened.fileno()).st_size
+        if len(data) > getattr(limits, limit):
+            raise limits.refuse(limit, f"{file} has {size:,} bytes", max(size, len(data)))
+        text = data.decode("utf-8-sig")  # some editors begin a file with a byte-order mark
+        if is_toml:
             return tomllib.loads(text)
         record = json.loads(text)
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}; check the path") from error
+    except InputError as error:
+        raise ConfigError(str(error)) from error
     except ValueError as error:
         raise ConfigError(
             f"{file} is neither TOML settings nor the run.json of a run ({error}); correct it"

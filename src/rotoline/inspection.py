@@ -118,6 +118,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
     """
     find_picture_format(sheet)
     yield Progress("reading")
+    reading["limits"] = config.limits
     opened = open_annotated(video, masks, complete=complete, colours=colours, **reading)
     source, annotations = opened.source, opened.annotations
     for warning in opened.warnings:

@@ -20,6 +20,7 @@ from rotoline.io.run_record import device, read_run_record, versions
 from rotoline.io.run_state import read_given_masks
 from rotoline.io.writers import DEFAULT_FORMATS
 from rotoline.io.writers.together import check_formats, known_formats
+from rotoline.limits import DEFAULT_LIMITS
 from rotoline.model import Model, load_model
 from rotoline.pipeline import track_clip
 from rotoline.resume import Beginning, begin, content_hash, later_masks, mask_hashes
@@ -92,6 +93,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     _check_output(output, resume=resume, overwrite=overwrite)
     formats = known_formats(formats)
     with timer.stage("open"):
+        reading["limits"] = config.limits
         opened = open_annotated(video, masks, complete=complete, colours=colours, **reading)
         source = opened.source
         check_formats(formats, source)
@@ -226,9 +228,9 @@ def open_annotated(
     Raises:
         InputError: As these; or a frame is called complete that has no mask.
     """
-    source = open_frames(video, **reading)
+    source, limits = open_frames(video, **reading), reading.get("limits", DEFAULT_LIMITS)
     warnings = [source.problem] if source.problem else []
-    marks = read_annotations(masks, source, warnings.append, colours=colours)
+    marks = read_annotations(masks, source, warnings.append, colours=colours, limits=limits)
     annotations = marks.labels
     indices = {_find_annotated(name, source, annotations) for name in complete if name != ALL}
     if ALL in complete:

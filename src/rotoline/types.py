@@ -15,16 +15,17 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from rotoline.errors import InputError
 from rotoline.extras import import_extra
 
 if TYPE_CHECKING:
     import supervision as sv
+
+if TYPE_CHECKING:
+    # Loaded where it is used: what only reads files starts in a tenth of the time without it.
+    from torch import Tensor
 
 Frame = NDArray[np.uint8]
 LabelMap = NDArray[np.uint8]
@@ -52,7 +53,7 @@ class FrameResult:
     """uint8 `(H, W)`: the object id of every pixel, at the size of the frame."""
     confidence: dict[ObjectId, float]
     """The J that each object's mask is expected to have, in [0, 1]; 0 if it is not visible."""
-    logits: Tensor
+    logits: "Tensor"
     """float32 `(K, h, w)`: the objects' logits before fusion, at the working resolution, on the
     CPU, in the order of `object_ids`."""
     names: Mapping[ObjectId, str] = field(default_factory=dict)
@@ -170,11 +171,14 @@ def list_ids(ids: Sequence[int] | NDArray[Any]) -> str:
     return shown + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
 
 
-def upsample(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+def upsample(maps: "Tensor", size: tuple[int, ...]) -> "Tensor":
     """Resize maps `(K, h, w)` to `size` (height, width) by bilinear interpolation.
 
     Corners are not aligned: pixel centres are at half-integer positions.
     """
+    import torch
+    from torch.nn import functional
+
     if maps.shape[0] == 0:
         return torch.zeros((0, *size), dtype=torch.float32)
     return functional.interpolate(maps[None], size=size, mode="bilinear", align_corners=False)[0]

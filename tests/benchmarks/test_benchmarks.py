@@ -13,7 +13,8 @@ from rotoline.kernels.propagation import native
 pytestmark = pytest.mark.slow
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-SCRIPTS = {path.stem for path in BENCHMARKS.glob("[!_]*.py")}
+SCRIPTS = {path.stem for path in BENCHMARKS.glob("[!_]*.py")} - {"robustness"}
+"""The script of tests/robustness is left out: it measures no time."""
 STAGES = {"encode", "score", "limit", "propagate", "filter", "update", "fuse"}
 
 
@@ -122,6 +123,13 @@ def test_compare_versions_of_one_environment_finds_equal_masks():
         assert line["equal_masks"] == line["pairs"] == 1
         assert 0 < line["ratio_min"] <= line["ratio_median"] <= line["ratio_max"]
         assert line["old"] == line["new"]
+    assert len(table) == 2 + len(lines)
+
+
+def test_length_measures_memory_and_time_a_frame():
+    lines, table = run("length")
+    assert [line["frames"] for line in lines] == [10, 20, 30]
+    assert all(line["peak_mb"] > 0 for line in lines)
     assert len(table) == 2 + len(lines)
 
 

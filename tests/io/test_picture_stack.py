@@ -20,6 +20,20 @@ def save(path: Path, frames: list[np.ndarray], **options) -> Path:
     return path
 
 
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_a_damaged_avif_is_refused(tmp_path):
+    """Pillow raises RuntimeError."""
+    generator = np.random.default_rng(0)
+    noise = generator.integers(0, 256, (12, 48, 64, 3), dtype=np.uint8)
+    first, *rest = [Image.fromarray(picture) for picture in noise]
+    first.save(tmp_path / "a.avif", save_all=True, append_images=rest)
+    data = bytearray((tmp_path / "a.avif").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
+    (tmp_path / "a.avif").write_bytes(data)
+    with pytest.raises(InputError, match="cannot be read"):
+        list(open_frames(tmp_path / "a.avif"))
+
+
 @pytest.mark.parametrize("ending", ["tif", "webp", "avif"])
 def test_the_pictures_of_one_file_are_frames(tmp_path, ending):
     if ending == "avif" and not features.check("avif"):

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from contextlib import suppress
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -140,6 +141,8 @@ def main() -> None:
         # A name with letters that the terminal does not have is no reason to fail.
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
+    # Pillow's own, in the midst of what the command prints; `limits.pixels` refuses or allows.
+    warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")
     try:
         with _Interruptible():
             app(prog_name="rotoline")

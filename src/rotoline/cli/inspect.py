@@ -15,6 +15,7 @@ from rotoline.cli.options import (
     FirstNumber,
     GreyRange,
     Preset,
+    Sandbox,
     Settings,
     Start,
     Steps,
@@ -60,6 +61,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
     complete: Complete = None,
     *,
     colours: Colours = False,
+    sandbox: Sandbox = False,
 ) -> None:
     """Show the map of every stage for each object in one frame, to see where a result comes from.
 
@@ -90,6 +92,7 @@ def inspect(  # noqa: PLR0913 (each is an option)
                 every=every,
                 first_number=first_number,
                 colours=colours,
+                sandbox=sandbox,
             )
         )
     except KeyboardInterrupt:

@@ -63,6 +63,14 @@ GreyRange = Annotated[
         show_default=False,
     ),
 ]
+Sandbox = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox",
+        help="Decode in a process of its own, with the limits limits.memory and limits.seconds and "
+        "few rights, for files from people whom you do not know.",
+    ),
+]
 Start = Annotated[
     str | None,
     typer.Option(

@@ -19,6 +19,7 @@ from rotoline.cli.options import (
     GreyRange,
     Output,
     Preset,
+    Sandbox,
     Settings,
     Start,
     Steps,
@@ -80,6 +81,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     colours: Colours = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    sandbox: Sandbox = False,
 ) -> None:
     """Segment every annotated object in every frame of a video.
 
@@ -87,7 +89,6 @@ def segment(  # noqa: PLR0913 (each is an option)
     OUTPUT/run.json.
     """
     from rotoline.cli.terminal import console, print_warning, report_learning, show_progress
-    from rotoline.io.run_record import read_run_record
     from rotoline.io.writers import find_writer
     from rotoline.run import segment_to_folder
 
@@ -111,14 +112,21 @@ def segment(  # noqa: PLR0913 (each is an option)
         colours=colours,
         resume=resume,
         overwrite=overwrite,
+        sandbox=sandbox,
     )
     try:
         last = show_progress(progress)
     except KeyboardInterrupt:
         progress.close()
-        done = read_run_record(output).get("frames", 0)
-        kept = f"{done} finished masks are in {output}" if done else "no mask was finished"
-        print_warning(f"stopped; {kept}; the same command with --resume goes on")
+        print_warning(f"stopped; {_kept(output)}; the same command with --resume goes on")
         raise typer.Exit(130) from None
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
     console().print(f"{last.done} frames segmented; {output} holds {written}", soft_wrap=True)
+
+
+def _kept(output: Path) -> str:
+    """What is left of a run that was stopped, in words."""
+    from rotoline.io.run_record import read_run_record
+
+    done = read_run_record(output).get("frames", 0)
+    return f"{done} finished masks are in {output}" if done else "no mask was finished"

@@ -5,8 +5,12 @@
 | `frames`        | reads a folder of pictures or a video file as frames, forwards and backwards   |
 | `video`         | reads one video file as frames; used through `frames.open_frames`              |
 | `decoding`      | opens and decodes a video file safely; used by `video`                         |
+| `alive`         | tells a process that waits for this one that pictures are decoded              |
+| `sandbox`       | has the frames decoded by another process                                      |
+| `decoder_process` | is that process                                                              |
 | `streams`       | chooses the video stream of a file                                             |
 | `completeness`  | says whether a video gave all the frames that its file promises                |
+| `gif`           | counts the pictures of a GIF file                                              |
 | `picture_stack` | reads one file with several pictures as frames: TIFF, WebP, AVIF               |
 | `excerpt`       | reads a part of the frames of another source, by frame or by time              |
 | `backwards`     | reads frames in reverse, in chunks                                             |

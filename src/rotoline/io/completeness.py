@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
@@ -17,11 +18,14 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from rotoline.io.decoding import DecodeStats, frame_rate, seconds_per_tick
+from rotoline.io.gif import count_pictures
 
 _MATROSKA_DURATION = re.compile(r"([0-9]{1,9}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 _TIMED_FREELY = {"gif", "apng", "avi"}
 """Formats in which pauses are no sign of lost frames: the time of each picture is chosen, and AVI
 has empty frames that repeat the one before."""
+_REPEATS = 10
+"""Bytes: a frame of MPEG-4 that says no more than that the picture stays is not larger."""
 _FEWEST_FRAMES = 8
 """Fewer show no rhythm: any two of their intervals could differ by choice."""
 
@@ -32,6 +36,12 @@ class DeclaredLength:
 
     frames: int | None
     """Exact number of frames, where the container counts them."""
+    places: int
+    """In AVI, the number of frames and of empty frames, which repeat the one before; else 0."""
+    indexed: int
+    """Number of frames in the index, where the container has one that was read."""
+    fewest: int
+    """In AVI and GIF, the number of frames that there are at least; else 0."""
     begin: Fraction
     """Time at which the first frame starts."""
     seconds: Fraction | None
@@ -74,14 +84,17 @@ def declared_length(container: InputContainer, stream: VideoStream) -> DeclaredL
         # The duration of the longest stream; sound often runs a little longer than the picture.
         seconds = begin + Fraction(container.duration, av.time_base)
         slack += len(container.streams) > 1
-    # AVI counts empty frames as well, but its time stamps are their numbers: the end is enough.
     shown_seconds: Fraction | None = None
     if container.duration and len(container.streams) == 1:
         shown_seconds = begin + Fraction(container.duration, av.time_base)
-    frames = stream.frames if container.format.name != "avi" and stream.frames else None
+    is_avi = container.format.name == "avi"
+    frames = None if is_avi else stream.frames or None
     guess = None if seconds is None else max(0, round((seconds - begin) * rate))
     return DeclaredLength(
         frames=frames,
+        places=stream.frames if is_avi else 0,
+        indexed=len(stream.index_entries),
+        fewest=_count_fewest(container, stream),
         begin=begin,
         seconds=seconds,
         shown_seconds=shown_seconds,
@@ -90,6 +103,13 @@ def declared_length(container: InputContainer, stream: VideoStream) -> DeclaredL
         estimate=frames or guess,
         is_timed_freely=container.format.name in _TIMED_FREELY,
     )
+
+
+def _count_fewest(container: InputContainer, stream: VideoStream) -> int:
+    """Number of frames that there are at least; 0 if it is not known."""
+    if container.format.name == "avi":
+        return sum(entry.size > _REPEATS for entry in stream.index_entries)
+    return count_pictures(Path(container.name)) if container.format.name == "gif" else 0
 
 
 def describe_loss(
@@ -106,7 +126,8 @@ def describe_loss(
     Returns:
         Text that follows the name of the file.
     """
-    of = "" if declared.estimate is None else f" of {declared.estimate}"
+    is_more = declared.estimate is not None and declared.estimate > stats.decoded
+    of = f" of {declared.estimate}" if is_more else ""
     if stats.damage is not None:
         return f"stopped after {stats.decoded}{of} frames: damaged ({stats.damage})"
     rhythm = None if declared.is_timed_freely else find_rhythm(stamps, tick)
@@ -125,6 +146,8 @@ def describe_loss(
             f"holds {left_out} more frames after its first one that its index (an edit list) says "
             f"not to show, and {stats.decoded} frames are read: trimmed, or the index is damaged"
         )
+    if stats.damaged_packets:
+        found.append(f"is damaged: {stats.damaged_packets} of its packets are not as they were")
     found += _describe_damage(stats.corrupt, stats.decoded)
     return "; it ".join(found) or None
 
@@ -203,6 +226,11 @@ def find_rhythm(stamps: Sequence[int | None], tick: Fraction) -> Rhythm | None:
 
 def _is_short(declared: DeclaredLength, stats: DecodeStats, rhythm: Rhythm | None) -> bool:
     """Whether there are fewer frames than the container counts, or they end too early."""
+    if stats.decoded + len(stats.discarded) < declared.fewest:
+        return True
+    # An index that had fewer was lost, and made anew from what is left; the header was not.
+    if declared.indexed < stats.decoded and stats.places < declared.places:
+        return True
     if declared.frames is not None:
         if stats.decoded + len(stats.discarded) < declared.frames:
             return True

@@ -5,6 +5,7 @@ only formats that are complete in themselves are opened: a playlist could name a
 machine, or an address in the network.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,14 +16,15 @@ from typing import Any
 import av
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from rotoline.errors import InputError
+from rotoline.io.alive import report_alive
 from rotoline.io.streams import find_stream
-
-MAX_PIXELS = 8192 * 8192
-"""Largest frame that is decoded: a small file can claim pictures that fill the memory."""
+from rotoline.limits import DEFAULT_LIMITS, MOST_PIXELS, Limits
 
 # These read other files, the network or a device, draw text as video, or are single pictures.
 _REFUSED = {
@@ -40,7 +42,8 @@ _OPTIONS = {
         )
     ),
     "protocol_whitelist": "file",
-    "max_pixels": str(MAX_PIXELS),
+    # Of the probing, which has to find the size of frames that are refused by their size.
+    "max_pixels": str(MOST_PIXELS),
 }
 
 _DEFAULT_RATE = Fraction(24)
@@ -59,6 +62,10 @@ class DecodeStats:
     """Time at which the last decoded frame ends, in seconds."""
     is_end_known: bool = False
     """Whether the last decoded frame has a duration; else `end` is the time at which it starts."""
+    damaged_packets: int = 0
+    """Number of packets that the container marks as damaged."""
+    places: int = 0
+    """The last time of decoding in ticks, and one: in AVI, the number of frames, empty ones too."""
     decoded: int = 0
     """Number of frames decoded so far."""
     corrupt: list[int] = field(default_factory=list)
@@ -69,11 +76,12 @@ class DecodeStats:
     """Time stamps of the packets that were read around the first frame, and are to be shown."""
 
 
-def choose_stream(path: Path, index: int | None) -> int:
+def choose_stream(path: Path, index: int | None, limits: Limits = DEFAULT_LIMITS) -> int:
     """Index of the video stream to read: `index` if it is one, else the best; see `find_stream`.
 
     Raises:
-        InputError: As `opened_video`, or there is no such stream, or several are equally good.
+        InputError: As `opened_video`, or there is no such stream, or several are equally good, or
+            its frames are too large.
     """
     with opened_container(path) as container:
         stream = find_stream(container, path, index)
@@ -82,16 +90,14 @@ def choose_stream(path: Path, index: int | None) -> int:
                 f"{path} is in a format that cannot be decoded here; convert it to H.264, or copy "
                 "it again if it should be in a common format"
             )
-        if stream.width * stream.height > MAX_PIXELS:
-            raise InputError(
-                f"{path} has frames of {stream.height} x {stream.width} pixels; at most "
-                f"{MAX_PIXELS} pixels are supported, so scale it down"
-            )
+        limits.check_size(f"a frame of {path}", stream.height, stream.width)
         return stream.index
 
 
 @contextmanager
-def opened_video(path: Path, index: int) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened_video(
+    path: Path, index: int, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a video file and its stream `index`, from `choose_stream`.
 
     Raises:
@@ -102,7 +108,7 @@ def opened_video(path: Path, index: int) -> Iterator[tuple[InputContainer, Video
         if not streams or streams[0].codec_context is None:
             raise InputError(f"{path} changed while it was read; start again")
         # The option above guards the probing; decoding has a context of its own.
-        streams[0].codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        streams[0].codec_context.options = {"max_pixels": str(limits.pixels)}
         streams[0].thread_type = "AUTO"
         yield container, streams[0]
 
@@ -155,15 +161,37 @@ def is_turned(matrix: NDArray[np.int32]) -> bool:
     return bool(abs(matrix[1]) > abs(matrix[0]))
 
 
-def to_picture(frame: av.VideoFrame) -> NDArray[Any]:
+def display_matrix(frame: av.VideoFrame) -> NDArray[np.int32] | None:
+    """How a decoded frame is to be turned, for `upright`; None if it stays as it is."""
+    try:
+        # Not `frame.side_data`: it and the frame would refer to each other, so that hundreds of
+        # frames would wait for the garbage collector.
+        make: Any = SideDataContainer  # its declared type leaves out the argument
+        found = make(frame).get("DISPLAYMATRIX")
+    except ValueError:
+        # Beside data of a kind that PyAV does not know, such as EXIF in Motion JPEG, there is only
+        # the angle.
+        angle = math.radians(-frame.rotation)
+        turn = np.zeros(9)
+        turn[[0, 1, 3, 4]] = np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)
+        return np.round(turn * 2**16).astype(np.int32)
+    return None if found is None else np.frombuffer(found, np.int32)
+
+
+Show = Callable[[av.VideoFrame, VideoReformatter], NDArray[Any]]
+"""Makes an array of a decoded frame, with a converter that is kept for a whole pass: it has
+threads."""
+
+
+def to_picture(frame: av.VideoFrame, converter: VideoReformatter) -> NDArray[Any]:
     """A decoded frame as uint8 RGB `(H, W, 3)`."""
-    picture: NDArray[Any] = frame.to_ndarray(format="rgb24")
+    picture: NDArray[Any] = converter.reformat(frame, format="rgb24").to_ndarray()
     return picture
 
 
-def to_levels(frame: av.VideoFrame) -> NDArray[Any]:
+def to_levels(frame: av.VideoFrame, converter: VideoReformatter) -> NDArray[Any]:
     """A decoded frame of grey as uint16 `(H, W)`."""
-    levels: NDArray[Any] = frame.to_ndarray(format="gray16le")
+    levels: NDArray[Any] = converter.reformat(frame, format="gray16le").to_ndarray()
     return levels
 
 
@@ -187,6 +215,9 @@ def decode(
     """
     try:
         for packet in container.demux(stream):
+            if packet.dts is not None:
+                stats.places = max(stats.places, packet.dts + 1)
+            stats.damaged_packets += packet.is_corrupt
             if packet.is_discard:
                 stats.discarded.append(packet.pts)
             elif stats.decoded < _REORDERED and packet.size and packet.pts is not None:
@@ -195,32 +226,47 @@ def decode(
                 if frame.is_corrupt:
                     stats.corrupt.append(stats.decoded)
                 stats.decoded += 1
+                report_alive()
                 if frame.pts is not None:
                     stats.is_end_known = bool(frame.duration)
                     stats.end = (frame.pts + (frame.duration or 0)) * seconds_per_tick(stream)
                 yield frame
     except av.FFmpegError as error:
+        if isinstance(error, MemoryError):  # the end of the memory is not the end of the video
+            raise InputError(
+                f"{container.name} needs more memory than there is, after {stats.decoded} frames: "
+                "free some memory, or scale it down; if it is small, it is damaged: copy it again"
+            ) from error
         stats.damage = error.strerror or str(error)
 
 
 def show_upright(
-    frame: av.VideoFrame, show: Callable[[av.VideoFrame], NDArray[Any]] = to_picture
+    frame: av.VideoFrame, converter: VideoReformatter, show: Show = to_picture
 ) -> tuple[NDArray[Any], bool]:
     """Make an array of a decoded frame, and turn it upright.
 
     Args:
         frame: The decoded frame.
+        converter: As for `Show`.
         show: Makes an array of it.
 
     Returns:
         The array, and whether its rows and columns were exchanged.
+
+    Raises:
+        InputError: The pixels are of a kind that cannot be converted.
     """
-    picture = show(frame)
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        picture = show(frame, converter)
+    except av.FFmpegError as error:
+        raise InputError(
+            f"a frame of {frame.height} x {frame.width} pixels in the format {frame.format.name} "
+            f"cannot be shown ({error.strerror}); copy the video again, or convert it to H.264"
+        ) from error
+    matrix = display_matrix(frame)
     if matrix is None:
         return np.ascontiguousarray(picture), False
-    numbers = np.frombuffer(matrix, np.int32)
-    return np.ascontiguousarray(upright(picture, numbers)), is_turned(numbers)
+    return np.ascontiguousarray(upright(picture, matrix)), is_turned(matrix)
 
 
 def seconds_per_tick(stream: VideoStream) -> Fraction:

@@ -42,7 +42,9 @@ from rotoline.io.pictures import (
     list_pictures,
     opened_picture,
 )
+from rotoline.io.sandbox import SandboxedFrames
 from rotoline.io.video import VideoFile
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import Frame
 
 FOLDER_FRAME_RATE = Fraction(24)
@@ -139,6 +141,8 @@ class Reading(TypedDict, total=False):
     end: Place | None
     every: int
     first_number: int
+    limits: Limits
+    sandbox: bool
 
 
 def open_frames(  # noqa: PLR0913 (each is a choice of the user)
@@ -150,6 +154,8 @@ def open_frames(  # noqa: PLR0913 (each is a choice of the user)
     end: Place | None = None,
     every: int = 1,
     first_number: int = 0,
+    limits: Limits = DEFAULT_LIMITS,
+    sandbox: bool = False,
 ) -> FrameSource:
     """Open a folder of pictures, a video file, or a file with several pictures.
 
@@ -166,6 +172,9 @@ def open_frames(  # noqa: PLR0913 (each is a choice of the user)
         every: Distance between two frames that are read; 2 for every second one.
         first_number: The number of the first frame in the names of frames that have none of their
             own, those of a video or a stack: 1001 names them 01001, 01002, ...
+        limits: How large the input may be.
+        sandbox: Decode in a process of its own, with less memory, time and rights; for files from
+            people whom you do not know. The frames are the same.
 
     Returns:
         The frames; none but the first is decoded yet, except in grey video of 16 bits, and up to a
@@ -173,10 +182,26 @@ def open_frames(  # noqa: PLR0913 (each is a choice of the user)
         from the first that is read.
 
     Raises:
-        InputError: The path does not exist, it holds no frames, frames differ in size, or no frame
-            is left.
+        InputError: The path does not exist, it holds no frames, frames differ in size, no frame is
+            left, or a limit is exceeded.
     """
     path = as_path(path, "a folder of pictures or a video file")
+    # Nothing of a file is read here, if another process is to read it.
+    open_whole = SandboxedFrames if sandbox else _open_whole
+    source = open_whole(path, stream, grey_range, first_number, limits)
+    if start is None and end is None and every == 1:
+        return source
+    return Excerpt(source, start, end, every)
+
+
+def _open_whole(
+    path: Path,
+    stream: int | None,
+    grey_range: GreyRange | None,
+    first_number: int,
+    limits: Limits,
+) -> FrameSource:
+    """Open what the path is, in this process."""
     is_stack, has_pictures = holds_several_pictures(path), is_folder(path)
     if stream is not None and (is_stack or has_pictures):
         raise InputError(
@@ -188,16 +213,11 @@ def open_frames(  # noqa: PLR0913 (each is a choice of the user)
             f"the frames in {path} are called like their files, so they cannot be numbered from "
             f"{first_number} on; leave the first number out"
         )
-    source: FrameSource
     if is_stack:
-        source = PictureStack(path, grey_range, first_number)
-    elif has_pictures:
-        source = ImageFolder(path, grey_range=grey_range)
-    else:
-        source = VideoFile(path, stream, grey_range, first_number)
-    if start is None and end is None and every == 1:
-        return source
-    return Excerpt(source, start, end, every)
+        return PictureStack(path, grey_range, first_number, limits)
+    if has_pictures:
+        return ImageFolder(path, grey_range=grey_range, limits=limits)
+    return VideoFile(path, stream, grey_range, first_number, limits)
 
 
 class ImageFolder:
@@ -214,8 +234,10 @@ class ImageFolder:
         path: Path,
         frame_rate: Fraction = FOLDER_FRAME_RATE,
         grey_range: GreyRange | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.path = path
+        self._limits = limits
         self.frame_rate = frame_rate
         self._pictures = list_pictures(path)
         if not self._pictures:
@@ -223,6 +245,7 @@ class ImageFolder:
                 f"{path} holds no frames: {describe_contents(path)}; frames are pictures that "
                 f"end in {', '.join(EXTENSIONS)}; for a video, give the video file itself"
             )
+        limits.check_count(str(path), len(self._pictures))
         stems = list(by_stem(self._pictures))
         self._names = FrameNames(stems)
         self._deep: list[int] = []
@@ -291,7 +314,7 @@ class ImageFolder:
     def _read(self, index: int) -> Frame:
         """Decode one frame, uint8 RGB (H, W, 3)."""
         path = self._pictures[index]
-        with opened_picture(path) as image:
+        with opened_picture(path, limits=self._limits) as image:
             deep = image.mode in SIXTEEN_BIT_MODES
             grey_range = self._grey_range if deep else FULL_RANGE
             frame = to_rgb(ImageOps.exif_transpose(image), path, grey_range)
@@ -302,9 +325,9 @@ class ImageFolder:
 
     def _check_sizes(self) -> tuple[int, int]:
         """Read every header, which is quick, and return the size that all pictures have."""
-        self.size, _ = _read_header(self._pictures[0])
+        self.size, _ = _read_header(self._pictures[0], self._limits)
         for index, path in enumerate(self._pictures):
-            size, mode = _read_header(path)
+            size, mode = _read_header(path, self._limits)
             if size != self.size:
                 raise self._different_size(path, size)
             if mode in SIXTEEN_BIT_MODES:
@@ -321,7 +344,7 @@ class ImageFolder:
         return fit_grey_range(self._read_levels(index) for index in spread_evenly(self._deep))
 
     def _read_levels(self, index: int) -> NDArray[Any]:
-        with opened_picture(self._pictures[index]) as image:
+        with opened_picture(self._pictures[index], limits=self._limits) as image:
             return np.asarray(image)
 
     def _different_size(self, path: Path, size: tuple[int, ...]) -> InputError:
@@ -338,9 +361,9 @@ class ImageFolder:
         )
 
 
-def _read_header(path: Path) -> tuple[tuple[int, int], str]:
+def _read_header(path: Path, limits: Limits) -> tuple[tuple[int, int], str]:
     """Height and width after EXIF orientation, and Pillow's mode, from the header alone."""
-    with opened_picture(path) as image:
+    with opened_picture(path, limits=limits) as image:
         # A JPEG with a second picture inside (a depth map, a preview) counts as one picture.
         pictures = getattr(image, "n_frames", 1)
         if image.format not in ("JPEG", "MPO") and pictures > 1:

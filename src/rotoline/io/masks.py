@@ -6,6 +6,7 @@ files are refused, and the message names the ids that were probably meant.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from rotoline.io.readers import is_label_file
 from rotoline.io.readers.colours import ColourTable
 from rotoline.io.readers.marks import read_marks
 from rotoline.io.soft_edges import refuse_dithering, refuse_soft_edges
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import MAX_ID, VOID, LabelMap, ObjectId, as_array, list_ids, without_void
 
 _JPEG_REASON = "whose compression changes ids near edges"
@@ -62,13 +64,17 @@ def read_mask(path: Path | str) -> LabelMap:
     return check_mask(str(path), without_void(read_drawn(path)))
 
 
-def read_drawn(path: Path) -> LabelMap:
+def read_drawn(path: Path, limits: Limits | None = None) -> LabelMap:
     """`read_mask`, also of a mask that is all background, with 255 where it is void.
+
+    Args:
+        path: The file.
+        limits: How many pixels it may have, as for `opened_picture`.
 
     Raises:
         InputError: As `read_mask`, except for a mask that is all background.
     """
-    labels = read_labels(path)
+    labels = read_labels(path, limits)
     refuse_soft_edges(path, labels)
     refuse_dithering(path, labels)
     _refuse_unclear_void(path, labels)
@@ -76,11 +82,15 @@ def read_drawn(path: Path) -> LabelMap:
     return labels
 
 
-def read_labels(path: Path) -> LabelMap:
+def read_labels(path: Path, limits: Limits | None = None) -> LabelMap:
     """Read a mask that may be all background, as results are where objects are hidden.
 
     Soft edges are refused in grey masks only: results have a palette, and their objects may be
     arbitrarily thin.
+
+    Args:
+        path: The file.
+        limits: How many pixels it may have, as for `opened_picture`.
 
     Returns:
         The ids, uint8 (H, W), with 255 where the mask is void.
@@ -88,7 +98,7 @@ def read_labels(path: Path) -> LabelMap:
     Raises:
         InputError: As `read_mask`, except that a mask may be all background, and void anywhere.
     """
-    with opened_picture(path) as opened:
+    with opened_picture(path, limits=limits) as opened:
         if opened.format in _UNSUITABLE:
             raise InputError(
                 f"{path} is a {opened.format}, {_UNSUITABLE[opened.format]}; "
@@ -140,7 +150,12 @@ class Marks(NamedTuple):
 
 
 def read_annotations(
-    path: Path, frames: FrameSource, warn: Warn = ignore_warning, *, colours: bool = False
+    path: Path,
+    frames: FrameSource,
+    warn: Warn = ignore_warning,
+    *,
+    colours: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Marks:
     """Read the masks of the annotated frames.
 
@@ -150,6 +165,7 @@ def read_annotations(
         frames: The frames that the masks belong to.
         warn: Called with what the user must know: a mask that is not named like the frame it marks,
             a file that is skipped.
+        limits: As for `open_frames`.
 
         colours: Whether every colour of the masks is an object (`rotoline.io.readers.colours`).
 
@@ -167,7 +183,9 @@ def read_annotations(
     files = match_masks(path, frames, warn)
     files = {index: files[index] for index in sorted(files)}
     if not colours:
-        return Marks(_read_pictures(path, files, frames, read_drawn, warn), {})
+        return Marks(
+            _read_pictures(path, files, frames, partial(read_drawn, limits=limits), warn), {}
+        )
     table = ColourTable(list(files.values()))
     warn(table.note)
 

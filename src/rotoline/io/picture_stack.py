@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from rotoline.errors import InputError
+from rotoline.io.alive import report_alive
 from rotoline.io.backwards import read_backwards
 from rotoline.io.frame_names import FrameNumbers
 from rotoline.io.grey import (
@@ -22,6 +23,7 @@ from rotoline.io.grey import (
     to_rgb,
 )
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import Frame
 
 _FORMATS = ("TIFF", "WEBP", "AVIF")
@@ -61,6 +63,7 @@ class PictureStack:
         path: The file.
         grey_range: As for `open_frames`.
         first_number: The number of the first frame in the names of frames.
+        limits: As for `open_frames`.
 
     Raises:
         InputError: Pictures differ in size, or are of several channels.
@@ -70,14 +73,19 @@ class PictureStack:
     pixel_shape = Fraction(1)
 
     def __init__(
-        self, path: Path, grey_range: GreyRange | None = None, first_number: int = 0
+        self,
+        path: Path,
+        grey_range: GreyRange | None = None,
+        first_number: int = 0,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.path = path
+        self._limits = limits
         self._names = FrameNumbers(first_number)
         self._times: dict[int, float] = {}
         self._pages: list[int] = []
         self._deep: list[int] = []
-        with opened_picture(path, _FORMATS) as image:
+        with opened_picture(path, _FORMATS, limits) as image:
             self._check_dimensions(image)
             self._list_pages(image)
         if grey_range is not None and not self._deep:
@@ -162,7 +170,9 @@ class PictureStack:
     def _list_pages(self, image: Image.Image) -> None:
         """Find the pages that are frames, which ones have more than 8 bits, and the frame rate."""
         sizes = []
-        for page in range(getattr(image, "n_frames", 1)):
+        count = getattr(image, "n_frames", 1)
+        self._limits.check_count(str(self.path), count)
+        for page in range(count):
             if image.format == "TIFF":  # others have one size, and would be decoded here
                 image.seek(page)
                 if getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0) & _NO_FRAME:
@@ -192,7 +202,7 @@ class PictureStack:
             return self._given_range
         if len(self._deep) < len(self._pages):
             return FULL_RANGE
-        with opened_picture(self.path, _FORMATS) as image:
+        with opened_picture(self.path, _FORMATS, self._limits) as image:
             pictures = []
             for index in spread_evenly(self._deep):
                 image.seek(self._pages[index])
@@ -202,10 +212,11 @@ class PictureStack:
     def _read_in_order(self, indices: Collection[int]) -> Iterator[Frame]:
         """Decode frames; ascending indices are the fastest."""
         grey_range = self._grey_range if self._deep else FULL_RANGE
-        with opened_picture(self.path, _FORMATS) as image:
+        with opened_picture(self.path, _FORMATS, self._limits) as image:
             for index in indices:
                 image.seek(self._pages[index])
                 image.load()
+                report_alive()
                 if "timestamp" in image.info:
                     self._times[index] = image.info["timestamp"] / 1000
                 yield to_rgb(ImageOps.exif_transpose(image), self.path, grey_range)

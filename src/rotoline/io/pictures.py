@@ -16,7 +16,9 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from rotoline.errors import InputError, RotolineError
+from rotoline.io.alive import report_alive
 from rotoline.io.paths import LEFT_BY_SYSTEMS
+from rotoline.limits import MOST_PIXELS, Limits
 
 EXTENSIONS = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"),
@@ -27,6 +29,8 @@ EXTENSIONS = (
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 """The formats that Pillow may try. It knows forty more, some with a history of vulnerabilities."""
 
+_LOOSEST = Limits(pixels=MOST_PIXELS)
+
 _LEVELS = 4
 """How deep folders are searched to say where pictures are; data sets need three."""
 
@@ -34,25 +38,35 @@ SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 """Pillow's modes for grey with more than 8 bits."""
 
 # What Pillow raises for damaged files, found by damaging files of each format at random.
-# Its PNG reader raises SyntaxError, its TIFF reader TypeError where the size is missing.
+# Its PNG reader raises SyntaxError, its TIFF reader TypeError where the size is missing, its AVIF
+# reader RuntimeError.
 _DAMAGE = (
     *(OSError, EOFError, SyntaxError, struct.error),
-    *(ValueError, TypeError, LookupError, ArithmeticError),
+    *(ValueError, TypeError, LookupError, ArithmeticError, RuntimeError),
 )
 
 
 @contextmanager
-def opened_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
+def opened_picture(
+    path: Path, formats: tuple[str, ...] = FORMATS, limits: Limits | None = None
+) -> Iterator[Image.Image]:
     """Open a picture; pixels are decoded when the block first uses them.
 
+    Args:
+        path: The file.
+        formats: Names of the formats that it may have, as Pillow knows them.
+        limits: How many pixels it may have; None for `MOST_PIXELS`, where there are no settings.
+
     Raises:
-        InputError: there is no such file, it is no picture, or it is damaged. Errors of the
+        InputError: there is no such file, it is no picture, too large, or damaged. Errors of the
             block count as well, because Pillow finds most damage while decoding.
     """
     try:
         # An open file, not its name: Pillow maps a named file into memory, and garbles a grey TIFF
         # without compression that is to be turned.
         with path.open("rb") as file, Image.open(file, formats=formats) as image:
+            (limits or _LOOSEST).check_size(str(path), image.height, image.width)
+            report_alive()
             yield image
     except RotolineError:
         raise
@@ -65,9 +79,10 @@ def opened_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[I
             f"{path} is not a picture that can be read; PNG, JPEG, BMP, TIFF, WebP and GIF "
             "are; save it as one of these"
         ) from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(
-            f"{path} has more pixels than this reader accepts ({error}); make it smaller"
+            f"{path} is too large ({error}); limits.pixels can be raised to {MOST_PIXELS:,}; make "
+            "it smaller"
         ) from error
     except _DAMAGE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error

@@ -55,7 +55,8 @@ def find_stream(container: InputContainer, path: Path, index: int | None) -> Vid
         most = max(packets.values(), default=0)
         best = [stream for stream in best if 2 * packets[stream.index] >= most]
         largest = max(stream.width * stream.height for stream in best)
-        best = [stream for stream in best if 2 * stream.width * stream.height > largest]
+        # All are 0 x 0 where the header is damaged.
+        best = [stream for stream in best if 2 * stream.width * stream.height > largest] or best
     if len(best) > 1:
         raise InputError(
             f"{path} holds {len(best)} videos that are equally good: {_describe(best)}; choose one "

@@ -10,23 +10,23 @@ the beginning, which is slow but always exact.
 
 import sys
 import zlib
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import av
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 from rotoline.io.backwards import read_backwards
 from rotoline.io.completeness import declared_length, describe_loss, describe_part
 from rotoline.io.decoding import (
     DecodeStats,
+    Show,
     choose_stream,
     decode,
     frame_rate,
@@ -39,6 +39,7 @@ from rotoline.io.decoding import (
 )
 from rotoline.io.frame_names import FrameNumbers
 from rotoline.io.grey import GreyRange, check_grey_range, fit_grey_range, show_grey
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import Frame
 
 _SEEK_LEADS = (0, 64, 256)
@@ -58,6 +59,7 @@ class VideoFile:
         grey_range: The levels that are shown as black and white in grey video of 16 bits; None for
             the darkest and the brightest in the video, which is decoded once more to find them.
         first_number: The number of the first frame in the names of frames.
+        limits: As for `open_frames`.
     """
 
     def __init__(
@@ -66,9 +68,11 @@ class VideoFile:
         stream: int | None = None,
         grey_range: GreyRange | None = None,
         first_number: int = 0,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.path = path
-        self.stream = choose_stream(path, stream)
+        self._limits = limits
+        self.stream = choose_stream(path, stream, limits)
         self.problem: str | None = None
         self._length: int | None = None
         self._names = FrameNumbers(first_number)
@@ -81,10 +85,11 @@ class VideoFile:
             """The unit of the times of the frames, in seconds."""
             self.frame_rate = frame_rate(opened)
             self._declared = declared_length(container, opened)
+            limits.check_count(str(path), self._declared.estimate or 0)
             self._coded_pixel_shape = opened.sample_aspect_ratio or Fraction(1)
             self._is_grey = is_deep_grey(opened)
         self._is_turned = False
-        self._show: Callable[[av.VideoFrame], NDArray[Any]] = to_picture
+        self._show: Show = to_picture
         self.reading: dict[str, object] = {"stream": self.stream, **self._names.reading}
         """What was chosen to read the file, for `run.json`."""
         self._choose_grey_range(grey_range)
@@ -92,7 +97,8 @@ class VideoFile:
         if first is None:
             raise InputError(
                 f"{path} holds no frame that can be decoded ({self.problem or 'it is empty'}); "
-                "check that the file plays and was copied completely"
+                "check that the file plays, was copied completely, and has frames of no more than "
+                f"{limits.pixels:,} pixels (limits.pixels)"
             )
         self.size: tuple[int, int] = first.shape[:2]
 
@@ -187,18 +193,18 @@ class VideoFile:
             return
         if grey_range is None:
             with self._opened() as (container, stream):
-                frames = decode(container, stream, DecodeStats())
-                grey_range = fit_grey_range(to_levels(frame) for frame in frames)
+                frames, converter = decode(container, stream, DecodeStats()), VideoReformatter()
+                grey_range = fit_grey_range(to_levels(frame, converter) for frame in frames)
         check_grey_range(grey_range)
         chosen = grey_range
-        self._show = lambda frame: show_grey(to_levels(frame), chosen)
+        self._show = lambda frame, converter: show_grey(to_levels(frame, converter), chosen)
         self.reading["grey_range"] = list(chosen)
 
     def _opened(self) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
-        return opened_video(self.path, self.stream)
+        return opened_video(self.path, self.stream, self._limits)
 
-    def _picture(self, coded: av.VideoFrame) -> Frame:
-        frame, self._is_turned = show_upright(coded, self._show)
+    def _picture(self, coded: av.VideoFrame, converter: VideoReformatter) -> Frame:
+        frame, self._is_turned = show_upright(coded, converter, self._show)
         return frame
 
     def _record_frame(self, index: int, stamp: int | None, frame: Frame | None = None) -> None:
@@ -210,6 +216,7 @@ class VideoFile:
                 "frames must have one size, so cut or scale the video"
             )
         if index == len(self._stamps):
+            self._limits.check_count(str(self.path), index + 1)
             self._stamps.append(stamp)
             self._checksums.append(None)
         if frame is not None and self._checksums[index] is None:
@@ -217,10 +224,10 @@ class VideoFile:
 
     def _select_from_start(self, indices: range) -> Iterator[Frame]:
         """Yield some frames, decoded from the first frame of the file on."""
-        stats = DecodeStats()
+        stats, converter = DecodeStats(), VideoReformatter()
         with self._opened() as (container, stream):
             for index, coded in enumerate(decode(container, stream, stats)):
-                frame = self._picture(coded) if index in indices else None
+                frame = self._picture(coded, converter) if index in indices else None
                 self._record_frame(index, coded.pts, frame)
                 if frame is not None:
                     yield frame
@@ -244,7 +251,7 @@ class VideoFile:
         stamps = self._stamps[begin : indices[-1] + 1]
         if None in stamps or len(set(stamps)) < len(stamps):  # without time stamps of their own
             return indices
-        at = 0
+        at, converter = 0, VideoReformatter()
         with self._opened() as (container, stream):
             try:
                 container.seek(self._stamps[max(0, begin - lead)] or 0, stream=stream)
@@ -256,7 +263,7 @@ class VideoFile:
                         return indices  # landed after the first frame, or skipped one
                     continue
                 if begin + at in indices:
-                    frame = self._picture(coded)
+                    frame = self._picture(coded, converter)
                     if zlib.crc32(frame.data) != self._checksums[begin + at]:
                         return indices
                     yield frame

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rotoline.annotations import Annotations
 from rotoline.errors import ConfigError
+from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import ForegroundConfig, MarginLimit
 from rotoline.stages.fuse import FuseConfig
@@ -48,6 +49,8 @@ class SystemConfig(BaseModel):
     """Which connected regions of a map are removed."""
     fuse: FuseConfig = FuseConfig()
     """How the objects' maps become one label map."""
+    limits: Limits = DEFAULT_LIMITS
+    """How large the input may be; they change no result."""
 
 
 def checked_config(config: Any) -> "SystemConfig":
