@@ -139,3 +139,15 @@ def test_training_measures_drawing_and_learning():
         assert line["seconds_drawing"] > 0
         assert line["seconds_learning"] > 0
         assert_checked(line, "one by one")
+
+
+def test_borders_measures_with_the_upsampler_and_without():
+    machine, clip, *shapes, memory = run("borders")[0]
+    assert {"cpu", "threads", "torch", "commit"} <= set(machine)
+    assert [clip["rows"], *(line["rows"] for line in shapes)] == [720, 270, 540]
+    for line in (clip, *shapes):
+        for way in ("upsampler", "interpolation"):
+            assert len(line[way]) == 3
+            assert all(0 < value <= 1 for value in line[way])
+            assert line[f"seconds_{way}"] > 0
+    assert memory["peak_mb"] > 0
