@@ -14,7 +14,7 @@ check: static
 
 # Everything.
 test: static
-	$(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --maxprocesses 8
 	$(VENV)/bin/mkdocs build --quiet
 
 static: $(VENV)/ready
