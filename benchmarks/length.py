@@ -4,8 +4,8 @@
 
 A drawn video of each length is segmented into a folder by a process of its own, with all default
 formats, at a small working size. Prints a JSON line for each and a table; with more than 5 % more
-memory, or 10 % more processor time a frame, than the shortest, the exit code is 1. Time by the clock
-is printed as well, and says something where nothing else runs.
+memory, or 10 % more processor time a frame, than the shortest, the exit code is 1. Time by the
+clock is printed as well, and says something where nothing else runs.
 """
 
 import argparse
