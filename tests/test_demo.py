@@ -17,7 +17,7 @@ def test_demo_leaves_masks_overlay_sheet_and_report(tmp_path):
     out = tmp_path / "demo"
     result = CliRunner().invoke(app, ["demo", "--output", str(out)])
     assert result.exit_code == 0, result.output
-    found = {path.name for path in out.iterdir()}
+    found = {path.name for path in out.glob("[!.]*")}
     assert found == {"masks", "overlay.mp4", "run.json", "contact-sheet.png", "report.md"}
     assert len(list((out / "masks").iterdir())) == 132
     with Image.open(out / "masks" / "00131.png") as last:
