@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -77,8 +78,9 @@ class RunOutput:
         self._started = _now()
         self._writers: Writers | None = None
         self.is_tuned = False
-        self.finished: dict[int, dict[ObjectId, float]] = {}
-        """Confidence of every object, by index of the frames that are written."""
+        self.finished: dict[int, array[float]] = {}
+        """Confidences of the objects, by index of the frames that are written."""
+        self._objects: list[ObjectId] = []
         remove_parts(output)
         if beginning.replaces and beginning.saved is None:
             set_aside(output)
@@ -152,7 +154,9 @@ class RunOutput:
         return self._writers
 
     def _finish_frame(self, result: FrameResult) -> None:
-        self.finished[result.index] = {k: round(v, 4) for k, v in result.confidence.items()}
+        # A dictionary for each frame would be half of the memory that a long video adds.
+        self._objects = result.object_ids
+        self.finished[result.index] = array("d", (round(v, 4) for v in result.confidence.values()))
 
     def _save(self, checkpoint: Checkpoint) -> None:
         began = time.perf_counter()
@@ -235,7 +239,10 @@ class RunOutput:
             "frames": len(finished),
             "frames_declared": source.count,
             "frame_rate": str(source.frame_rate),
-            "confidence": {source.name(index): finished[index] for index in sorted(finished)},
+            "confidence": {
+                source.name(index): dict(zip(self._objects, finished[index], strict=True))
+                for index in sorted(finished)
+            },
             "seconds": round(self._seconds(), 3),
             "seconds_per_stage": {
                 name: round(value, 3) for name, value in self._timer.seconds.items()

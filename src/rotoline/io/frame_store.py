@@ -25,10 +25,10 @@ class FrameStore(Mapping[int, bytes]):
     Args:
         file: Open for reading and writing, at its end.
         path: Its name, for messages.
-        places: Position and length of what the file holds, by index.
+        places: Positions in the file, by index.
     """
 
-    def __init__(self, file: IO[bytes], path: Path, places: dict[int, tuple[int, int]]) -> None:
+    def __init__(self, file: IO[bytes], path: Path, places: dict[int, int]) -> None:
         self._file, self._path, self._places = file, path, places
         self.end = file.tell()
         """Length of the file."""
@@ -40,12 +40,12 @@ class FrameStore(Mapping[int, bytes]):
             self._file.write(_HEADER.pack(index, len(data)))
             self._file.write(data)
             self._file.flush()
-        self._places[index] = self.end + _HEADER.size, len(data)
+        self._places[index] = self.end
         self.end += _HEADER.size + len(data)
 
     def __getitem__(self, index: int) -> bytes:
-        position, length = self._places[index]
-        self._file.seek(position)
+        self._file.seek(self._places[index])
+        _, length = _HEADER.unpack(self._file.read(_HEADER.size))
         return self._file.read(length)
 
     def __iter__(self) -> Iterator[int]:
@@ -95,14 +95,13 @@ def read_store(path: Path) -> Iterator[tuple[int, bytes]]:
             yield index, data
 
 
-def _scan(file: IO[bytes], path: Path, end: int) -> Iterator[tuple[int, tuple[int, int]]]:
+def _scan(file: IO[bytes], path: Path, end: int) -> Iterator[tuple[int, int]]:
     """Yield index and place of what a file of `end` bytes holds, and leave it at its end."""
     position = 0
     while position < end:
         header = file.read(_HEADER.size)
         length = end if len(header) < _HEADER.size else _HEADER.unpack(header)[1]
-        place = position + _HEADER.size, length
-        position = sum(place)
+        place, position = position, position + _HEADER.size + length
         if position > end:
             raise InputError(f"{path} is damaged; start the run anew with --overwrite")
         yield _HEADER.unpack(header)[0], place

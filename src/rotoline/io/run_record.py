@@ -11,7 +11,7 @@ import torch
 
 import rotoline
 from rotoline.errors import InputError
-from rotoline.io.atomic import write_text
+from rotoline.io.atomic import replacing
 
 FILE = "run.json"
 """Name of the record in an output folder."""
@@ -49,7 +49,13 @@ def write_run_record(output: Path, record: dict[str, Any]) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    write_text(output / FILE, json.dumps(record, indent=2) + "\n")
+    # In pieces: of a long video, the text has megabytes.
+    with (
+        replacing(output / FILE) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        json.dump(record, file, indent=2)
+        file.write("\n")
 
 
 def read_run_record(output: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Results that wait on disk until all frames are segmented, or that were read back from files."""
 
+import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from rotoline.errors import InputError
 from rotoline.io.atomic import make_folder, output_errors
+from rotoline.io.frame_store import FrameStore
 from rotoline.types import FrameResult, LabelMap, ObjectId
 
 
@@ -56,10 +58,10 @@ class KeptResults:
             OutputError: It cannot be written there.
         """
         make_folder(output)
-        self._output, self._size = output, size
+        self._size = size
         with output_errors(output):
-            self._file = TemporaryFile(dir=output)  # noqa: SIM115 (closed by `close`)
-        self._kept: dict[int, tuple[int, int, dict[ObjectId, float]]] = {}
+            file = TemporaryFile(dir=output)  # noqa: SIM115 (closed by `close`)
+        self._kept = FrameStore(file, output, {})
 
     def keep(self, result: FrameResult) -> None:
         """Keep one result.
@@ -67,25 +69,20 @@ class KeptResults:
         Raises:
             OutputError: It cannot be written.
         """
-        data = zlib.compress(result.labels.tobytes(), 1)
-        with output_errors(self._output):
-            self._kept[result.index] = self._file.tell(), len(data), result.confidence
-            self._file.write(data)
+        confidence = json.dumps(list(result.confidence.items())).encode()
+        self._kept[result.index] = confidence + b"\n" + zlib.compress(result.labels.tobytes(), 1)
 
     def get(self, index: int) -> FrameResult | None:
         """The result of a frame; None if it was not kept."""
         if index not in self._kept:
             return None
-        position, length, confidence = self._kept[index]
-        with output_errors(self._output):
-            self._file.seek(position)
-            data = zlib.decompress(self._file.read(length))
-        labels = np.frombuffer(data, np.uint8).reshape(self._size)
-        return without_scores(index, labels, confidence)
+        confidence, _, data = self._kept[index].partition(b"\n")
+        labels = np.frombuffer(zlib.decompress(data), np.uint8).reshape(self._size)
+        return without_scores(index, labels, dict(json.loads(confidence)))
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def close(self) -> None:
         """Remove the file."""
-        self._file.close()
+        self._kept.close()
