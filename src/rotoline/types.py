@@ -88,6 +88,7 @@ class FrameResult:
             ConfigError: supervision is not installed.
 
         Example:
+            >>> import torch
             >>> labels = np.array([[0, 7, 7], [0, 7, 7]], np.uint8)
             >>> result = FrameResult(
             ...     index=0, labels=labels, confidence={3: 0.0, 7: 0.9}, logits=torch.zeros(2, 1, 1)

@@ -104,9 +104,7 @@ def test_frames_of_one_line_are_segmented(tmp_path, segment, words_of, size):
     write_mask(tmp_path / "first.png", mask)
     result, _ = segment(tmp_path / "frames")
     assert result.exit_code == 2
-    assert "at most 16384 pixels a side; write only the masks, with --format png" in words_of(
-        result
-    )
+    assert "at most 16384 pixels a side; write only the masks, as png" in words_of(result)
     assert not (tmp_path / "out").exists()
     result, _ = segment(tmp_path / "frames", "--format", "png")
     assert result.exit_code == 0, result.output

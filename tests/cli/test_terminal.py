@@ -96,12 +96,12 @@ from rotoline.cli import main
 
 def test_interruption_that_a_library_turns_into_an_error_ends_without_a_traceback():
     program = """
-import os, signal, sys
+import signal, sys
 from rotoline.cli import info, main
 import rotoline.io.run_record as module
 def fail():
     try:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
         raise AttributeError("module 'numpy' has no attribute 'core'") from None
 module.versions = fail

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import rotoline
-from rotoline.annotations import GivenMasks
+from rotoline.annotations import GivenMasks, by_index
 from rotoline.config import read_config
 from rotoline.errors import InputError, OutputError
 from rotoline.io.frame_store import FrameStore, open_store, temporary_store
@@ -22,7 +22,7 @@ def check_checkpoints(make_tracker, pictures, masks, tmp_path, stride=1):
     """Go on from checkpoints of a run, through a file, and compare the results."""
     waiting, checkpoints, expected = {}, [], {}
     for step in track_clip(
-        pictures, GivenMasks(masks), make_tracker(), waiting, is_due=lambda: True
+        pictures, GivenMasks(by_index(masks)), make_tracker(), waiting, is_due=lambda: True
     ):
         checkpoints.append(step.checkpoint)
         if step.result is not None:
@@ -36,7 +36,7 @@ def check_checkpoints(make_tracker, pictures, masks, tmp_path, stride=1):
         tracker = make_tracker()
         resumed = checkpoint._replace(tracker=saved)
         for step in track_clip(
-            pictures, GivenMasks(masks), tracker, dict(waiting), resumed=resumed
+            pictures, GivenMasks(by_index(masks)), tracker, dict(waiting), resumed=resumed
         ):
             if step.result is not None:
                 found, result = step.result, expected[step.result.index]
