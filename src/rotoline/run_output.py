@@ -239,10 +239,10 @@ class RunOutput:
             "frames": len(finished),
             "frames_declared": source.count,
             "frame_rate": str(source.frame_rate),
-            "confidence": {
-                source.name(index): dict(zip(self._objects, finished[index], strict=True))
+            "confidence": (
+                (source.name(index), dict(zip(self._objects, finished[index], strict=True)))
                 for index in sorted(finished)
-            },
+            ),
             "seconds": round(self._seconds(), 3),
             "seconds_per_stage": {
                 name: round(value, 3) for name, value in self._timer.seconds.items()

@@ -27,3 +27,12 @@ def test_a_record_is_read_back_and_a_missing_one_is_empty(tmp_path):
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(InputError, match=r"run\.json cannot be read"):
         read_run_record(tmp_path)
+
+
+def test_fields_that_come_one_by_one_are_written_as_objects(tmp_path):
+    frames = {"00000": {1: 0.5, 2: 0.25}, 'a "b"': {1: 1.0, 2: 0.0}}
+    for pairs in (frames, {}):
+        record = {"status": "complete", "config": {"a": [1, {"b": None}]}, "frames": 2}
+        write_run_record(tmp_path, {**record, "confidence": iter(pairs.items()), "seconds": 1.5})
+        expected = json.dumps({**record, "confidence": pairs, "seconds": 1.5}, indent=2) + "\n"
+        assert (tmp_path / "run.json").read_text() == expected

@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,16 +47,40 @@ def device(used: torch.device) -> dict[str, str | int]:
 def write_run_record(output: Path, record: dict[str, Any]) -> None:
     """Write `OUTPUT/run.json`, complete or not at all.
 
+    Args:
+        output: The output folder.
+        record: The fields. One that is an iterator of names and values becomes an object.
+
     Raises:
         OutputError: The file cannot be written.
     """
-    # In pieces: of a long video, the text has megabytes.
     with (
         replacing(output / FILE) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as file,
     ):
-        json.dump(record, file, indent=2)
-        file.write("\n")
+        file.writelines(_pieces(record))
+
+
+def _pieces(record: dict[str, Any]) -> Iterator[str]:
+    """The text in pieces: that of a long video is too much to hold."""
+    before = "{\n"
+    for name, value in record.items():
+        yield f"{before}  {json.dumps(name)}: "
+        yield from _members(value) if isinstance(value, Iterator) else [_indented(value, 2)]
+        before = ",\n"
+    yield "\n}\n"
+
+
+def _members(pairs: Iterator[tuple[str, Any]]) -> Iterator[str]:
+    before = "{"
+    for name, value in pairs:
+        yield f"{before}\n    {json.dumps(name)}: {_indented(value, 4)}"
+        before = ","
+    yield "{}" if before == "{" else "\n  }"
+
+
+def _indented(value: Any, spaces: int) -> str:
+    return json.dumps(value, indent=2).replace("\n", "\n" + " " * spaces)
 
 
 def read_run_record(output: Path) -> dict[str, Any]:
