@@ -105,6 +105,7 @@ def fail():
     except KeyboardInterrupt:
         raise AttributeError("module 'numpy' has no attribute 'core'") from None
 module.versions = fail
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 sys.argv = ["rotoline", "info"]
 main()
 """
