@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rotoline.cli.options import Budget, Output, Preset, Settings, Steps, Weights, configure
+from rotoline.cli.options import (
+    Budget,
+    EvenWeights,
+    OddWeights,
+    Output,
+    Preset,
+    Settings,
+    Steps,
+    Weights,
+    configure,
+)
 from rotoline.errors import ConfigError
 from rotoline.runtime.progress import Progress
 
@@ -31,20 +41,6 @@ Against = Annotated[
 ]
 Jobs = Annotated[
     int, typer.Option(help="Number of processes that measure clips, with one thread each.")
-]
-OddWeights = Annotated[
-    Path,
-    typer.Option(
-        help="Weights fitted on the odd half of DAVIS-2016 train (--leave-out even).",
-        show_default=False,
-    ),
-]
-EvenWeights = Annotated[
-    Path,
-    typer.Option(
-        help="Weights fitted on the even half of DAVIS-2016 train (--leave-out odd).",
-        show_default=False,
-    ),
 ]
 OddWeightsOfVariants = Annotated[
     Path | None,

@@ -142,6 +142,20 @@ Formats = Annotated[
     ),
 ]
 WRITTEN_BY_DEFAULT = list(DEFAULT_FORMATS)
+OddWeights = Annotated[
+    Path,
+    typer.Option(
+        help="Weights fitted on the odd half of DAVIS-2016 train (--leave-out even).",
+        show_default=False,
+    ),
+]
+EvenWeights = Annotated[
+    Path,
+    typer.Option(
+        help="Weights fitted on the even half of DAVIS-2016 train (--leave-out odd).",
+        show_default=False,
+    ),
+]
 
 
 def configure(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from rotoline.cli.options import EvenWeights, OddWeights
+
 if TYPE_CHECKING:
     from rotoline.training.session import Recipe
 
@@ -106,20 +108,6 @@ UpsamplerWeights = Annotated[
 UpsamplerOutput = Annotated[
     Path,
     typer.Option("--output", "-o", help="Folder for the weights.", show_default=False),
-]
-OddWeights = Annotated[
-    Path,
-    typer.Option(
-        help="Weights fitted on the odd half of DAVIS-2016 train (--leave-out even).",
-        show_default=False,
-    ),
-]
-EvenWeights = Annotated[
-    Path,
-    typer.Option(
-        help="Weights fitted on the even half of DAVIS-2016 train (--leave-out odd).",
-        show_default=False,
-    ),
 ]
 Foreground = Annotated[
     Path,
