@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from rotoline.errors import InputError
-from rotoline.io.backwards import read_backwards
+from rotoline.io.backwards import read_backwards, read_some
 from rotoline.io.frame_names import is_number
 from rotoline.types import Frame, described
 
@@ -133,14 +133,7 @@ class Excerpt:
 
     def read(self, indices: Collection[int]) -> dict[int, Frame]:
         """Read some frames by index."""
-        wanted = set(indices)
-        if wanted and min(wanted) < 0:
-            raise self._missing(min(wanted))
-        frames = islice(self, max(wanted, default=-1) + 1)
-        found = {index: frame for index, frame in enumerate(frames) if index in wanted}
-        if len(found) < len(wanted):
-            raise self._missing(max(wanted))
-        return found
+        return read_some(self, indices, self._missing)
 
     def name(self, index: int) -> str:
         """The name that the frame has in the source."""

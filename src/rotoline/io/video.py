@@ -22,7 +22,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from rotoline.errors import InputError
-from rotoline.io.backwards import read_backwards
+from rotoline.io.backwards import read_backwards, read_some
 from rotoline.io.completeness import declared_length, describe_loss, describe_part
 from rotoline.io.decoding import (
     DecodeStats,
@@ -140,14 +140,7 @@ class VideoFile:
 
     def read(self, indices: Collection[int]) -> dict[int, Frame]:
         """Read some frames by index; decodes from the beginning to the last of them."""
-        wanted = set(indices)
-        if wanted and min(wanted) < 0:
-            raise self._missing(min(wanted))
-        frames = islice(self, max(wanted, default=-1) + 1)
-        found = {index: frame for index, frame in enumerate(frames) if index in wanted}
-        if len(found) < len(wanted):
-            raise self._missing(max(wanted))
-        return found
+        return read_some(self, indices, self._missing)
 
     def name(self, index: int) -> str:
         """The number of the frame, with five digits."""
