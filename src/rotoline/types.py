@@ -8,7 +8,7 @@ map        float `(K, h, w)`: one value per object and pixel at the working reso
 logit      a map before the sigmoid; score: after it, in [0, 1]
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -170,6 +170,12 @@ def list_ids(ids: Sequence[int] | NDArray[Any]) -> str:
     """The first eight ids and the number of the others, for a message: `1, 2, 3 and 4 more`."""
     shown = ", ".join(str(object_id) for object_id in ids[:8])
     return shown + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
+
+
+def upsample_in_turn(maps: "Tensor", size: tuple[int, ...]) -> Iterator["Tensor"]:
+    """Resize maps `(K, h, w)` as `upsample` does; yield `size` for each, so that one is held."""
+    for one in maps:
+        yield upsample(one[None], size)[0]
 
 
 def upsample(maps: "Tensor", size: tuple[int, ...]) -> "Tensor":

@@ -19,7 +19,7 @@ from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import ForegroundConfig, MarginLimit
 from rotoline.stages.fuse import FuseConfig
 from rotoline.stages.regions import LastVisible, RegionEvidence, RegionsWithEvidence
-from rotoline.types import Frame, described, upsample
+from rotoline.types import Frame, described, upsample_in_turn
 
 
 class PropagationConfig(BaseModel):
@@ -144,8 +144,7 @@ class FittedSystem(Protocol[Features]):
 
     def upsample(self, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
         """Enlarge logits `(K, h, w)` to the size of the frame, `(H, W)` for each object in turn."""
-        for one in logits:
-            yield upsample(one[None], frame.shape[:2])[0]
+        return upsample_in_turn(logits, frame.shape[:2])
 
     def update(self, features: Features, logits: Tensor, visible: Tensor, active: Tensor) -> None:
         """Learn from the result of a frame. A system that does not learn online does nothing.

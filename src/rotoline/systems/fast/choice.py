@@ -27,7 +27,7 @@ from rotoline.stages.preprocess import to_tensor
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.online_ridge import MEMORY_FRAMES, choose_memory_frames
 from rotoline.systems.fast.tuning import held_out_iou, tune
-from rotoline.types import SATURATED_LOGIT, Frame, upsample
+from rotoline.types import SATURATED_LOGIT, Frame, upsample_in_turn
 
 if TYPE_CHECKING:
     from rotoline.systems.fast.system import FittedFastSystem
@@ -144,7 +144,7 @@ def _read_back_frame(
     logits = system.propagate(logits, features)
     logits = torch.where(shown[:, None, None], logits, -SATURATED_LOGIT)
     logits = limit_again(logits, foreground, config.foreground)
-    maps = (upsample(one[None], annotations.size)[0] for one in logits)
+    maps = upsample_in_turn(logits, annotations.size)
     labels = fuse(maps, ids, config.fuse.background_threshold)
     truth = annotations.labels[index]
     labels[annotations.void.get(index, np.zeros_like(truth, bool))] = 0  # nothing is known there

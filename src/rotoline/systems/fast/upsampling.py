@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rotoline.types import Frame, upsample
+from rotoline.types import Frame, upsample, upsample_in_turn
 
 WIDTH = 8
 """Channels of all layers but the last."""
@@ -106,7 +106,7 @@ def upsample_with_frame(net: Upsampler, logits: Tensor, frame: Frame) -> Iterato
     height, width = frame.shape[:2]
     factor = height / logits.shape[-2]
     if factor < MIN_FACTOR:
-        yield from (upsample(one[None], (height, width))[0] for one in logits)
+        yield from upsample_in_turn(logits, (height, width))
         return
     scale = math.ceil(factor / MAX_FACTOR)
     size = math.ceil(height / scale), math.ceil(width / scale)
