@@ -1,9 +1,8 @@
 """Spans: the frames in which one object is tracked again, and from which of its masks."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
-from rotoline.annotations import Annotations
 from rotoline.errors import InputError
 from rotoline.types import ObjectId
 

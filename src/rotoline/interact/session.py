@@ -86,7 +86,7 @@ class Session:
         """
         raise NotImplementedError
 
-    def track(  # noqa: PLR0913 (what is known of the clip)
+    def track(
         self,
         frames: Iterable[Frame],
         masks: Mapping[int, LabelMap],
