@@ -6,9 +6,8 @@ import torch
 
 from rotoline.annotations import check_annotations
 from rotoline.correction import track_spans
-from rotoline.errors import InputError
 from rotoline.frames import FrameStream
-from rotoline.spans import Span, plan_spans
+from rotoline.spans import plan_spans
 
 COUNT = 8
 
@@ -44,7 +43,9 @@ def equal(one, other):
     )
 
 
-@pytest.mark.parametrize("marks", [{0: (1, 2)}, {5: (1, 2)}, {2: (1,), 4: (1, 2)}, {1: (2,), 4: (1,), 6: (2,)}])
+@pytest.mark.parametrize(
+    "marks", [{0: (1, 2)}, {5: (1, 2)}, {2: (1,), 4: (1, 2)}, {1: (2,), 4: (1,), 6: (2,)}]
+)
 def test_both_directions_are_what_segment_gives(model, tiny, clip, marks):
     pictures, labels = clip
     masks = {index: shown(labels[index], *ids) for index, ids in marks.items()}
