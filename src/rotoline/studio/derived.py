@@ -91,7 +91,7 @@ def write_record(
             "masks": {project.name(i): _hash(masks.mark(i)) for i in marked},
         },
         "annotated_frames": [project.name(index) for index in marked],
-        "complete_frames": [],
+        "complete_frames": [project.name(i) for i in marked if state.frames[i].is_complete],
         "warnings": [],
         "names": {str(one.id): one.name for one in state.objects.values()},
         "formats": ["png"],

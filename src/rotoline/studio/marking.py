@@ -116,7 +116,6 @@ async def accept(studio: Studio, index: int, object_id: ObjectId | None) -> None
                     frame=index,
                     size=project.size,
                     masks=masks,
-                    is_correction=index in project.results,
                 )
     studio.engine.changed(change.frames)
     studio.events.publish("project", {})

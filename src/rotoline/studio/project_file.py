@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -110,7 +110,7 @@ def reading_of(recorded: dict[str, Any]) -> Reading:
     chosen: dict[str, Any] = {name: recorded[name] for name in names if name in recorded}
     if chosen.get("grey_range") is not None:
         chosen["grey_range"] = tuple(chosen["grey_range"])
-    return Reading(**chosen)  # type: ignore[typeddict-item]
+    return cast(Reading, chosen)
 
 
 def read_project_file(folder: Path) -> ProjectFile:
