@@ -215,8 +215,9 @@ class State:
             object_id: AcceptedMask(event.id, event.size, runs, object_id in corrected)
             for object_id, runs in event.masks.items()
         }
-        strokes = tuple(one for one in marks.strokes if one.object_id not in masks)
-        accepted = {**marks.accepted, **masks}
+        left = () if event.is_whole else marks.strokes
+        strokes = tuple(one for one in left if one.object_id not in masks)
+        accepted = masks if event.is_whole else {**marks.accepted, **masks}
         return self._with(event.frame, FrameMarks(strokes, accepted, 0, is_complete))
 
     def _with_object(self, event: ObjectEvent) -> "State":

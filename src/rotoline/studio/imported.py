@@ -46,10 +46,13 @@ def import_run(folder: Path, source: FrameSource) -> None:
             name = found.object_names.get(object_id, f"object {object_id}")
             log.append("object", object=object_id, action="add", name=name[:100])
         for index, labels in given.masks.items():
-            masks = runs_by_object(labels)
-            is_complete = index in given.complete
             log.append(
-                "accept", frame=index, size=labels.shape, masks=masks, is_complete=is_complete
+                "accept",
+                frame=index,
+                size=labels.shape,
+                masks=runs_by_object(labels),
+                is_whole=True,
+                is_complete=index in given.complete,
             )
 
 

@@ -10,11 +10,9 @@ import rotoline
 from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
 from rotoline.io.frames import FrameSource, Reading, open_frames
+from rotoline.io.paths import PROJECT
 from rotoline.resume import content_hash
 from rotoline.studio.project_log import explain_fields
-
-PROJECT = "project.json"
-"""Name of the file in the folder of a project."""
 
 
 class SourceRecord(BaseModel):

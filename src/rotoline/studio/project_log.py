@@ -80,6 +80,8 @@ class AcceptEvent(_Event):
     """Height and width."""
     masks: dict[Id, tuple[int, ...]]
     """The run lengths of COCO by object: down the columns, background first."""
+    is_whole: bool = False
+    """Whether they are the whole mask of the frame, and take the place of all strokes in it."""
     is_complete: bool = False
     """Whether they show all objects that are there: the others are hidden."""
 
