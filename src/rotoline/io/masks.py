@@ -177,12 +177,12 @@ def read_annotations(
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
+    if is_project(path):
+        path = path / PROJECT_MARKS
     if is_label_file(path, frames.path):
         if colours:
             raise InputError(f"{path} is no picture, so there are no colours; leave --colours out")
         return Marks(*read_marks(path, frames, warn))
-    if is_project(path):
-        path = path / PROJECT_MARKS
     files = match_masks(path, frames, warn)
     files = {index: files[index] for index in sorted(files)}
     if not colours:

@@ -110,7 +110,7 @@ class StepEvent(_Event):
 Event = (
     ObjectEvent | StrokeEvent | RemoveStrokeEvent | AcceptEvent | ClearEvent | LookEvent | StepEvent
 )
-_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 
 class HintsLog:
@@ -152,7 +152,7 @@ class HintsLog:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         about = {"id": len(self.events) + 1, "at": at, "kind": kind, **fields}
         try:
-            event = _EVENT.validate_python(about)
+            event = EVENT.validate_python(about)
         except ValidationError as error:
             raise InputError(explain_fields(error)) from error
         assert self._file is not None
@@ -192,7 +192,7 @@ def _read(path: Path) -> tuple[list[Event], int]:
         return events, end
     for number, (line, is_last) in enumerate(_lines(path), start=1):
         try:
-            event = _EVENT.validate_json(line)
+            event = EVENT.validate_json(line)
         except ValidationError as error:
             if is_last and not line.endswith(b"\n"):
                 break
