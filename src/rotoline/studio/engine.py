@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rotoline.errors import InputError, OutputError, RotolineError
+from rotoline.errors import InputError, OutputError, RotolineError, explain
 from rotoline.interact import Session
 from rotoline.runtime.progress import Progress
 from rotoline.studio.derived import own_state, remove_stale_files, write_frame, write_record
@@ -35,6 +35,9 @@ _BETWEEN_EVENTS = 0.2
 """Seconds between two events about the progress of a job."""
 _BETWEEN_RECORDS = 20.0
 """Seconds between two writings of `run.json` while a job goes on."""
+_QUIET, _SHARE = 1.0, 20
+"""`run.json` is written when nothing has changed for that long: a number of seconds, and of times
+that it took to write it."""
 
 
 class SupersededError(Exception):
@@ -86,7 +89,8 @@ class Engine:
         # What a killed program may not have finished is written again.
         self._dirty = set() if project.is_read_only else self._unsure_frames()
         self._is_record_stale = bool(self._dirty)
-        self._recorded_at = self._told_at = 0.0
+        self._recorded_at = self._told_at = self._changed_at = self._record_cost = 0.0
+        self._is_state_owned = self._is_working = False
         self._computing: Computing | None = None
         self._taught: dict[int, str] = {}
         self._thread = Thread(target=self._work, name="engine", daemon=True)
@@ -137,17 +141,38 @@ class Engine:
 
     def changed(self, indices: Collection[int]) -> None:
         """Say that the marks of frames have changed."""
+        if indices:
+            self._own_state()
         for index in indices:
             self._masks.touch(index)
         with self._condition:
             self._dirty |= set(indices)
-            self._is_record_stale = True
+            self._note_change()
             self._condition.notify_all()
         self._tell(indices)
 
     def removed_object(self, object_id: ObjectId) -> None:
         """Say that an object was removed, or is there again."""
         self.changed(self._project.results.frames_with(object_id))
+
+    def renamed(self) -> None:
+        """Say that objects have other names."""
+        with self._condition:
+            self._note_change()
+            self._condition.notify_all()
+
+    def _note_change(self) -> None:
+        self._is_record_stale, self._changed_at = True, time.monotonic()
+
+    def _own_state(self) -> None:
+        if not self._is_state_owned and not self._project.is_read_only:
+            own_state(self._project.folder)
+            self._is_state_owned = True
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is computed that somebody waits for."""
+        return bool(self._jobs or self._previews or self._is_working)
 
     def look_at(self, index: int) -> None:
         """Say which frame somebody looks at."""
@@ -186,7 +211,9 @@ class Engine:
     def _work(self) -> None:
         try:
             while (task := self._next_task()) is not None:
+                self._is_working = True
                 task()
+                self._is_working = False
             if self._steps is not None:
                 self._steps.close()
             if not self._project.is_read_only:
@@ -204,15 +231,18 @@ class Engine:
                     return self._prepare
                 if self._jobs:
                     return self._step_job
+                dues = [] if self._looked_at is None else [self._looked_at[1]]
                 if not self._project.is_read_only and self._pictures is not None:
                     if self._dirty:
                         return self._write_next
-                    if self._is_record_stale:
-                        return self._write_record
                     if self._untaught():
                         return self._teach_next
-                pause = None if self._looked_at is None else max(0.01, self._looked_at[1] - now)
-                self._condition.wait(pause)
+                    if self._is_record_stale:
+                        # That of a long clip takes a second, in which no stroke is to wait.
+                        dues.append(self._changed_at + max(_QUIET, _SHARE * self._record_cost))
+                        if dues[-1] <= now:
+                            return self._write_record
+                self._condition.wait(max(0.01, min(dues) - now) if dues else None)
         return None
 
     def _loaded(self) -> Computing:
@@ -320,17 +350,17 @@ class Engine:
                 self._end_job("cancelled", job.message)
                 return
             if self._steps is None:
-                own_state(self._project.folder)
                 job.status = "running"
+                self._own_state()
                 self._steps = begin(self._loaded().session)
             self._note_progress(job, next(self._steps))
         except StopIteration as end:
             self._end_job("done", str(end.value or ""))
-        except RotolineError as error:
-            self._end_job("failed", str(error))
         except Exception as error:  # noqa: BLE001 (the job has failed; the thread goes on)
-            traceback.print_exc()
-            self._end_job("failed", f"a fault of the program: {error!r}")
+            text = explain(error)
+            if text is None:
+                traceback.print_exc()
+            self._end_job("failed", text or f"a fault of the program: {error!r}")
 
     def _note_progress(self, job: Job, progress: Progress) -> None:
         job.done, job.total = progress.done, progress.total or 0
@@ -357,7 +387,7 @@ class Engine:
         self._project.results.keep(self._project.name(index), result)
         self._masks.touch(index)
         self._write_frame(index)
-        self._is_record_stale = True
+        self._note_change()
         self._tell([index])
 
     def solve(self, index: int) -> LabelMap:
@@ -385,8 +415,9 @@ class Engine:
             return
         remove_stale_files(self._project)
         if len(self._project.results):
-            circumstances = self._loaded().circumstances
+            circumstances, began = self._loaded().circumstances, time.monotonic()
             write_record(self._project, self._masks, source, circumstances)
+            self._record_cost = time.monotonic() - began
 
     def _tell(self, indices: Sequence[int] | Collection[int]) -> None:
         frames = [

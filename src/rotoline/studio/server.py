@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from rotoline.errors import OutputError, RotolineError
+from rotoline.errors import OutputError, RotolineError, explain
 from rotoline.studio import job_routes, routes
 from rotoline.studio.engine import Computing, SupersededError
 from rotoline.studio.project import Project
@@ -107,6 +107,16 @@ def _add_errors(app: FastAPI) -> None:
     def _(request: Request, error: RotolineError) -> Response:
         del request
         return answer(error, 409 if isinstance(error, OutputError) else 400)
+
+    @app.exception_handler(OSError)
+    @app.exception_handler(MemoryError)
+    @app.exception_handler(RuntimeError)
+    def _(request: Request, error: Exception) -> Response:
+        del request
+        text = explain(error)
+        if text is None:
+            raise error
+        return answer(text, 400)
 
     @app.exception_handler(SupersededError)
     def _(request: Request, error: SupersededError) -> Response:

@@ -33,7 +33,7 @@ class Studio:
             project, self.masks, self.pictures, self.events, load or (lambda: load_engine(project))
         )
         if self.pictures is not None:
-            self.pictures.is_busy = lambda: self.engine.job is not None
+            self.pictures.is_busy = lambda: self.engine.is_busy
 
     def start(self) -> None:
         """Begin to compute."""
