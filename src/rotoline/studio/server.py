@@ -13,9 +13,10 @@ from starlette.middleware import Middleware
 
 from rotoline.errors import OutputError, RotolineError, explain
 from rotoline.studio import job_routes, routes
-from rotoline.studio.engine import Computing, SupersededError
+from rotoline.studio.engine import SupersededError
 from rotoline.studio.project import Project
 from rotoline.studio.security import LOOPBACK, Guard
+from rotoline.studio.solver import Computing
 from rotoline.studio.studio import Studio
 
 PAGE = Path(__file__).parent / "page"
