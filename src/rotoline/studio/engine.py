@@ -11,8 +11,9 @@ import time
 import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from threading import Condition, Thread
 from typing import Any, NamedTuple
 
@@ -33,9 +34,8 @@ _BETWEEN_EVENTS = 0.2
 """Seconds between two events about the progress of a job."""
 _BETWEEN_RECORDS = 20.0
 """Seconds between two writings of `run.json` while a job goes on."""
-_QUIET, _SHARE = 1.0, 20
-"""`run.json` is written when nothing has changed for that long: a number of seconds, and of times
-that it took to write it."""
+_QUIET = 1.0
+"""Seconds without a change after which `run.json` is written."""
 
 
 class SupersededError(Exception):
@@ -79,8 +79,10 @@ class Engine:
         # What a killed program may not have finished is written again.
         self._dirty = set() if project.is_read_only else self._unsure_frames()
         self._is_record_stale = bool(self._dirty)
-        self._recorded_at = self._told_at = self._changed_at = self._record_cost = 0.0
+        self._recorded_at = self._told_at = self._changed_at = 0.0
         self._is_state_owned = self._is_working = False
+        self._recorder = ThreadPoolExecutor(1, thread_name_prefix="record")
+        self._recording: Future[None] = self._recorder.submit(lambda: None)
         self._solver = Solver(project, masks, pictures, load)
         self._thread = Thread(target=self._work, name="engine", daemon=True)
 
@@ -197,6 +199,7 @@ class Engine:
         for index in sorted(self._dirty):
             self._write_frame(index)
         self._write_record()
+        self._recording.result()
 
     # In the thread
 
@@ -209,6 +212,7 @@ class Engine:
             self._steps.close()
         if not self._project.is_read_only:
             self._try(self.flush)
+        self._recorder.shutdown()
 
     def _try(self, task: Callable[[], None]) -> None:
         """Go on after an error: files that a full disk left out are written another time."""
@@ -235,9 +239,8 @@ class Engine:
                     if self._solver.has_more_to_learn():
                         return self._solver.learn_more
                     if self._is_record_stale:
-                        # That of a long clip takes a second, in which no stroke is to wait.
-                        dues.append(self._changed_at + max(_QUIET, _SHARE * self._record_cost))
-                        if dues[-1] <= now:
+                        dues.append(self._changed_at + _QUIET)
+                        if dues[-1] <= now and self._recording.done():
                             return self._write_record
                 self._condition.wait(max(0.01, min(dues) - now) if dues else None)
         return None
@@ -299,7 +302,7 @@ class Engine:
         if now - self._told_at > _BETWEEN_EVENTS:
             self._told_at = now
             self._events.publish("job", job.as_json())
-        if now - self._recorded_at > _BETWEEN_RECORDS and self._is_record_stale:
+        if now - self._recorded_at > _BETWEEN_RECORDS and self._recording.done():
             self._write_record()
 
     def _end_job(self, status: Any, message: str) -> None:
@@ -332,15 +335,16 @@ class Engine:
         write_frame(self._project, self._masks, index)
 
     def _write_record(self) -> None:
-        self._is_record_stale, self._recorded_at = False, time.monotonic()
+        """Write `run.json` in another thread: that of a long clip takes seconds."""
         source = self._project.source
+        self._is_record_stale, self._recorded_at = False, time.monotonic()
         if source is None or self._project.is_read_only:
             return
         remove_stale_files(self._project)
         if len(self._project.results):
-            circumstances, began = self._solver.computing.circumstances, time.monotonic()
-            write_record(self._project, self._masks, source, circumstances)
-            self._record_cost = time.monotonic() - began
+            circumstances = self._solver.computing.circumstances
+            write = partial(write_record, self._project, self._masks, source, circumstances)
+            self._recording = self._recorder.submit(self._try, write)
 
     def _tell(self, indices: Sequence[int] | Collection[int]) -> None:
         frames = [
