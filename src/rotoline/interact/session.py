@@ -308,7 +308,7 @@ class Session:
         return segment_from_strokes(self._net, features, strokes, known, previous)
 
     def _reduced(self, masks: Sequence[Mask]) -> Tensor:
-        """Masks at the working size, float `(K, H, W)`: a pixel has one if any of its pixels has."""
+        """Masks at the working size, `(K, H, W)`: 1 if any of the pixels there is in the mask."""
         return torch.from_numpy(np.stack([max_pool(mask, self._working) for mask in masks])).float()
 
 
