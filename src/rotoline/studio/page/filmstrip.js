@@ -9,6 +9,7 @@ import { state } from "./state.js";
 export const STRIP = 44;
 /** The server keeps small pictures of this width. */
 const WIDTH = 160;
+const RETRY_SECONDS = 2;
 
 /** @param {() => void} redraw */
 export function makeFilmstrip(redraw) {
@@ -17,7 +18,8 @@ export function makeFilmstrip(redraw) {
     isFresh: () => true,
     free: (picture) => picture.close(),
     onLoad: redraw,
-    onError: () => {}, // the shown frame says what is wrong
+    // Frames that were not reached yet are asked for again; the stage says if something is wrong.
+    onError: () => setTimeout(redraw, RETRY_SECONDS * 1000),
     parallel: 1,
   });
   pictures.capacity = 96;

@@ -23,7 +23,7 @@ function row(stroke) {
   const isSelected = stroke.id === state.selectedStroke;
   const dot = make("span", { class: "dot" });
   dot.style.backgroundColor = objectColour(stroke.object);
-  const text = `${nameOf(stroke.object)}${stroke.is_object ? "" : ": not the object"}`;
+  const text = `${stroke.is_object ? "" : "not "}${nameOf(stroke.object)}`;
   const choose = make(
     "button",
     { type: "button", class: "choose", "aria-pressed": String(isSelected), title: stroke.tool },
@@ -49,6 +49,7 @@ export function startHere() {
     const badge = byId("here-kind", HTMLElement);
     badge.textContent = kind;
     badge.dataset.kind = details?.kind ?? "none";
+    document.querySelector(".accept")?.classList.toggle("is-due", details?.kind === "hints");
     list.replaceChildren(...(details?.strokes ?? []).map(row));
   });
 }

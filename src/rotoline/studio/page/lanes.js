@@ -13,6 +13,20 @@ const MARK = 5;
 /** Colours of the bytes 2 to 255. */
 const colours = Array.from({ length: 256 }, (_, byte) => confidenceColour((byte - 2) / 253));
 
+/** Colours of the style sheet, read once for each picture. */
+let ink = { chosen: "", track: "", line: "", text: "", dim: "", surface: "" };
+
+function readInk() {
+  ink = {
+    chosen: colourOf("--chosen"),
+    track: colourOf("--track"),
+    line: colourOf("--line-strong"),
+    text: colourOf("--text"),
+    dim: colourOf("--text-2"),
+    surface: colourOf("--surface"),
+  };
+}
+
 /** @typedef {{begin: number, end: number, left: number, width: number}} Axis frames begin to end (after the last) over pixels */
 
 /** @param {Axis} axis @param {number} frame @returns {number} left edge of a frame */
@@ -25,6 +39,7 @@ export const xOf = ({ begin, end, left, width }, frame) => left + ((frame - begi
  * @param {number} height of the canvas
  */
 export function drawLanes(context, axis, scrolled, height) {
+  readInk();
   const objects = state.project?.objects ?? [];
   const first = Math.max(0, Math.floor(scrolled / LANE));
   const last = Math.min(objects.length, Math.ceil((scrolled + height) / LANE));
@@ -32,11 +47,13 @@ export function drawLanes(context, axis, scrolled, height) {
     const { id, name, is_visible: isVisible } = objects[place];
     const top = place * LANE - scrolled;
     if (id === state.object) {
-      context.fillStyle = colourOf("--chosen");
+      context.fillStyle = ink.chosen;
       context.fillRect(0, top, axis.left + axis.width, LANE);
     }
     drawName(context, id, name, top, axis.left);
     context.globalAlpha = isVisible ? 1 : 0.4;
+    context.fillStyle = ink.track;
+    context.fillRect(axis.left, top + (LANE - BAR) / 2, axis.width, BAR);
     const lane = state.lanes.get(id);
     if (lane) drawBar(context, axis, lane, top + (LANE - BAR) / 2);
     for (const mark of marksOf(id)) drawMark(context, axis, mark, top + LANE / 2);
@@ -54,7 +71,7 @@ function drawName(context, id, name, top, width) {
   context.beginPath();
   context.rect(0, top, width - 8, LANE);
   context.clip();
-  context.fillStyle = colourOf(id === state.object ? "--text" : "--text-2");
+  context.fillStyle = id === state.object ? ink.text : ink.dim;
   context.textBaseline = "middle";
   context.fillText(name, 30, top + LANE / 2 + 0.5);
   context.restore();
@@ -80,7 +97,7 @@ function drawBar(context, axis, lane, top) {
       context.fillStyle = colours[shown];
       context.fillRect(x, top, right - x + 0.25, BAR);
     } else if (shown === 1) {
-      context.fillStyle = colourOf("--line-strong");
+      context.fillStyle = ink.line;
       context.fillRect(x, top + BAR / 2 - 0.5, right - x + 0.25, 1);
     }
     from = column;
@@ -112,9 +129,9 @@ function drawMark(context, axis, mark, y) {
     context.lineTo(x - MARK - 1.5, y);
     context.closePath();
   } else context.arc(x, y, MARK - 0.5, 0, 2 * Math.PI);
-  context.fillStyle = colourOf("--text");
+  context.fillStyle = ink.text;
   context.fill();
-  context.strokeStyle = colourOf("--surface");
+  context.strokeStyle = ink.surface;
   context.lineWidth = 1.5;
   context.stroke();
 }

@@ -40,6 +40,8 @@ const isNegative = (event) =>
 
 /** @param {PointerEvent} event */
 function press(event) {
+  // The ring around the stage is for those who came with the keyboard.
+  canvas.classList.add("by-pointer");
   canvas.focus({ preventScroll: true });
   canvas.setPointerCapture(event.pointerId);
   if (event.button === MIDDLE || isPanKeyDown) {
@@ -158,6 +160,7 @@ export function startPointer() {
     sketch.pointer = null;
     redraw();
   });
+  canvas.addEventListener("blur", () => canvas.classList.remove("by-pointer"));
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("wheel", wheel, { passive: false });
   watch(["frame", "tool", "object"], cancelDrawing);

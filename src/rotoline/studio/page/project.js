@@ -30,12 +30,11 @@ function take(project) {
     "source",
     project.source.is_found
       ? null
-      : `The clip ${project.source.name} is no longer where it was. Close the studio and open the project again ` +
-          `with the clip's new place: rotoline studio ${project.path} --source CLIP`,
+      : (project.source.problem ?? `The clip ${project.source.name} is no longer where it was.`),
   );
   banner(
     "read-only",
-    project.is_read_only ? "Another studio has this project open. Here it can be looked at, but not changed." : null,
+    project.is_read_only ? (project.read_only_because ?? "This project can be looked at, but not changed.") : null,
   );
 }
 

@@ -76,7 +76,8 @@ function drawRuler(now) {
   for (let frame = Math.ceil(now.begin / distance) * distance; frame < now.end; frame += distance) {
     const x = xOf(now, frame + 0.5);
     context.fillRect(x, RULER - 4, 1, 4);
-    context.fillText(String(frame), x + 4, RULER / 2);
+    const text = String(frame);
+    if (x + 4 + context.measureText(text).width < now.left + now.width + RIGHT) context.fillText(text, x + 4, RULER / 2);
   }
   context.fillStyle = colourOf("--warn");
   for (const { frame } of state.checks) {

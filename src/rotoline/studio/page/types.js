@@ -37,12 +37,13 @@
  * @typedef {object} Project
  * @property {string} name
  * @property {string} path
- * @property {{name: string, is_found: boolean}} source
+ * @property {{name: string, is_found: boolean, problem?: string|null}} source
  * @property {[number, number]} size height, width
  * @property {number} count of frames
  * @property {number} frame_rate frames a second
  * @property {string} key of the addresses of frames
  * @property {boolean} is_read_only
+ * @property {string|null} [read_only_because]
  * @property {VideoObject[]} objects
  * @property {Record<string, Mark[]>} marks by object
  * @property {Record<string, string>} lanes by object, base64 of one byte a frame
@@ -63,7 +64,7 @@
  *
  * @typedef {{revision: number, ids: Uint8Array}} Mask ids of a frame, row by row
  * @typedef {{frame: number, text: string}} Check
- * @typedef {{name: string, title: string, target: string, extra_missing: string|null}} Format
+ * @typedef {{name: string, title: string, target: string, extra_missing: string|null}} Format extra_missing: why it cannot be written here
  *
  * @typedef {object} KeyEntry
  * @property {string} group
