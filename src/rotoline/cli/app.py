@@ -26,6 +26,7 @@ from rotoline.cli import (
     probe,
     report,
     segment,
+    studio,
     train,
     weights,
 )
@@ -101,6 +102,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.callback()(options)
+app.command("studio")(studio.studio)
 app.command("segment")(segment.segment)
 app.command("probe")(probe.probe)
 app.command("export")(export.export)

@@ -85,6 +85,41 @@ def open_store(path: Path, end: int = 0) -> FrameStore:
     return FrameStore(file, path, places)
 
 
+def recover_store(path: Path, *, is_read_only: bool = False) -> FrameStore:
+    """Open a store that a program may have been killed while writing: the half frame is dropped.
+
+    Args:
+        path: The file; made if there is none, unless it is only read: that store is empty.
+        is_read_only: Whether nothing may be written, because another program does.
+
+    Raises:
+        OutputError: It cannot be opened.
+    """
+    if is_read_only and not path.is_file():
+        return temporary_store()
+    end = whole_length(path)
+    if not is_read_only:
+        return open_store(path, end)
+    with output_errors(path):
+        file = path.open("rb")
+    return FrameStore(file, path, dict(_scan(file, path, end)))
+
+
+def whole_length(path: Path) -> int:
+    """How many bytes of a file are whole frames."""
+    if not path.is_file():
+        return 0
+    size, position = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            following = position + _HEADER.size + _HEADER.unpack(header)[1]
+            if following > size:
+                break
+            position = following
+            file.seek(position)
+    return position
+
+
 def read_store(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield index and bytes of every frame in a file, up to where it ends or is damaged."""
     with path.open("rb") as file:

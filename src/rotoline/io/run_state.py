@@ -215,6 +215,12 @@ def remove_state(output: Path) -> None:
     shutil.rmtree(output / STATE, ignore_errors=True)
 
 
+def remove_checkpoint(output: Path) -> None:
+    """Remove all but the finished frames from the state of a run: it cannot go on any more."""
+    for name in (_CHECKPOINT, _LEARNED, _WAITING, _FINISHED):
+        (output / STATE / name).unlink(missing_ok=True)
+
+
 def finished_frame(name: str, result: FrameResult) -> bytes:
     """What is kept of a finished frame: name, confidences, label map, and the maps, rounded."""
     labels = zlib.compress(result.labels.tobytes(), 1)

@@ -89,6 +89,15 @@ class Upsampler(nn.Module):
         return correction
 
 
+def enlarge(
+    net: Upsampler, config: UpsamplingConfig, logits: Tensor, frame: Frame
+) -> Iterator[Tensor]:
+    """Enlarge maps as the settings say; arguments as for `upsample_with_frame`."""
+    if config.enabled and net.is_learned:
+        return upsample_with_frame(net, logits, frame)
+    return upsample_in_turn(logits, frame.shape[:2])
+
+
 def upsample_with_frame(net: Upsampler, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
     """Enlarge the maps of all objects to the size of a frame, one after the other.
 
