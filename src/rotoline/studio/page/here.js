@@ -8,10 +8,10 @@ import { objectColour } from "./palette.js";
 import { change, state, watch } from "./state.js";
 
 const KINDS = {
-  result: "Result of tracking",
+  result: "Tracked",
   accepted: "Accepted",
-  hints: "Drawn, not yet accepted",
-  none: "Nothing here yet",
+  hints: "Not yet accepted",
+  none: "Not marked",
 };
 const list = byId("strokes", HTMLUListElement);
 
