@@ -66,16 +66,26 @@ export function oncePerPicture(draw) {
 }
 
 /**
+ * Pixels of the screen for a length in CSS pixels. The browser knows how it rounded; where it
+ * simulates another screen, it gives that of the real one.
+ * @param {number} length
+ * @param {number|undefined} told
+ */
+function exact(length, told) {
+  const computed = length * devicePixelRatio;
+  return told !== undefined && Math.abs(told - computed) <= 1 ? told : Math.round(computed);
+}
+
+/**
  * Makes a canvas as fine as the screen, and keeps it so.
  * @param {HTMLCanvasElement} canvas
  * @param {() => void} draw called after each change of size
  */
 export function keepSharp(canvas, draw) {
   const observer = new ResizeObserver(([entry]) => {
-    const size = entry.devicePixelContentBoxSize?.[0];
-    const { width, height } = entry.contentRect;
-    canvas.width = size ? size.inlineSize : Math.round(width * devicePixelRatio);
-    canvas.height = size ? size.blockSize : Math.round(height * devicePixelRatio);
+    const box = entry.devicePixelContentBoxSize?.[0];
+    canvas.width = exact(entry.contentRect.width, box?.inlineSize);
+    canvas.height = exact(entry.contentRect.height, box?.blockSize);
     draw();
   });
   try {

@@ -10,7 +10,7 @@ import { change, state, watch } from "./state.js";
 const KINDS = {
   result: "Tracked",
   accepted: "Accepted",
-  hints: "Not yet accepted",
+  hints: "Not accepted",
   none: "Not marked",
 };
 const list = byId("strokes", HTMLUListElement);

@@ -93,13 +93,25 @@ function finish() {
   if (!tool?.isDone) return showDraft();
   const stroke = asStroke(tool.points);
   cancelDrawing();
-  return mark(stroke);
+  return isOnFrame(stroke) ? mark(stroke) : undefined;
 }
 
 /** @param {Point[]} points @returns {Stroke} */
 function asStroke(points) {
   const sign = withSign(state.tool, isObject);
-  return { object: state.object ?? 0, ...sign, radius: state.radius[state.tool] ?? 0.5, points };
+  // Far outside the frame it matters no more where a line goes; the server takes no such points.
+  const [height, width] = state.project?.size ?? [1, 1];
+  const near = (/** @type {number} */ value, /** @type {number} */ size) => Math.min(2 * size, Math.max(-size, value));
+  const kept = points.map(([x, y]) => /** @type {Point} */ ([near(x, width), near(y, height)]));
+  return { object: state.object ?? 0, ...sign, radius: state.radius[state.tool] ?? 0.5, points: kept };
+}
+
+/** Whether a drawing touches the frame at all. @param {Stroke} stroke */
+function isOnFrame({ points, radius }) {
+  const [height, width] = state.project?.size ?? [1, 1];
+  const covers = (/** @type {number[]} */ values, /** @type {number} */ size) =>
+    Math.min(...values) - radius < size && Math.max(...values) + radius > 0;
+  return covers(points.map(([x]) => x), width) && covers(points.map(([, y]) => y), height);
 }
 
 function showDraft() {
