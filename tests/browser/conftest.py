@@ -42,9 +42,9 @@ def chromium():
 class Studio:
     """A running `rotoline studio`."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, data="."):
         command = [sys.executable, "-m", "rotoline", "studio", *map(str, arguments), "--no-browser"]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "XDG_DATA_HOME": str(data)}
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
         )
@@ -78,8 +78,8 @@ def start_studio():
     """A function that runs the command with some arguments."""
     running = []
 
-    def start(*arguments):
-        running.append(Studio(*arguments))
+    def start(*arguments, **options):
+        running.append(Studio(*arguments, **options))
         return running[-1]
 
     yield start

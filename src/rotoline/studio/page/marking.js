@@ -6,7 +6,7 @@ import * as api from "./api.js";
 import { keepMask } from "./frames.js";
 import { report, say } from "./messages.js";
 import { goTo } from "./navigation.js";
-import { isReadOnly, state, change, chosen, watch } from "./state.js";
+import { change, chosen, isReadOnly, noteMark, state, watch } from "./state.js";
 import { redraw, sketch } from "./stage.js";
 import { loadProject } from "./project.js";
 
@@ -36,10 +36,13 @@ export async function attempt(request) {
 export async function mark(drawn) {
   const frame = state.frame;
   const sent = { frame, stroke: drawn };
+  // Drawn right after asking for a new object, a stroke belongs to that one.
+  const owner = making ?? (drawn.object || addObject());
   sketch.sent.push(sent);
   redraw();
   await attempt(async () => {
-    const object = drawn.object || (await makeObject());
+    const object = await owner;
+    noteMark(object, frame);
     const answer = await api.addStroke(frame, { ...drawn, object });
     keepMask(frame, answer.mask);
   });
@@ -51,18 +54,15 @@ export async function mark(drawn) {
 /** @type {Promise<number>|null} */
 let making = null;
 
-/** The first stroke makes an object; strokes drawn meanwhile belong to it. */
-function makeObject() {
-  making ??= addObject().finally(() => (making = null));
-  return making;
-}
-
 /** Adds an object and chooses it. @returns {Promise<number>} */
-export async function addObject() {
-  const { id } = await api.addObject({});
-  await loadProject();
-  change({ object: id });
-  return id;
+export function addObject() {
+  making ??= (async () => {
+    const { id } = await api.addObject({});
+    await loadProject();
+    change({ object: id });
+    return id;
+  })().finally(() => (making = null));
+  return making;
 }
 
 /** Fetches strokes and accepted masks of a frame, if it is still shown. @param {number} frame */

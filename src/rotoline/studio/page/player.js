@@ -88,9 +88,13 @@ export function startPlayer() {
   });
   const field = byId("frame", HTMLInputElement);
   field.addEventListener("change", () => {
-    play.blur();
     const frame = Number.parseInt(field.value, 10);
     if (Number.isFinite(frame)) goTo(frame);
     field.value = String(state.frame);
+  });
+  field.addEventListener("focus", () => field.select());
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") field.value = String(state.frame);
+    if (event.key === "Enter" || event.key === "Escape") field.blur(); // the keys work again
   });
 }

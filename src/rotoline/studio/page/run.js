@@ -13,7 +13,8 @@ function wanted() {
   const which = document.querySelector("input[name=which]:checked")?.getAttribute("value");
   if (which === "all") return null;
   if (which === "chosen") return state.object === null ? [] : [state.object];
-  return markedIn(state.frame);
+  const locked = new Set(state.project?.objects.filter((one) => one.is_locked).map((one) => one.id));
+  return markedIn(state.frame).filter((id) => !locked.has(id));
 }
 
 /** @param {Direction} direction */

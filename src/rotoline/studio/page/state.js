@@ -76,6 +76,14 @@ export const isReadOnly = () => !state.project || state.project.is_read_only;
 /** @param {number} id @returns {Mark[]} */
 export const marksOf = (id) => state.project?.marks[String(id)] ?? [];
 
+/** Adds a mark before the server confirms it, so that tracking may follow at once. @param {number} id @param {number} frame */
+export function noteMark(id, frame) {
+  const { project } = state;
+  if (!project || marksOf(id).some((mark) => mark.frame === frame)) return;
+  const marks = { ...project.marks, [String(id)]: [...marksOf(id), { frame, is_accepted: false }] };
+  change({ project: { ...project, marks } });
+}
+
 /** Objects that have a mark in a frame. @param {number} frame @returns {number[]} */
 export function markedIn(frame) {
   return (state.project?.objects ?? [])
