@@ -11,7 +11,7 @@ from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO
 
 from rotoline.errors import InputError
-from rotoline.io.atomic import output_errors
+from rotoline.io.atomic import output_errors, replacing
 
 MEGABYTES_IN_MEMORY = 16
 """How much `temporary_store` holds in memory before it writes to a temporary file."""
@@ -103,6 +103,28 @@ def recover_store(path: Path, *, is_read_only: bool = False) -> FrameStore:
     with output_errors(path):
         file = path.open("rb")
     return FrameStore(file, path, dict(_scan(file, path, end)))
+
+
+def compact_store(path: Path) -> None:
+    """Write a store without what was replaced in it, if that is most of a large file.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    if size < MEGABYTES_IN_MEMORY * 10**6:
+        return
+    old = recover_store(path, is_read_only=True)
+    try:
+        if 2 * sum(len(old[index]) for index in old) > size:
+            return
+        with replacing(path) as temporary:
+            new = open_store(temporary)
+            for index in old:
+                new[index] = old[index]
+            new.close()
+    finally:
+        old.close()
 
 
 def whole_length(path: Path) -> int:

@@ -16,15 +16,13 @@ from rotoline.io.atomic import make_folder, output_errors
 from rotoline.io.frames import FrameSource
 from rotoline.io.masks import write_mask
 from rotoline.io.old_results import OLD_STATE
+from rotoline.io.paths import PROJECT_MARKS
 from rotoline.io.run_record import write_run_record
 from rotoline.io.run_state import remove_checkpoint
 from rotoline.io.writers.png import PngWriter
 from rotoline.studio.frame_masks import FrameMasks
 from rotoline.studio.project import Project
 from rotoline.types import LabelMap
-
-MARKS = "marks"
-"""Name of the folder with the masks of marked frames."""
 
 
 def write_frame(project: Project, masks: FrameMasks, index: int) -> None:
@@ -35,7 +33,7 @@ def write_frame(project: Project, masks: FrameMasks, index: int) -> None:
     """
     name = project.name(index)
     is_marked = index in project.state.frames
-    _write(project.folder / MARKS, name, masks.mark(index) if is_marked else None)
+    _write(project.folder / PROJECT_MARKS, name, masks.mark(index) if is_marked else None)
     if index in project.results:
         _write(project.folder / PngWriter.target, name, masks.shown(index))
 
@@ -82,7 +80,7 @@ def write_record(
         "command": ["rotoline", "studio", str(project.folder)],
         "input": {
             "video": project.about.source.path,
-            "masks": str(project.folder / MARKS),
+            "masks": str(project.folder / PROJECT_MARKS),
             "size": list(project.size),
             **source.reading,
         },
@@ -91,7 +89,7 @@ def write_record(
             "masks": {project.name(i): _hash(masks.mark(i)) for i in marked},
         },
         "annotated_frames": [project.name(index) for index in marked],
-        "complete_frames": [],
+        "complete_frames": [project.name(i) for i in marked if state.frames[i].is_complete],
         "warnings": [],
         "names": {str(one.id): one.name for one in state.objects.values()},
         "formats": ["png"],
@@ -118,7 +116,7 @@ def _hash(mask: LabelMap) -> str:
 def remove_stale_files(project: Project) -> None:
     """Remove the mask files of frames that are not marked any more."""
     names = {project.name(index) for index in project.state.frames}
-    folder = project.folder / MARKS
+    folder = project.folder / PROJECT_MARKS
     for path in folder.glob(f"*{PngWriter.suffix}") if folder.is_dir() else ():
         if path.stem not in names:
             with suppress(OSError):

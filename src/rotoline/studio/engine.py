@@ -15,12 +15,15 @@ from concurrent.futures import Future
 from threading import Condition, Thread
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rotoline.errors import InputError, OutputError, RotolineError
 from rotoline.interact import Session
 from rotoline.runtime.progress import Progress
 from rotoline.studio.derived import own_state, remove_stale_files, write_frame, write_record
 from rotoline.studio.events import Events
 from rotoline.studio.frame_masks import FrameMasks
+from rotoline.studio.history import FrameMarks
 from rotoline.studio.jobs import Begin, Job, Steps
 from rotoline.studio.pictures import Pictures
 from rotoline.studio.project import Project
@@ -85,7 +88,7 @@ class Engine:
         self._is_record_stale = bool(self._dirty)
         self._recorded_at = self._told_at = 0.0
         self._computing: Computing | None = None
-        self._taught = ""
+        self._taught: dict[int, str] = {}
         self._thread = Thread(target=self._work, name="engine", daemon=True)
 
     def _unsure_frames(self) -> set[int]:
@@ -206,6 +209,8 @@ class Engine:
                         return self._write_next
                     if self._is_record_stale:
                         return self._write_record
+                    if self._untaught():
+                        return self._teach_next
                 pause = None if self._looked_at is None else max(0.01, self._looked_at[1] - now)
                 self._condition.wait(pause)
         return None
@@ -235,17 +240,63 @@ class Engine:
         assert self._pictures is not None
         marks, session = state.marks(index), self._loaded().session
         frame = self._pictures.frame(index)
+        if marks.accepted:
+            self._teach([index])
+        current, solved = self._solved_so_far(index, marks)
         labels = session.solve(
             index,
             frame,
-            {object_id: marks.strokes_of(object_id) for object_id in marks.drawn_ids},
-            current=self._masks.base(index),
-            result=project.results[index] if index in project.results else None,
+            marks.strokes_by_object(),
+            current=current,
+            result=project.results[index] if index in project.results else None,  # noqa: SIM401
             locked=[one.id for one in state.objects.values() if one.is_locked],
+            changing={one.object_id for one in marks.strokes[solved:]},
         )
         self._masks.keep_drawn(index, marks.key, labels)
         self.changed([index])
         return labels
+
+    def _solved_so_far(self, index: int, marks: FrameMarks) -> tuple[LabelMap, int]:
+        """The mask that the first strokes of a frame gave, and how many these are.
+
+        Only objects with later strokes may change.
+        """
+        for count in range(len(marks.strokes) - 1, 0, -1):
+            labels = self._masks.made_of(index, marks.with_first(count))
+            if labels is not None:
+                return labels, count
+        return self._masks.base(index), 0
+
+    def _untaught(self) -> list[int]:
+        """The frames whose accepted masks the session does not know, or knows otherwise."""
+        frames = self._project.state.frames
+        keys = {i: marks.accepted_key for i, marks in frames.items() if marks.accepted}
+        return [i for i, key in keys.items() if self._taught.get(i) != key]
+
+    def _teach(self, indices: Collection[int]) -> None:
+        """Tell the session the accepted masks of frames, and which it must forget."""
+        assert self._pictures is not None
+        wanted, frames = set(indices), self._project.state.frames
+        known = {i for i in self._taught if i in frames and frames[i].accepted}
+        stale = {i for i in known if self._taught[i] != frames[i].accepted_key}
+        if wanted <= known - stale and known == self._taught.keys():
+            return
+        masks = {
+            i: frames[i].paint_accepted(np.zeros(self._project.size, np.uint8))
+            for i in wanted | known
+        }
+        needed = (wanted - known) | stale
+        pictures = {i: self._pictures.frame(i) for i in needed}
+        self._loaded().session.teach(masks, pictures)
+        self._taught = {i: frames[i].accepted_key for i in masks}
+
+    def _teach_next(self) -> None:
+        try:
+            self._teach(self._untaught()[:1])
+        except RotolineError as error:
+            frames = self._project.state.frames  # not tried again and again
+            self._taught |= {i: frames[i].accepted_key for i in self._untaught()[:1]}
+            self._events.publish("problem", {"error": str(error)})
 
     def _prepare(self) -> None:
         """Have the features of the frame that is looked at, before the first stroke."""
@@ -256,7 +307,7 @@ class Engine:
             return
         try:
             session, frame = self._loaded().session, self._pictures.frame(index)
-            session.solve(index, frame, {}, current=self._masks.base(index))
+            session.look(index, frame)
         except RotolineError:  # whoever draws there is told
             return
 

@@ -1,6 +1,7 @@
 """The mask of every frame as it is shown: its result, and what is marked on top."""
 
 import zlib
+from collections import OrderedDict
 from pathlib import Path
 from threading import RLock
 from typing import Literal
@@ -9,11 +10,14 @@ import numpy as np
 
 from rotoline.io.frame_store import recover_store
 from rotoline.io.run_state import STATE
+from rotoline.studio.history import FrameMarks
 from rotoline.studio.project import Project
 from rotoline.types import LabelMap
 
 Kind = Literal["result", "accepted", "hints", "none"]
 _DRAWN = "drawn"
+_MADE = 500
+"""Number of masks that are kept of strokes, so that undo gives exactly the mask of before."""
 
 
 class FrameMasks:
@@ -30,6 +34,7 @@ class FrameMasks:
         self._project, self._lock = project, RLock()
         path: Path = project.folder / STATE / _DRAWN
         self._drawn = recover_store(path, is_read_only=project.is_read_only)
+        self._made: OrderedDict[tuple[int, str], bytes] = OrderedDict()
         self._revisions: dict[int, int] = {}
         self.revision = 1
         """Number of the last change of any frame."""
@@ -67,8 +72,11 @@ class FrameMasks:
 
     def current(self, index: int) -> LabelMap | None:
         """The mask as it is shown, uint8 `(H, W)`; None if strokes are still to be solved."""
-        marks = self._project.state.marks(index)
-        return self._drawn_mask(index, marks.key) if marks.drawn_ids else self.base(index)
+        return self.made_of(index, self._project.state.marks(index))
+
+    def made_of(self, index: int, marks: FrameMarks) -> LabelMap | None:
+        """The mask that a frame has, or had, with these marks; None if it is not known."""
+        return self._drawn_mask(index, marks.key) if marks.strokes else self.base(index)
 
     def shown(self, index: int) -> LabelMap:
         """The same; while strokes are still to be solved, what there was before them."""
@@ -83,16 +91,21 @@ class FrameMasks:
 
     def keep_drawn(self, index: int, key: str, labels: LabelMap) -> None:
         """Keep what the strokes of a frame gave; `key` is that of the marks it was made of."""
-        data = key.encode() + b"\n" + zlib.compress(labels.tobytes(), 1)
+        data = zlib.compress(labels.tobytes(), 1)
         with self._lock:
-            self._drawn[index] = data
+            self._drawn[index] = key.encode() + b"\n" + data
+            self._made[index, key] = data
+            self._made.move_to_end((index, key))
+            while len(self._made) > _MADE:
+                self._made.popitem(last=False)
 
     def _drawn_mask(self, index: int, key: str) -> LabelMap | None:
         with self._lock:
-            if index not in self._drawn:
-                return None
-            kept, _, data = self._drawn[index].partition(b"\n")
-        if kept.decode() != key:
+            data = self._made.get((index, key))
+            if data is None and index in self._drawn:
+                kept, _, last = self._drawn[index].partition(b"\n")
+                data = last if kept.decode() == key else None
+        if data is None:
             return None
         return np.frombuffer(zlib.decompress(data), np.uint8).reshape(self._project.size)
 

@@ -56,6 +56,7 @@ class AcceptedMask(NamedTuple):
     size: tuple[int, int]
     runs: tuple[int, ...]
     is_correction: bool
+    """Whether it was made of strokes that corrected a result."""
 
 
 @dataclass(frozen=True)
@@ -63,23 +64,23 @@ class FrameMarks:
     """What is known of a frame."""
 
     strokes: tuple[DrawnStroke, ...] = ()
+    """Those that were drawn since the mask of their object was accepted."""
     accepted: Mapping[ObjectId, AcceptedMask] = field(default_factory=dict)
     """The last accepted mask of each object, also where it was drawn on since."""
     nothing_id: int = 0
     """The event by which it was accepted that no object is there; 0 if there is none."""
-    changed: Mapping[ObjectId, int] = field(default_factory=dict)
-    """The last event that changed the strokes of each object."""
+    is_complete: bool = False
+    """Whether the accepted masks show all objects that are there."""
+
+    @property
+    def drawn_ids(self) -> list[ObjectId]:
+        """The objects with strokes."""
+        return sorted({one.object_id for one in self.strokes})
 
     @property
     def accepted_ids(self) -> list[ObjectId]:
         """The objects whose mask stands as it was accepted."""
-        return sorted(i for i, one in self.accepted.items() if one.id > self.changed.get(i, 0))
-
-    @property
-    def drawn_ids(self) -> list[ObjectId]:
-        """The objects with strokes that are not covered by an accepted mask."""
-        has_strokes = {one.object_id for one in self.strokes}
-        return sorted(has_strokes - set(self.accepted_ids))
+        return sorted(set(self.accepted) - set(self.drawn_ids))
 
     @property
     def is_nothing_there(self) -> bool:
@@ -88,23 +89,36 @@ class FrameMarks:
 
     @property
     def marked_ids(self) -> list[ObjectId]:
-        """The objects that are marked here; those drawn on a mask that was accepted are."""
+        """The objects that are marked here."""
         return sorted({*self.accepted, *self.drawn_ids})
 
     @property
     def is_correction(self) -> bool:
-        """Whether something was marked here when there was a result."""
-        return any(one.is_correction for one in (*self.strokes, *self.accepted.values()))
+        """Whether something was drawn here when there was a result."""
+        drawn = any(one.is_correction for one in self.strokes)
+        return drawn or any(one.is_correction for one in self.accepted.values())
 
     @property
     def key(self) -> str:
-        """Changes with everything that the mask of the frame depends on."""
+        """Changes with everything that the mask of the frame is made of."""
         ids = [one.id for one in self.strokes] + [one.id for one in self.accepted.values()]
         return "-".join(map(str, [*ids, self.nothing_id]))
 
-    def strokes_of(self, object_id: ObjectId) -> list[Stroke]:
-        """The strokes of an object in the order in which they were drawn."""
-        return [one.stroke for one in self.strokes if one.object_id == object_id]
+    @property
+    def accepted_key(self) -> str:
+        """Changes with the accepted masks."""
+        return "-".join(str(one.id) for one in self.accepted.values())
+
+    def with_first(self, count: int) -> "FrameMarks":
+        """The same with the first strokes alone."""
+        return replace(self, strokes=self.strokes[:count])
+
+    def strokes_by_object(self) -> dict[ObjectId, list[Stroke]]:
+        """The strokes of every object in the order in which they were drawn."""
+        return {
+            object_id: [one.stroke for one in self.strokes if one.object_id == object_id]
+            for object_id in self.drawn_ids
+        }
 
     def paint_accepted(self, labels: LabelMap) -> LabelMap:
         """A copy of a label map `(H, W)` in which the accepted objects are as accepted."""
@@ -116,14 +130,13 @@ class FrameMarks:
             painted[decode(one.runs, one.size)] = object_id
         return painted
 
-    def without(self, object_id: ObjectId, event_id: int) -> "FrameMarks":
+    def without(self, object_id: ObjectId) -> "FrameMarks":
         """The same without an object."""
         return replace(
             self,
             strokes=tuple(one for one in self.strokes if one.object_id != object_id),
             accepted={i: one for i, one in self.accepted.items() if i != object_id},
             nothing_id=0,
-            changed={**self.changed, object_id: event_id},
         )
 
     @property
@@ -148,11 +161,16 @@ class State:
         return self.frames.get(index, NO_MARKS)
 
     def marked_frames(self) -> dict[ObjectId, list[int]]:
-        """The marked frames of every object, ascending; all-background frames count for all."""
+        """The marked frames of every object, ascending.
+
+        A frame in which nothing is there counts for all objects, but for those before the first
+        mask that shows an object: it cannot be tracked from there.
+        """
         found: dict[ObjectId, list[int]] = {object_id: [] for object_id in self.objects}
         for index, marks in sorted(self.frames.items()):
-            for object_id in self.objects if marks.is_nothing_there else marks.marked_ids:
-                found[object_id].append(index)
+            for object_id, indices in found.items():
+                if object_id in marks.marked_ids or (marks.is_nothing_there and indices):
+                    indices.append(index)
         return found
 
     def after(self, event: Event) -> "State":
@@ -163,19 +181,15 @@ class State:
             case StrokeEvent():
                 marks = self.marks(event.frame)
                 drawn = DrawnStroke(event.id, event.object, event.stroke, event.is_correction)
-                changed = {**marks.changed, event.object: event.id}
                 return self._with(
-                    event.frame,
-                    replace(marks, strokes=(*marks.strokes, drawn), nothing_id=0, changed=changed),
+                    event.frame, replace(marks, strokes=(*marks.strokes, drawn), nothing_id=0)
                 )
             case RemoveStrokeEvent():
                 return self._without_stroke(event)
             case AcceptEvent():
                 return self._with_accepted(event)
             case ClearEvent():
-                return self._with(
-                    event.frame, self.marks(event.frame).without(event.object, event.id)
-                )
+                return self._with(event.frame, self.marks(event.frame).without(event.object))
         return self
 
     def _with(self, index: int, marks: FrameMarks) -> "State":
@@ -186,32 +200,32 @@ class State:
 
     def _without_stroke(self, event: RemoveStrokeEvent) -> "State":
         marks = self.marks(event.frame)
-        gone = next((one for one in marks.strokes if one.id == event.stroke), None)
-        if gone is None:
-            return self
-        left = tuple(one for one in marks.strokes if one is not gone)
-        changed = {**marks.changed, gone.object_id: event.id}
-        return self._with(event.frame, replace(marks, strokes=left, changed=changed))
+        left = tuple(one for one in marks.strokes if one.id != event.stroke)
+        return self._with(event.frame, replace(marks, strokes=left))
 
     def _with_accepted(self, event: AcceptEvent) -> "State":
+        """Accepted masks take the place of the strokes that they were made of."""
         marks = self.marks(event.frame)
+        is_complete = marks.is_complete or event.is_complete
         if not event.masks:
             return self._with(event.frame, FrameMarks(nothing_id=event.id))
+        corrected = {one.object_id for one in marks.strokes if one.is_correction}
+        corrected |= {i for i, one in marks.accepted.items() if one.is_correction}
         masks = {
-            object_id: AcceptedMask(event.id, event.size, runs, event.is_correction)
+            object_id: AcceptedMask(event.id, event.size, runs, object_id in corrected)
             for object_id, runs in event.masks.items()
         }
-        accepted = {**marks.accepted, **masks}
-        return self._with(event.frame, replace(marks, accepted=accepted, nothing_id=0))
+        left = () if event.is_whole else marks.strokes
+        strokes = tuple(one for one in left if one.object_id not in masks)
+        accepted = masks if event.is_whole else {**marks.accepted, **masks}
+        return self._with(event.frame, FrameMarks(strokes, accepted, 0, is_complete))
 
     def _with_object(self, event: ObjectEvent) -> "State":
         objects, frames = dict(self.objects), self.frames
         if event.action == "remove":
             objects.pop(event.object, None)
             left = {
-                index: marks.without(event.object, event.id)
-                if event.object in marks.marked_ids
-                else marks
+                index: marks.without(event.object) if event.object in marks.marked_ids else marks
                 for index, marks in frames.items()
             }
             frames = {index: marks for index, marks in left.items() if not marks.is_empty}

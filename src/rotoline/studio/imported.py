@@ -4,6 +4,8 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch.nn import functional
 
 from rotoline.annotations import GivenMasks
 from rotoline.io.atomic import replacing
@@ -12,10 +14,15 @@ from rotoline.io.frames import FrameSource
 from rotoline.io.run_record import read_run_record
 from rotoline.io.run_results import RunResults
 from rotoline.io.run_state import FRAMES, STATE, read_given_masks
+from rotoline.presets import FAST
+from rotoline.stages.preprocess import working_size
 from rotoline.studio.project_log import HINTS, HintsLog
 from rotoline.studio.results import Results
 from rotoline.studio.runs import column_runs
-from rotoline.types import VOID, LabelMap, ObjectId
+from rotoline.types import SATURATED_LOGIT, VOID, FrameResult, LabelMap, ObjectId
+
+_STRIDE = 4
+"""Pixels of the working size for one of the maps."""
 
 
 def import_run(folder: Path, source: FrameSource) -> None:
@@ -39,8 +46,14 @@ def import_run(folder: Path, source: FrameSource) -> None:
             name = found.object_names.get(object_id, f"object {object_id}")
             log.append("object", object=object_id, action="add", name=name[:100])
         for index, labels in given.masks.items():
-            masks = runs_by_object(labels)
-            log.append("accept", frame=index, size=labels.shape, masks=masks)
+            log.append(
+                "accept",
+                frame=index,
+                size=labels.shape,
+                masks=runs_by_object(labels),
+                is_whole=True,
+                is_complete=index in given.complete,
+            )
 
 
 def runs_by_object(labels: LabelMap) -> dict[ObjectId, tuple[int, ...]]:
@@ -65,12 +78,24 @@ def _given_masks(folder: Path, found: RunResults, source: FrameSource) -> GivenM
 
 
 def _keep_label_maps(folder: Path, found: RunResults, source: FrameSource) -> None:
-    """Keep the results without maps: `rotoline segment` of before has kept none."""
+    """Keep the results of a run that has kept no maps, with maps made of the masks."""
+    height, width = working_size(found.size, FAST.working_pixels)
+    ids, size = found.object_ids, (height // _STRIDE, width // _STRIDE)
     results = Results(folder, found.size, source.count or len(found.names))
     try:
         for name in found.names:
             index = source.find(name)
             if index is not None:
-                results.keep(name, found.read(name, index))
+                result = found.read(name, index)
+                masks = torch.tensor(np.stack([result.labels == i for i in ids])).float()
+                shares = functional.interpolate(masks[None], size=size, mode="area")[0]
+                logits = SATURATED_LOGIT * (2 * shares - 1)
+                kept = FrameResult(
+                    index=index,
+                    labels=result.labels,
+                    confidence=result.confidence,
+                    logits=logits,
+                )
+                results.keep(name, kept)
     finally:
         results.close()

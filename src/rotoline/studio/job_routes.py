@@ -89,8 +89,9 @@ def post_export(studio: Open, new: NewExport) -> dict[str, Any]:
     if project.is_read_only:
         raise OutputError(project.read_only_because)
     formats = known_formats(new.formats)
-    check_formats(formats, project.opened_source(), new.options)
-    begin = jobs.export(project, formats, dict(new.options), engine.flush)
+    options: dict[str, object] = dict(new.options.items())
+    check_formats(formats, project.opened_source(), options)
+    begin = jobs.export(project, formats, options, engine.flush)
     return engine.submit(f"export {', '.join(formats)}", begin).as_json()
 
 

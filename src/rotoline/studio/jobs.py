@@ -4,18 +4,18 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from rotoline.errors import InputError
 from rotoline.export import export_run
-from rotoline.interact import Session, plan_spans
+from rotoline.interact import Direction, Session, Span, plan_spans
 from rotoline.io.frame_store import temporary_store
+from rotoline.pipeline import Step
 from rotoline.runtime.progress import Progress
 from rotoline.studio.frame_masks import FrameMasks
 from rotoline.studio.project import Project
 from rotoline.types import FrameResult, LabelMap, ObjectId
 
-Direction = Literal["forwards", "backwards", "both", "to the next mark"]
 Status = Literal["waiting", "running", "done", "cancelled", "failed"]
 Steps = Generator[Progress, None, str]
 """Steps of a job; it returns what there is to say at the end."""
@@ -52,7 +52,7 @@ Land = Callable[[FrameResult], None]
 
 def plan_tracking(
     project: Project, direction: Direction, frame: int, objects: Collection[ObjectId] | None
-) -> tuple[str, list[Any]]:
+) -> tuple[str, list[Span]]:
     """What is to be tracked: in words, and as spans.
 
     Raises:
@@ -82,7 +82,7 @@ def plan_tracking(
 
 def track(
     project: Project,
-    spans: Sequence[Any],
+    spans: Sequence[Span],
     masks: FrameMasks,
     solve: Callable[[int], LabelMap],
     land: Land,
@@ -104,15 +104,19 @@ def track(
             yield Progress("reading")
             solve(index)
             given[index] = masks.mark(index)
-        total, done = sum(one.end - one.begin for one in spans), 0
+        done = 0
         with closing(temporary_store()) as store:
-            steps = session.track(source, given, spans, project.results, store)
-            with closing(steps):  # type: ignore[type-var]  # a generator
+            frames = project.state.frames
+            complete = [i for i in given if i in frames and frames[i].is_complete]
+            tracking = session.track(
+                source, given, spans, project.results, store, complete=complete
+            )
+            with closing(cast(Generator[Step, None, None], tracking)) as steps:
                 for step in steps:
                     if step.result is not None:
                         land(step.result)
                         done += 1
-                    yield step.progress or Progress("tracking", done, total)
+                    yield step.progress or Progress("tracking", done)
         problem = source.problem
         return f"{done} frames tracked" + (f"; {problem}" if problem else "")
 

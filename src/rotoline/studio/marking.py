@@ -97,7 +97,7 @@ async def accept(studio: Studio, index: int, object_id: ObjectId | None) -> None
     project = studio.project
     change = None
     while change is None:
-        key = project.state.marks(index).key
+        marks = project.state.marks(index)
         mask = await mask_of(studio, index)
         masks = runs_by_object(mask.labels)
         if object_id is not None:
@@ -109,14 +109,16 @@ async def accept(studio: Studio, index: int, object_id: ObjectId | None) -> None
                     "there is"
                 )
             masks = {object_id: masks[object_id]}
+        if not marks.strokes and set(masks) <= set(marks.accepted_ids) and marks.accepted:
+            return  # it was accepted before
         with project.lock:
-            if project.state.marks(index).key == key:  # else somebody has drawn meanwhile
+            if project.state.marks(index).key == marks.key:  # else somebody has drawn meanwhile
                 change = project.record(
                     "accept",
                     frame=index,
                     size=project.size,
                     masks=masks,
-                    is_correction=index in project.results,
+                    is_whole=object_id is None,
                 )
     studio.engine.changed(change.frames)
     studio.events.publish("project", {})

@@ -9,13 +9,13 @@ from rotoline.config import read_config
 from rotoline.errors import ConfigError, InputError
 from rotoline.export import reopen
 from rotoline.io.frames import Reading, open_frames
+from rotoline.io.paths import is_project
 from rotoline.io.run_results import RunResults
 from rotoline.presets import FAST
 from rotoline.settings import flatten
 from rotoline.studio.project import (
     Project,
     create_project,
-    is_project,
     is_run,
     project_of_run,
 )

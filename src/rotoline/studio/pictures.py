@@ -107,6 +107,12 @@ class Pictures:
                 self._waiting -= 1
                 self._condition.notify_all()
 
+    @property
+    def kept(self) -> set[tuple[int, int]]:
+        """Index and width of the pictures that are kept."""
+        with self._condition:
+            return set(self._jpegs)
+
     def close(self) -> None:
         """End the thread that works ahead."""
         with self._condition:

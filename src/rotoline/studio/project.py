@@ -16,11 +16,11 @@ from threading import RLock
 from rotoline.errors import InputError, OutputError
 from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.output_folder import is_empty, locked_output
+from rotoline.io.paths import PROJECT, is_project
 from rotoline.io.run_record import FILE as RUN_RECORD
 from rotoline.studio.history import History, State, describe, frames_changed
 from rotoline.studio.imported import import_run
 from rotoline.studio.project_file import (
-    PROJECT,
     ProjectFile,
     count_frames,
     describe_source,
@@ -282,11 +282,6 @@ def project_of_run(folder: Path, source: FrameSource, **about: object) -> None:
     with locked_output(folder):
         import_run(folder, source)
         _write_new(folder, source, about)
-
-
-def is_project(path: Path) -> bool:
-    """Whether a path is the folder of a project."""
-    return (path / PROJECT).is_file()
 
 
 def is_run(path: Path) -> bool:

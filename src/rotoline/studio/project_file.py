@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -10,11 +10,9 @@ import rotoline
 from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
 from rotoline.io.frames import FrameSource, Reading, open_frames
+from rotoline.io.paths import PROJECT
 from rotoline.resume import content_hash
 from rotoline.studio.project_log import explain_fields
-
-PROJECT = "project.json"
-"""Name of the file in the folder of a project."""
 
 
 class SourceRecord(BaseModel):
@@ -110,7 +108,7 @@ def reading_of(recorded: dict[str, Any]) -> Reading:
     chosen: dict[str, Any] = {name: recorded[name] for name in names if name in recorded}
     if chosen.get("grey_range") is not None:
         chosen["grey_range"] = tuple(chosen["grey_range"])
-    return Reading(**chosen)  # type: ignore[typeddict-item]
+    return cast(Reading, chosen)
 
 
 def read_project_file(folder: Path) -> ProjectFile:

@@ -5,7 +5,6 @@ it writes leaves half a line at most, which is dropped when the file is opened a
 seen its effect.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -81,7 +80,10 @@ class AcceptEvent(_Event):
     """Height and width."""
     masks: dict[Id, tuple[int, ...]]
     """The run lengths of COCO by object: down the columns, background first."""
-    is_correction: bool = False
+    is_whole: bool = False
+    """Whether they are the whole mask of the frame, and take the place of all strokes in it."""
+    is_complete: bool = False
+    """Whether they show all objects that are there: the others are hidden."""
 
 
 class ClearEvent(_Event):
@@ -108,7 +110,7 @@ class StepEvent(_Event):
 Event = (
     ObjectEvent | StrokeEvent | RemoveStrokeEvent | AcceptEvent | ClearEvent | LookEvent | StepEvent
 )
-_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 
 class HintsLog:
@@ -150,7 +152,7 @@ class HintsLog:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         about = {"id": len(self.events) + 1, "at": at, "kind": kind, **fields}
         try:
-            event = _EVENT.validate_python(about)
+            event = EVENT.validate_python(about)
         except ValidationError as error:
             raise InputError(explain_fields(error)) from error
         assert self._file is not None
@@ -190,21 +192,23 @@ def _read(path: Path) -> tuple[list[Event], int]:
         return events, end
     for number, (line, is_last) in enumerate(_lines(path), start=1):
         try:
-            event = _EVENT.validate_json(line)
-            if event.id != number:
-                raise InputError(f"it has the id {event.id}")
-        except (ValidationError, InputError) as error:
+            event = EVENT.validate_json(line)
+        except ValidationError as error:
             if is_last and not line.endswith(b"\n"):
                 break
-            detail = explain_fields(error) if isinstance(error, ValidationError) else str(error)
-            raise InputError(
-                f"{path} is damaged in line {number} ({detail}); it holds everything that was "
-                "drawn, so nothing is changed: put back a copy of it, or keep the first "
-                f"{number - 1} lines"
-            ) from error
+            raise _damaged(path, number, explain_fields(error)) from error
+        if event.id != number:
+            raise _damaged(path, number, f"it has the id {event.id}")
         events.append(event)
         end += len(line)
     return events, end
+
+
+def _damaged(path: Path, number: int, detail: str) -> InputError:
+    return InputError(
+        f"{path} is damaged in line {number} ({detail}); it holds everything that was drawn, so "
+        f"nothing is changed: put back a copy of it, or keep the first {number - 1} lines"
+    )
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, bool]]:
@@ -225,10 +229,3 @@ def _ensure_newline(path: Path, file: IO[bytes], end: int) -> None:
             if reader.read(1) != b"\n":
                 file.write(b"\n")
                 file.flush()
-
-
-def as_json(events: list[Event]) -> str:
-    """Events as the lines of the file."""
-    return "".join(
-        json.dumps(one.model_dump(mode="json", exclude_none=True)) + "\n" for one in events
-    )

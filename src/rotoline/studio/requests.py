@@ -2,12 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rotoline.errors import InputError
-from rotoline.interact import Stroke
-from rotoline.studio.jobs import Direction
-from rotoline.studio.project_log import Colour, Id, Name
+from rotoline.interact import Direction, Stroke
+from rotoline.studio.project_log import Colour, Id, Name, explain_fields
 
 _MOST_POINTS = 20_000
 
@@ -58,12 +57,15 @@ class NewStroke(Request):
             raise InputError(
                 f"a stroke lies far outside the frame of {width}x{height}; draw it on the frame"
             )
-        return Stroke(
-            tool=self.tool,
-            is_object=self.is_object,
-            radius=self.radius,
-            points=tuple(self.points),
-        )
+        try:
+            return Stroke(
+                tool=self.tool,
+                is_object=self.is_object,
+                radius=self.radius,
+                points=tuple(self.points),
+            )
+        except ValidationError as error:
+            raise InputError(f"the stroke cannot be used: {explain_fields(error)}") from error
 
 
 class OneObject(Request):

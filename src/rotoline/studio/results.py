@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rotoline.io.atomic import make_folder
-from rotoline.io.frame_store import FrameStore, recover_store
+from rotoline.io.frame_store import FrameStore, compact_store, recover_store
 from rotoline.io.run_state import FRAMES, STATE, FinishedFrames, finished_frame
 from rotoline.types import FrameResult, ObjectId
 
@@ -31,9 +31,10 @@ class Results(Mapping[int, FrameResult]):
         self, project: Path, size: tuple[int, int], count: int, *, is_read_only: bool = False
     ) -> None:
         self._lock, self._count = RLock(), count
+        path = project / STATE / FRAMES
         if not is_read_only:
             make_folder(project / STATE)
-        path = project / STATE / FRAMES
+            compact_store(path)
         self._store: FrameStore = recover_store(path, is_read_only=is_read_only)
         self._frames = FinishedFrames(self._store, size)
         self._confidence: dict[ObjectId, NDArray[np.float32]] = {}
