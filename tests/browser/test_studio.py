@@ -120,10 +120,10 @@ def _check_after_crash(page, studio, start_studio, open_page):
     mask = page.request.get(f"{studio.address}masks/4").body()
     studio.kill()
     page.locator("#banners", has_text="connection").wait_for()
-    page.problems.clear()  # requests that failed meanwhile
+    page.close()
+    page.problems.clear()  # its requests since then
 
     again = start_studio(studio.folder)
-    page.close()
     page = open_page(again)
     page.locator("#here-kind[data-kind=accepted]").wait_for()
     after = json.loads(page.request.get(f"{again.address}api/project").text())
