@@ -181,11 +181,13 @@ def test_half_a_result_is_dropped(project_folder, open_page):
         page.draw(0, disc)
         page.track()
         mask = page.mask(4)
+    (project_folder / "masks/f2.png").unlink()
     path = project_folder / ".rotoline-state/frames"
     path.write_bytes(path.read_bytes()[:-5])
     with open_page(project_folder) as page:
         assert np.array_equal(page.mask(4), mask)
         assert page.json("/api/frames/5")["kind"] == "none"
+        page.until((project_folder / "masks/f2.png").exists)
 
 
 def test_a_moved_clip_is_asked_for(project_folder, tmp_path, open_page):

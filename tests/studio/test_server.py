@@ -201,6 +201,8 @@ def test_a_locked_object_cannot_be_drawn(page):
     page.send("PATCH", f"/api/objects/{disc}", {"is_locked": True, "name": "moon"})
     assert "moon is locked" in page.draw(0, disc, status=400).json()["error"]
     assert page.json("/api/project")["objects"][0]["is_locked"]
+    body = {"direction": "both", "frame": 0, "objects": [disc]}
+    assert "moon is locked" in page.send("POST", "/api/jobs", body, 400).json()["error"]
 
 
 def test_frames_looked_at_and_corrected_are_counted(page):

@@ -3,6 +3,7 @@
 import secrets
 import socket
 import webbrowser
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -31,15 +32,15 @@ def serve(project: Project, host: str, port: int, *, with_browser: bool) -> None
     token = secrets.token_urlsafe(32)
     with _listen(host, port) as listening:
         port = listening.getsockname()[1]
-        name = f"[{host}]" if ":" in host else host
-        link = f"http://{name}:{port}/?token={token}"
+        names = [f"[{one}]" if ":" in one else one for one in _names(host)]
+        link = f"http://{names[0]}:{port}/?token={token}"
         if host not in _HERE:
             print_warning(
                 f"the studio listens on {host}: everybody on the network who has the link can "
                 "see and change the project, and it is not encrypted; without --host only this "
                 "machine can"
             )
-        app = create_app(project, token=token, hosts={*LOOPBACK, name, *_names(host)})
+        app = create_app(project, token=token, hosts={*LOOPBACK, *names})
         server = _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
         server.closing = app.state.studio.events.close
         console().print(f"the studio is at {link}", soft_wrap=True)
@@ -59,9 +60,16 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _names(host: str) -> tuple[str, ...]:
-    """The names of the machine, if it listens on all its addresses."""
-    return (socket.gethostname(), socket.getfqdn()) if host in ("0.0.0.0", "::") else ()
+def _names(host: str) -> list[str]:
+    """The names of this machine under which the studio may be asked, the best one first."""
+    if host not in ("0.0.0.0", "::"):
+        return [host]
+    names = [socket.gethostname(), socket.getfqdn()]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outward, suppress(OSError):
+        # Sends nothing: the system only chooses the address that it would send from.
+        outward.connect(("192.0.2.1", 9))
+        names.insert(0, outward.getsockname()[0])
+    return [*names, host]
 
 
 def _listen(host: str, port: int) -> socket.socket:

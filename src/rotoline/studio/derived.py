@@ -38,6 +38,13 @@ def write_frame(project: Project, masks: FrameMasks, index: int) -> None:
         _write(project.folder / PngWriter.target, name, masks.shown(index))
 
 
+def frames_without_file(project: Project) -> set[int]:
+    """The frames with a result that has no mask file, as after a run that wrote other formats."""
+    folder = project.folder / PngWriter.target
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return {i for i in project.results if f"{project.name(i)}{PngWriter.suffix}" not in found}
+
+
 def _write(folder: Path, name: str, labels: LabelMap | None) -> None:
     path = folder / f"{name}{PngWriter.suffix}"
     if labels is not None:

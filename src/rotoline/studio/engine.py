@@ -19,7 +19,13 @@ from typing import Any, NamedTuple
 
 from rotoline.errors import InputError, RotolineError, explain
 from rotoline.runtime.progress import Progress
-from rotoline.studio.derived import own_state, remove_stale_files, write_frame, write_record
+from rotoline.studio.derived import (
+    frames_without_file,
+    own_state,
+    remove_stale_files,
+    write_frame,
+    write_record,
+)
 from rotoline.studio.events import Events
 from rotoline.studio.frame_masks import FrameMasks
 from rotoline.studio.jobs import Begin, Job, Steps
@@ -88,7 +94,8 @@ class Engine:
 
     def _unsure_frames(self) -> set[int]:
         last = self._project.results.last
-        return self._project.history.touched | ({last} if last is not None else set())
+        unsure = self._project.history.touched | frames_without_file(self._project)
+        return unsure | ({last} if last is not None else set())
 
     def start(self) -> None:
         """Begin to work."""

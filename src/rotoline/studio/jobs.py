@@ -63,6 +63,9 @@ def plan_tracking(
     chosen = [i for i in sorted(state.objects) if not state.objects[i].is_locked]
     if objects is not None:
         chosen = sorted(project.check_object(i) for i in objects)
+    locked = [state.objects[i].name for i in chosen if state.objects[i].is_locked]
+    if locked:
+        raise InputError(f"{locked[0]} is locked; unlock it to track it")
     unmarked = [i for i in chosen if not marks[i]]
     if objects is not None and unmarked:
         name = state.objects[unmarked[0]].name
