@@ -67,7 +67,7 @@ def known_frames(
                     MemoryFrames(
                         memory.keys, memory.values[rows], memory.known[rows] * used[:, None]
                     ),
-                    told,
+                    told.float(),
                 )
             )
     return found
