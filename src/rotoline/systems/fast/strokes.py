@@ -104,7 +104,7 @@ def segment_from_strokes(
         for _ in range(passes):
             answer = _score(net, features, logits, scores, looked_up, samples.taken)
             scores = answer.sigmoid()
-        passes, learned = 1, samples.with_answer(scores)
+        passes, learned = 1, samples.with_answer(answer.sigmoid())
     return answer
 
 
