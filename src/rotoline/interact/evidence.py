@@ -60,7 +60,7 @@ def known_frames(
         if at != index and told.any():
             rows = [frame.rows.get(object_id, 0) for object_id in ids]
             equations, memory, _ = frame.known
-            used = told.float() if len(found) < MEMORY_FRAMES else torch.zeros(len(ids))
+            used = told.float() if len(found) < MEMORY_FRAMES else torch.zeros(len(ids), dtype=torch.float32)
             found.append(
                 KnownFrame(
                     NormalEquations(*(part[rows] for part in equations)),

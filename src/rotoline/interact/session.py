@@ -149,6 +149,8 @@ class Session:
             is_accepted = index in self._taught and object_id in self._taught[index].rows
             if result is None or is_accepted or object_id not in result.object_ids:
                 return None
+            if not len(result.logits):  # a result that was read from its files
+                return None
             row = result.object_ids.index(object_id)
             found: Logits = upsample(result.logits[row][None], self._size)[0].numpy()
             return found

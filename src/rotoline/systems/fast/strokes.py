@@ -249,8 +249,8 @@ def _from_previous(features: Features, samples: _Samples, previous: Tensor) -> K
     equations = accumulate(
         features.embedding[0], shares, others, OTHER_OBJECT_WEIGHT, unsaid.float()
     )
-    nothing = torch.zeros(len(shares), 0)
-    memory = MemoryFrames(torch.zeros(features.global_keys.shape[1], 0), nothing, nothing)
+    nothing = shares.flatten(1)[:, :0]
+    memory = MemoryFrames(features.global_keys[0].flatten(1)[:, :0], nothing, nothing)
     # An object that was not there is new, or was missed.
     weight = UPDATE_WEIGHT * shares.flatten(1).any(1).float()
     return KnownFrame(equations, memory, weight)
