@@ -155,14 +155,15 @@ def track_spans(
         again.is_backwards = is_backwards
         if is_backwards:
             again.go_to(end)
-        pairs = stream.backwards(end) if is_backwards else stream.forwards(max(begin - 1, 0))
+        ahead = stream.forwards(max(begin - 1, 0), end)
+        pairs = stream.backwards(end) if is_backwards else ahead
         for index, frame in pairs:
             logits = again.go_on(index, frame)
             if index in wanted and logits is not None:
                 done += 1
                 result = again.finish(index, frame, logits)
                 yield Step(result, progress=Progress(stage, done, total))
-            if index == (begin if is_backwards else end - 1):
+            if is_backwards and index == begin:
                 break
 
 

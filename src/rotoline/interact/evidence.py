@@ -60,14 +60,15 @@ def known_frames(
         if at != index and told.any():
             rows = [frame.rows.get(object_id, 0) for object_id in ids]
             equations, memory, _ = frame.known
-            used = told.float() if len(found) < MEMORY_FRAMES else torch.zeros(len(ids))
+            weight = told.float()
+            used = weight if len(found) < MEMORY_FRAMES else torch.zeros_like(weight)
             found.append(
                 KnownFrame(
                     NormalEquations(*(part[rows] for part in equations)),
                     MemoryFrames(
                         memory.keys, memory.values[rows], memory.known[rows] * used[:, None]
                     ),
-                    told,
+                    weight,
                 )
             )
     return found

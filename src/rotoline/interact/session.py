@@ -137,24 +137,25 @@ class Session:
             if strokes[object_id] and object_id not in locked
         }
         before = self._before(index, result, drawn)
+        wanted = [one for one in drawn if changing is None or one in changing]
         smart = {object_id: one for object_id, one in drawn.items() if one.is_smart}
         maps: dict[ObjectId, Logits] = {}
         if smart:
             taken = (labels > 0) & ~np.isin(labels, list(smart))
             logits = self._solve(index, frame, smart, taken, self._previous(before, result, smart))
-            enlarged = enlarge(self._net.upsampler, self._config.upsampling, logits, frame)
-            maps = {i: one.numpy() for i, one in zip(smart, enlarged, strict=True)}
+            maps = self._enlarge(dict(zip(smart, logits, strict=True)), wanted, frame)
 
         def map_of(object_id: ObjectId) -> Logits | None:
             is_accepted = index in self._taught and object_id in self._taught[index].rows
             if result is None or is_accepted or object_id not in result.object_ids:
+                return None
+            if not len(result.logits):  # a result that was read from its files
                 return None
             row = result.object_ids.index(object_id)
             found: Logits = upsample(result.logits[row][None], self._size)[0].numpy()
             return found
 
         scene = Scene(labels, before, locked, self._config.fuse.background_threshold, map_of)
-        wanted = drawn if changing is None else [one for one in drawn if one in changing]
         return settle(scene, drawn, maps, wanted)
 
     @torch.inference_mode()
@@ -306,6 +307,20 @@ class Session:
         known = known_frames(self._taught, index, list(drawn))
         features = self._look(index, frame)
         return segment_from_strokes(self._net, features, strokes, known, previous)
+
+    def _enlarge(
+        self, logits: Mapping[ObjectId, Tensor], changing: Collection[ObjectId], frame: Frame
+    ) -> dict[ObjectId, Logits]:
+        """Maps `(h, w)` at the size of the frame; sharp ones of the objects that change."""
+        sharp = [one for one in logits if one in changing]
+        maps = {
+            i: upsample(one[None], self._size)[0] for i, one in logits.items() if i not in sharp
+        }
+        if sharp:
+            stacked = torch.stack([logits[one] for one in sharp])
+            enlarged = enlarge(self._net.upsampler, self._config.upsampling, stacked, frame)
+            maps |= dict(zip(sharp, enlarged, strict=True))
+        return {object_id: maps[object_id].numpy() for object_id in logits}
 
     def _reduced(self, masks: Sequence[Mask]) -> Tensor:
         """Masks at the working size, `(K, H, W)`: 1 if any of the pixels there is in the mask."""

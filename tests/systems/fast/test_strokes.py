@@ -103,3 +103,17 @@ def test_regions_without_a_stroke_go():
     assert kept[3, 3]  # touched at a corner
     assert not kept[:, 6].any()
     assert not kept[5, 5]
+
+
+def test_previous_answer_stands_where_no_stroke_says_more(net, features):
+    both = torch.from_numpy(np.stack((disc(110, 90), disc(110, 230)))).float()
+    previous = 16 * functional.avg_pool2d(both, 4) - 8
+    a_little = strokes([[(105, 95, 112, 120)], []], [[], []])
+    found = segment_from_strokes(net, features, a_little, previous=previous)
+    for k, col in enumerate((90, 230)):
+        assert iou(found[k] > 0, quarter(disc(110, col))) > 0.85
+    # An object that was not there before is found from its strokes.
+    previous[1] = -8
+    new = strokes([[], [BLUE]], [[], [GROUND]])
+    found = segment_from_strokes(net, features, new, previous=previous)
+    assert iou(found[1] > 0, quarter(disc(110, 230))) > 0.8

@@ -21,13 +21,13 @@ from rotoline.learning.targets import known_shares
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.memory_readout import MemoryFrames
 from rotoline.systems.fast.network import FastNet
-from rotoline.systems.fast.online_ridge import OTHER_OBJECT_WEIGHT
+from rotoline.systems.fast.online_ridge import OTHER_OBJECT_WEIGHT, UPDATE_WEIGHT
 from rotoline.systems.fast.scoring import best_other_object, classifier_logits, refine
 from rotoline.types import SATURATED_LOGIT
 
 PASSES = 2
-"""How often the frame is scored if there is no previous answer; the second time with the first
-answer as such."""
+"""How often the frame is scored where an object has no previous answer; the second time with the
+first answer as such."""
 BORDER_WEIGHT, BORDER_WIDTH = 0.3, 2
 """Weight of the pixels along the border of the frame as samples of the background, where no stroke
 says more, and the width of that strip in pixels of the maps."""
@@ -61,8 +61,8 @@ class KnownFrame(NamedTuple):
     """Of K objects; whatever for those of which it says nothing."""
     memory: MemoryFrames
     """The frame at stride 16, with R = K."""
-    told: Tensor
-    """bool `(K,)`: the objects of which it says where they are, or that they are not there."""
+    weight: Tensor
+    """float `(K,)`: how much the equations count; 0 for an object of which nothing is said."""
 
 
 @torch.inference_mode()
@@ -90,18 +90,21 @@ def segment_from_strokes(
     # Looked up once: the strokes stay the same.
     looked_up = net.memory_readout.from_memory(features, _memory(features, strokes, known))
     scores = None if previous is None else previous.sigmoid()
-    learned = samples
+    if previous is not None:
+        known = [*known, _from_previous(features, samples, previous)]
+    is_known = previous is not None and bool((previous > 0).flatten(1).any(1).all())
+    passes, learned = 1 if is_known else PASSES, samples
     for _ in range(1 if strokes.likely is None else 1 + BOX_ROUNDS):
         equations = [_accumulate(features, learned)]
         weights = [torch.ones(len(samples.shares), dtype=torch.float32)]
         equations += [one.equations for one in known]
-        weights += [one.told.float() for one in known]
+        weights += [one.weight for one in known]
         classifiers = solve(weighted_sum(equations, torch.stack(weights)), net.ridge)
         logits = classifier_logits(net, classifiers, features.embedding[0])
-        for _ in range(PASSES if scores is None else 1):
+        for _ in range(passes):
             answer = _score(net, features, logits, scores, looked_up, samples.taken)
             scores = answer.sigmoid()
-        learned = samples.with_answer(scores)
+        passes, learned = 1, samples.with_answer(answer.sigmoid())
     return answer
 
 
@@ -233,7 +236,24 @@ def known_frame(features: Features, masks: Tensor, told: Tensor) -> KnownFrame:
     values = functional.avg_pool2d(masks, 16).flatten(1)
     keys = features.global_keys[0].flatten(1)
     memory = MemoryFrames(keys, values, told.float()[:, None].expand_as(values))
-    return KnownFrame(equations, memory, told)
+    return KnownFrame(equations, memory, told.float())
+
+
+def _from_previous(features: Features, samples: _Samples, previous: Tensor) -> KnownFrame:
+    """What the previous answer says where no stroke does; it counts as little as any result."""
+    scores = previous.sigmoid()
+    is_sure = (scores >= TRUST) | (scores <= 1 - TRUST)
+    shares = (scores > 0.5).float()
+    others = (shares.sum(0) - shares).clamp(0, 1)
+    unsaid = is_sure & (samples.weights == 0)
+    equations = accumulate(
+        features.embedding[0], shares, others, OTHER_OBJECT_WEIGHT, unsaid.float()
+    )
+    nothing = shares.flatten(1)[:, :0]
+    memory = MemoryFrames(features.global_keys[0].flatten(1)[:, :0], nothing, nothing)
+    # An object that was not there is new, or was missed.
+    weight = UPDATE_WEIGHT * shares.flatten(1).any(1).float()
+    return KnownFrame(equations, memory, weight)
 
 
 def touched_regions(mask: NDArray[np.bool_], stroke: NDArray[np.bool_]) -> NDArray[np.bool_]:
