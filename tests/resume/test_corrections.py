@@ -8,10 +8,10 @@ import pytest
 
 from rotoline.annotations import check_annotations
 from rotoline.correction import find_spans
-from rotoline.spans import Span
 from rotoline.io.frame_store import open_store
 from rotoline.io.masks import read_labels, write_mask
 from rotoline.io.run_state import STATE, FinishedFrames, read_finished_run
+from rotoline.spans import Span
 
 COUNT = 9
 

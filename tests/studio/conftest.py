@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 from rotoline.io.frames import open_frames
 from rotoline.pipeline import Step
 from rotoline.runtime.progress import Progress
-from rotoline.studio.engine import Computing
 from rotoline.studio.project import Project, create_project
 from rotoline.studio.server import create_app
+from rotoline.studio.solver import Computing
 from rotoline.types import FrameResult
 
 TOKEN = "token-of-the-test"

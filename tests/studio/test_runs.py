@@ -4,23 +4,43 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+from tests.studio.conftest import OWN, Page
 
 from rotoline.errors import ConfigError, InputError
-from rotoline.io.masks import read_mask
+from rotoline.io.masks import read_mask, write_mask
 from rotoline.io.run_results import RunResults
 from rotoline.studio.opening import open_anything
 from rotoline.studio.project import Project
+from rotoline.studio.server import create_app
 
 READING = {"every": 1, "first_number": 0}
-QUICK = ("--set", "working_pixels=24576")
+SETTINGS = ["working_pixels=24576", "tuning.steps=0"]
+QUICK = ("--set", SETTINGS[0], "--set", SETTINGS[1])
+
+
+@pytest.fixture(scope="module")
+def segmented(tmp_path_factory, make_clip, call):
+    """A folder with frames, a mask of the first, and the output folder of a run."""
+    folder = tmp_path_factory.mktemp("segmented")
+    pictures, labels = make_clip()
+    (folder / "frames").mkdir()
+    for index, picture in enumerate(pictures, start=1):
+        Image.fromarray(picture).save(folder / "frames" / f"f{index}.png")
+    write_mask(folder / "first.png", labels[0])
+    arguments = ("--masks", folder / "first.png", "--output", folder / "run", *QUICK)
+    result = call("segment", folder / "frames", *arguments)
+    assert result.exit_code == 0, result.stderr
+    return folder
 
 
 @pytest.fixture
-def run(tmp_path, clip_folder, call):
-    """The output folder of a run."""
-    frames, mask, _ = clip_folder
-    result = call("segment", frames, "--masks", mask, "--output", tmp_path / "run", *QUICK)
-    assert result.exit_code == 0, result.stderr
+def run(segmented, tmp_path):
+    """The output folder of the run, with all else beside it."""
+    shutil.copytree(segmented, tmp_path, dirs_exist_ok=True)
+    record = tmp_path / "run" / "run.json"
+    record.write_text(record.read_text().replace(str(segmented), str(tmp_path)))
     return tmp_path / "run"
 
 
@@ -39,7 +59,7 @@ def test_a_run_opens_with_its_marks_and_results(run, open_page):
         for index, name in enumerate(before.names):
             assert np.array_equal(page.mask(index), masks[name])
     again = Project(run)
-    assert again.about.settings == {"working_pixels": 24576}
+    assert again.about.settings == {"working_pixels": 24576, "tuning.steps": 0}
     assert again.results[3].logits.shape[0] == 1
     again.close()
     assert RunResults(run).names == before.names
@@ -81,13 +101,9 @@ def test_the_clip_of_a_run_may_have_moved(run, tmp_path):
 
 @pytest.mark.slow
 def test_the_studio_tracks_as_segment_does(run, project_folder, clip_folder, tmp_path, call):
-    from starlette.testclient import TestClient
-    from tests.studio.conftest import OWN, Page
-
-    from rotoline.studio.server import create_app
 
     shutil.rmtree(project_folder)
-    project = open_anything(tmp_path / "frames", project_folder, None, READING, QUICK[1:])
+    project = open_anything(tmp_path / "frames", project_folder, None, READING, SETTINGS)
     with TestClient(create_app(project, token="t"), base_url="http://127.0.0.1:8000") as client:
         client.headers.update(OWN)
         client.get("/?token=t", follow_redirects=False)
@@ -112,8 +128,7 @@ def test_the_studio_tracks_as_segment_does(run, project_folder, clip_folder, tmp
         segmented = RunResults(run)
         for index, name in enumerate(segmented.names):
             assert np.array_equal(page.mask(index), segmented.read(name, index).labels), index
-    for command in ("report",):
-        assert call(command, project_folder).exit_code == 0
+    assert call("report", project_folder).exit_code == 0
     assert call("export", project_folder, "--to", "tracks").exit_code == 0
     result = call(
         "segment",

@@ -1,5 +1,6 @@
 """`rotoline studio`."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -87,10 +88,9 @@ def studio(  # noqa: PLR0913 (each is an option)
         every=every,
         first_number=first_number,
     )
-    project = open_anything(given, output, source, reading, settings or [])
-    console().print(f"the project is in {project.folder}", soft_wrap=True)
-    if project.is_read_only:
-        print_warning(project.read_only_because)
-    if project.source is None:
-        print_warning(project.source_problem)
-    serve(project, host, port, with_browser=not no_browser)
+    with closing(open_anything(given, output, source, reading, settings or [])) as project:
+        console().print(f"the project is in {project.folder}", soft_wrap=True)
+        for warning in (project.read_only_because, project.source_problem):
+            if warning:
+                print_warning(warning)
+        serve(project, host, port, with_browser=not no_browser)

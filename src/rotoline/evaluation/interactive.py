@@ -16,7 +16,7 @@ OUT/strokes.json, OUT/frames.json   everything measured, and what produced it
 OUT/table.md                        both tables
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +43,9 @@ SHARES = (1 / 6, 1 / 2, 5 / 6)
 """Where in a clip the frames are that are segmented from strokes."""
 ROUNDS = 5
 """Rounds of strokes, and largest number of marked frames."""
+
+Strokes = Mapping[ObjectId, Sequence[Stroke]]
+"""Of each object, in the order in which they were drawn."""
 
 _RECORD = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -184,24 +187,35 @@ def draw_and_solve(
     Returns:
         IoU of each object after each round.
     """
-    session = Session(model, frame.shape[:2], config=config)
-    strokes: dict[ObjectId, list[Stroke]] = {one: [] for one in ids}
-    found = np.zeros_like(truth)
-    rounds = []
+    session = Session(model, (truth.shape[0], truth.shape[1]), config=config)
+    strokes: Strokes = {one: [] for one in ids}
+    found, rounds = np.zeros_like(truth), []
     for _ in range(ROUNDS):
-        for one in ids:
-            is_known = truth != VOID
-            missing = draw_stroke((truth == one) & (found != one), is_object=True)
-            too_much = draw_stroke((found == one) & (truth != one) & is_known, is_object=False)
-            strokes[one] += [stroke for stroke in (missing, too_much) if stroke is not None]
-        # The first strokes on the background: where a person sees that nothing is.
-        if not rounds and (background := draw_stroke(truth == 0, is_object=False)) is not None:
-            for one in ids:
-                strokes[one].append(background)
+        strokes = next_strokes(strokes, truth, found)
         found = session.solve(0, frame, strokes)
         known_found, known_truth = known_labels(found, truth)
         rounds.append([region_similarity(known_found == i, known_truth == i) for i in ids])
     return rounds
+
+
+def next_strokes(strokes: Strokes, truth: LabelMap, found: LabelMap) -> Strokes:
+    """Add the robot's next strokes: where each object is missing, and where it is too large.
+
+    Args:
+        strokes: Those of each object so far.
+        truth: True object ids, `(H, W)`.
+        found: The present ones.
+    """
+    # The first strokes on the background: where a person sees that nothing is.
+    is_first = not any(strokes.values())
+    background = draw_stroke(truth == 0, is_object=False) if is_first else None
+    added = {}
+    for one, of_object in strokes.items():
+        missing = draw_stroke((truth == one) & (found != one), is_object=True)
+        too_much = (found == one) & (truth != one) & (truth != VOID)
+        new = (missing, draw_stroke(too_much, is_object=False), background)
+        added[one] = [*of_object, *(stroke for stroke in new if stroke is not None)]
+    return added
 
 
 def measure_frames(subject: Subject, config: SystemConfig) -> list[Measure]:

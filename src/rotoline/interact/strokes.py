@@ -5,6 +5,7 @@ painted exactly must be what the page has shown.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
@@ -176,18 +177,41 @@ def _fill_polygon(points: Sequence[tuple[float, float]], size: tuple[int, int]) 
 
 def _sweep(stroke: Stroke, size: tuple[int, int]) -> Mask:
     """The pixels whose centres lie within the radius of the line through the points."""
-    painted, points = np.zeros(size, bool), np.asarray(stroke.points, float)
+    painted = np.zeros(size, bool)
+    box, part = _swept(stroke, size)
+    painted[box] = part
+    return painted
+
+
+@lru_cache(maxsize=256)
+def _swept(stroke: Stroke, size: tuple[int, int]) -> tuple[tuple[slice, slice], Mask]:
+    """The box around a stroke in the frame, and its pixels in there; not to be changed.
+
+    Remembered, because all strokes of a frame are drawn again with every new one.
+    """
+    points = np.asarray(stroke.points, float)
     radius = stroke.radius + 1e-9  # a centre at exactly the radius is painted, rounded or not
+    (left, top), (right, bottom) = _corners(points.min(0) - radius, points.max(0) + radius, size)
+    painted = np.zeros((max(0, bottom - top), max(0, right - left)), bool)
     for start, end in zip(points, points[1:] if len(points) > 1 else points, strict=False):
         low, high = np.minimum(start, end) - radius, np.maximum(start, end) + radius
-        left, top = np.maximum(np.ceil(low - 0.5), 0).astype(int)
-        right, bottom = np.minimum(np.floor(high - 0.5) + 1, size[::-1]).astype(int)
-        if right <= left or bottom <= top:
+        first, last = _corners(low, high, size)
+        if (last <= first).any():
             continue
-        x = np.arange(left, right)[None] + 0.5 - start[0]
-        y = np.arange(top, bottom)[:, None] + 0.5 - start[1]
+        x = np.arange(first[0], last[0])[None] + 0.5 - start[0]
+        y = np.arange(first[1], last[1])[:, None] + 0.5 - start[1]
         along = end - start
         at = np.clip((x * along[0] + y * along[1]) / max(along @ along, 1e-12), 0, 1)
         near = (x - at * along[0]) ** 2 + (y - at * along[1]) ** 2 <= radius**2
-        painted[top:bottom, left:right] |= near
-    return painted
+        painted[first[1] - top : last[1] - top, first[0] - left : last[0] - left] |= near
+    painted.flags.writeable = False
+    return (slice(top, max(top, bottom)), slice(left, max(left, right))), painted
+
+
+def _corners(
+    low: NDArray[np.float64], high: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first pixels, x and y, whose centres lie in a box, and those after the last, if any."""
+    first = np.maximum(np.ceil(low - 0.5), 0).astype(int)
+    last = np.minimum(np.floor(high - 0.5) + 1, size[::-1]).astype(int)
+    return first, last

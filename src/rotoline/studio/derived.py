@@ -17,8 +17,8 @@ from rotoline.io.frames import FrameSource
 from rotoline.io.masks import write_mask
 from rotoline.io.old_results import OLD_STATE
 from rotoline.io.paths import PROJECT_MARKS
-from rotoline.io.run_record import write_run_record
-from rotoline.io.run_state import remove_checkpoint
+from rotoline.io.run_record import read_run_record, write_run_record
+from rotoline.io.run_state import can_go_on, remove_checkpoint
 from rotoline.io.writers.png import PngWriter
 from rotoline.studio.frame_masks import FrameMasks
 from rotoline.studio.project import Project
@@ -62,6 +62,9 @@ def write_record(
 ) -> None:
     """Write `run.json`, if there are results.
 
+    That of a run in which nothing was marked or tracked here says the names of objects, and else
+    what it did.
+
     Args:
         project: The project.
         masks: Its masks.
@@ -73,6 +76,10 @@ def write_record(
     """
     results, state = project.results, project.state
     if not len(results):
+        return
+    names = {str(one.id): one.name for one in state.objects.values()}
+    if can_go_on(project.folder):
+        write_run_record(project.folder, read_run_record(project.folder) | {"names": names})
         return
     marked = sorted(state.frames)
     record = {
@@ -91,7 +98,7 @@ def write_record(
         "annotated_frames": [project.name(index) for index in marked],
         "complete_frames": [project.name(i) for i in marked if state.frames[i].is_complete],
         "warnings": [],
-        "names": {str(one.id): one.name for one in state.objects.values()},
+        "names": names,
         "formats": ["png"],
         **circumstances,
         "frames": len(results),

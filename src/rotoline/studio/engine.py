@@ -10,23 +10,22 @@ import sys
 import time
 import traceback
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from threading import Condition, Thread
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from rotoline.errors import InputError, OutputError, RotolineError
-from rotoline.interact import Session
+from rotoline.errors import InputError, RotolineError, explain
 from rotoline.runtime.progress import Progress
 from rotoline.studio.derived import own_state, remove_stale_files, write_frame, write_record
 from rotoline.studio.events import Events
 from rotoline.studio.frame_masks import FrameMasks
-from rotoline.studio.history import FrameMarks
 from rotoline.studio.jobs import Begin, Job, Steps
 from rotoline.studio.pictures import Pictures
 from rotoline.studio.project import Project
+from rotoline.studio.solver import Computing, Solver
 from rotoline.types import FrameResult, LabelMap, ObjectId
 
 _LOOKED_AT = 0.25
@@ -35,6 +34,8 @@ _BETWEEN_EVENTS = 0.2
 """Seconds between two events about the progress of a job."""
 _BETWEEN_RECORDS = 20.0
 """Seconds between two writings of `run.json` while a job goes on."""
+_QUIET = 1.0
+"""Seconds without a change after which `run.json` is written."""
 
 
 class SupersededError(Exception):
@@ -46,14 +47,6 @@ class Mask(NamedTuple):
 
     labels: LabelMap
     revision: int
-
-
-class Computing(NamedTuple):
-    """What the engine computes with."""
-
-    session: Session
-    circumstances: Mapping[str, Any]
-    """Settings, versions, device and weights, for `run.json`."""
 
 
 class Engine:
@@ -76,7 +69,7 @@ class Engine:
         load: Callable[[], Computing],
     ) -> None:
         self._project, self._masks, self._pictures = project, masks, pictures
-        self._events, self._load = events, load
+        self._events = events
         self._condition = Condition()
         self._previews: OrderedDict[int, Future[Mask]] = OrderedDict()
         self._jobs: deque[tuple[Job, Begin]] = deque()
@@ -86,9 +79,11 @@ class Engine:
         # What a killed program may not have finished is written again.
         self._dirty = set() if project.is_read_only else self._unsure_frames()
         self._is_record_stale = bool(self._dirty)
-        self._recorded_at = self._told_at = 0.0
-        self._computing: Computing | None = None
-        self._taught: dict[int, str] = {}
+        self._recorded_at = self._told_at = self._changed_at = 0.0
+        self._is_state_owned = self._is_working = False
+        self._recorder = ThreadPoolExecutor(1, thread_name_prefix="record")
+        self._recording: Future[None] = self._recorder.submit(lambda: None)
+        self._solver = Solver(project, masks, pictures, load)
         self._thread = Thread(target=self._work, name="engine", daemon=True)
 
     def _unsure_frames(self) -> set[int]:
@@ -103,6 +98,9 @@ class Engine:
         """Stop after the step that is being made, and write all files."""
         with self._condition:
             self._is_closed = True
+            for future in self._previews.values():
+                future.set_exception(InputError("the studio is being closed; start it again"))
+            self._previews.clear()
             self._condition.notify_all()
         if self._thread.is_alive():
             self._thread.join()
@@ -137,17 +135,38 @@ class Engine:
 
     def changed(self, indices: Collection[int]) -> None:
         """Say that the marks of frames have changed."""
+        if indices:
+            self._own_state()
         for index in indices:
             self._masks.touch(index)
         with self._condition:
             self._dirty |= set(indices)
-            self._is_record_stale = True
+            self._note_change()
             self._condition.notify_all()
         self._tell(indices)
 
     def removed_object(self, object_id: ObjectId) -> None:
         """Say that an object was removed, or is there again."""
         self.changed(self._project.results.frames_with(object_id))
+
+    def renamed(self) -> None:
+        """Say that objects have other names."""
+        with self._condition:
+            self._note_change()
+            self._condition.notify_all()
+
+    def _note_change(self) -> None:
+        self._is_record_stale, self._changed_at = True, time.monotonic()
+
+    def _own_state(self) -> None:
+        if not self._is_state_owned and not self._project.is_read_only:
+            own_state(self._project.folder)
+            self._is_state_owned = True
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is computed that somebody waits for."""
+        return bool(self._jobs or self._previews or self._is_working)
 
     def look_at(self, index: int) -> None:
         """Say which frame somebody looks at."""
@@ -180,18 +199,27 @@ class Engine:
         for index in sorted(self._dirty):
             self._write_frame(index)
         self._write_record()
+        self._recording.result()
 
     # In the thread
 
     def _work(self) -> None:
+        while (task := self._next_task()) is not None:
+            self._is_working = True
+            self._try(task)
+            self._is_working = False
+        if self._steps is not None:
+            self._steps.close()
+        if not self._project.is_read_only:
+            self._try(self.flush)
+        self._recorder.shutdown()
+
+    def _try(self, task: Callable[[], None]) -> None:
+        """Go on after an error: files that a full disk left out are written another time."""
         try:
-            while (task := self._next_task()) is not None:
-                task()
-            if self._steps is not None:
-                self._steps.close()
-            if not self._project.is_read_only:
-                self.flush()
-        except RotolineError as error:  # a full disk: nothing is lost, files are written again
+            task()
+        except (RotolineError, OSError) as error:
+            self._events.publish("problem", {"error": str(error)})
             sys.stderr.write(f"warning: {error}\n")
 
     def _next_task(self) -> Callable[[], None] | None:
@@ -204,21 +232,18 @@ class Engine:
                     return self._prepare
                 if self._jobs:
                     return self._step_job
+                dues = [] if self._looked_at is None else [self._looked_at[1]]
                 if not self._project.is_read_only and self._pictures is not None:
                     if self._dirty:
                         return self._write_next
+                    if self._solver.has_more_to_learn():
+                        return self._solver.learn_more
                     if self._is_record_stale:
-                        return self._write_record
-                    if self._untaught():
-                        return self._teach_next
-                pause = None if self._looked_at is None else max(0.01, self._looked_at[1] - now)
-                self._condition.wait(pause)
+                        dues.append(self._changed_at + _QUIET)
+                        if dues[-1] <= now and self._recording.done():
+                            return self._write_record
+                self._condition.wait(max(0.01, min(dues) - now) if dues else None)
         return None
-
-    def _loaded(self) -> Computing:
-        if self._computing is None:
-            self._computing = self._load()
-        return self._computing
 
     def _make_mask(self) -> None:
         with self._condition:
@@ -226,77 +251,18 @@ class Engine:
             if not future.set_running_or_notify_cancel():
                 return
         try:
-            labels = self._solve(index)
+            labels = self.solve(index)
             future.set_result(Mask(labels, self._masks.revision_of(index)))
         except Exception as error:  # noqa: BLE001 (whoever asked is told; the thread goes on)
             future.set_exception(error)
 
-    def _solve(self, index: int) -> LabelMap:
-        """The mask of a frame as it is now, made of its strokes if need be."""
+    def solve(self, index: int) -> LabelMap:
+        """The mask of a frame as it is now, made of its strokes if need be; in the thread."""
         labels = self._masks.current(index)
-        if labels is not None:
-            return labels
-        project, state = self._project, self._project.state
-        assert self._pictures is not None
-        marks, session = state.marks(index), self._loaded().session
-        frame = self._pictures.frame(index)
-        if marks.accepted:
-            self._teach([index])
-        current, solved = self._solved_so_far(index, marks)
-        labels = session.solve(
-            index,
-            frame,
-            marks.strokes_by_object(),
-            current=current,
-            result=project.results[index] if index in project.results else None,  # noqa: SIM401
-            locked=[one.id for one in state.objects.values() if one.is_locked],
-            changing={one.object_id for one in marks.strokes[solved:]},
-        )
-        self._masks.keep_drawn(index, marks.key, labels)
-        self.changed([index])
+        if labels is None:
+            labels = self._solver.solve(index)
+            self.changed([index])
         return labels
-
-    def _solved_so_far(self, index: int, marks: FrameMarks) -> tuple[LabelMap, int]:
-        """The mask that the first strokes of a frame gave, and how many these are.
-
-        Only objects with later strokes may change.
-        """
-        for count in range(len(marks.strokes) - 1, 0, -1):
-            labels = self._masks.made_of(index, marks.with_first(count))
-            if labels is not None:
-                return labels, count
-        return self._masks.base(index), 0
-
-    def _untaught(self) -> list[int]:
-        """The frames whose accepted masks the session does not know, or knows otherwise."""
-        frames = self._project.state.frames
-        keys = {i: marks.accepted_key for i, marks in frames.items() if marks.accepted}
-        return [i for i, key in keys.items() if self._taught.get(i) != key]
-
-    def _teach(self, indices: Collection[int]) -> None:
-        """Tell the session the accepted masks of frames, and which it must forget."""
-        assert self._pictures is not None
-        wanted, frames = set(indices), self._project.state.frames
-        known = {i for i in self._taught if i in frames and frames[i].accepted}
-        stale = {i for i in known if self._taught[i] != frames[i].accepted_key}
-        if wanted <= known - stale and known == self._taught.keys():
-            return
-        masks = {
-            i: frames[i].paint_accepted(np.zeros(self._project.size, np.uint8))
-            for i in wanted | known
-        }
-        needed = (wanted - known) | stale
-        pictures = {i: self._pictures.frame(i) for i in needed}
-        self._loaded().session.teach(masks, pictures)
-        self._taught = {i: frames[i].accepted_key for i in masks}
-
-    def _teach_next(self) -> None:
-        try:
-            self._teach(self._untaught()[:1])
-        except RotolineError as error:
-            frames = self._project.state.frames  # not tried again and again
-            self._taught |= {i: frames[i].accepted_key for i in self._untaught()[:1]}
-            self._events.publish("problem", {"error": str(error)})
 
     def _prepare(self) -> None:
         """Have the features of the frame that is looked at, before the first stroke."""
@@ -305,11 +271,8 @@ class Engine:
             index, self._looked_at = self._looked_at[0], None
         if self._project.is_read_only or self._pictures is None:
             return
-        try:
-            session, frame = self._loaded().session, self._pictures.frame(index)
-            session.look(index, frame)
-        except RotolineError:  # whoever draws there is told
-            return
+        with suppress(RotolineError):  # whoever draws there is told
+            self._solver.look(index)
 
     def _step_job(self) -> None:
         with self._condition:
@@ -320,17 +283,17 @@ class Engine:
                 self._end_job("cancelled", job.message)
                 return
             if self._steps is None:
-                own_state(self._project.folder)
                 job.status = "running"
-                self._steps = begin(self._loaded().session)
+                self._own_state()
+                self._steps = begin(self._solver.computing.session)
             self._note_progress(job, next(self._steps))
         except StopIteration as end:
             self._end_job("done", str(end.value or ""))
-        except RotolineError as error:
-            self._end_job("failed", str(error))
         except Exception as error:  # noqa: BLE001 (the job has failed; the thread goes on)
-            traceback.print_exc()
-            self._end_job("failed", f"a fault of the program: {error!r}")
+            text = explain(error)
+            if text is None:
+                traceback.print_exc()
+            self._end_job("failed", text or f"a fault of the program: {error!r}")
 
     def _note_progress(self, job: Job, progress: Progress) -> None:
         job.done, job.total = progress.done, progress.total or 0
@@ -339,7 +302,7 @@ class Engine:
         if now - self._told_at > _BETWEEN_EVENTS:
             self._told_at = now
             self._events.publish("job", job.as_json())
-        if now - self._recorded_at > _BETWEEN_RECORDS and self._is_record_stale:
+        if now - self._recorded_at > _BETWEEN_RECORDS and self._recording.done():
             self._write_record()
 
     def _end_job(self, status: Any, message: str) -> None:
@@ -357,12 +320,8 @@ class Engine:
         self._project.results.keep(self._project.name(index), result)
         self._masks.touch(index)
         self._write_frame(index)
-        self._is_record_stale = True
+        self._note_change()
         self._tell([index])
-
-    def solve(self, index: int) -> LabelMap:
-        """`mask`, in the thread of the engine."""
-        return self._solve(index)
 
     def _write_next(self) -> None:
         self._write_frame(min(self._dirty))
@@ -371,22 +330,21 @@ class Engine:
         self._dirty.discard(index)
         if self._pictures is None or index >= self._project.count:
             return
-        try:
-            self._solve(index)
-            self._dirty.discard(index)
-            write_frame(self._project, self._masks, index)
-        except (InputError, OutputError) as error:
-            self._events.publish("problem", {"error": str(error)})
+        self.solve(index)
+        self._dirty.discard(index)
+        write_frame(self._project, self._masks, index)
 
     def _write_record(self) -> None:
-        self._is_record_stale, self._recorded_at = False, time.monotonic()
+        """Write `run.json` in another thread: that of a long clip takes seconds."""
         source = self._project.source
+        self._is_record_stale, self._recorded_at = False, time.monotonic()
         if source is None or self._project.is_read_only:
             return
         remove_stale_files(self._project)
         if len(self._project.results):
-            circumstances = self._loaded().circumstances
-            write_record(self._project, self._masks, source, circumstances)
+            circumstances = self._solver.computing.circumstances
+            write = partial(write_record, self._project, self._masks, source, circumstances)
+            self._recording = self._recorder.submit(self._try, write)
 
     def _tell(self, indices: Sequence[int] | Collection[int]) -> None:
         frames = [

@@ -63,9 +63,9 @@ class FrameMasks:
         """The mask without what the strokes that were not accepted say, uint8 `(H, W)`."""
         project, state = self._project, self._project.state
         if index in project.results:
-            labels = project.results[index].labels
-            gone = np.setdiff1d(labels, [0, *state.objects])
-            labels = np.where(np.isin(labels, gone), 0, labels).astype(np.uint8)
+            known = np.zeros(256, np.uint8)
+            known[list(state.objects)] = list(state.objects)
+            labels = known[project.results[index].labels]
         else:
             labels = np.zeros(project.size, np.uint8)
         return state.marks(index).paint_accepted(labels)

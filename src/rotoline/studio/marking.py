@@ -148,6 +148,7 @@ def change_object(studio: Studio, object_id: ObjectId, **fields: object) -> None
     studio.engine.changed(change.frames)
     if fields["action"] == "remove":
         studio.engine.removed_object(object_id)
+    studio.engine.renamed()
     studio.events.publish("project", {})
 
 

@@ -11,11 +11,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from rotoline.errors import OutputError, RotolineError
+from rotoline.errors import OutputError, RotolineError, explain
 from rotoline.studio import job_routes, routes
-from rotoline.studio.engine import Computing, SupersededError
+from rotoline.studio.engine import SupersededError
 from rotoline.studio.project import Project
 from rotoline.studio.security import LOOPBACK, Guard
+from rotoline.studio.solver import Computing
 from rotoline.studio.studio import Studio
 
 PAGE = Path(__file__).parent / "page"
@@ -107,6 +108,16 @@ def _add_errors(app: FastAPI) -> None:
     def _(request: Request, error: RotolineError) -> Response:
         del request
         return answer(error, 409 if isinstance(error, OutputError) else 400)
+
+    @app.exception_handler(OSError)
+    @app.exception_handler(MemoryError)
+    @app.exception_handler(RuntimeError)
+    def _(request: Request, error: Exception) -> Response:
+        del request
+        text = explain(error)
+        if text is None:
+            raise error
+        return answer(text, 400)
 
     @app.exception_handler(SupersededError)
     def _(request: Request, error: SupersededError) -> Response:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from rotoline.io.frames import open_frames
 from rotoline.studio.checks import Checks
-from rotoline.studio.engine import Computing, Engine
+from rotoline.studio.engine import Engine
 from rotoline.studio.events import Events
 from rotoline.studio.frame_masks import FrameMasks
 from rotoline.studio.pictures import Pictures
 from rotoline.studio.project import Project
 from rotoline.studio.project_file import reading_of
+from rotoline.studio.solver import Computing
 
 
 class Studio:
@@ -33,7 +34,7 @@ class Studio:
             project, self.masks, self.pictures, self.events, load or (lambda: load_engine(project))
         )
         if self.pictures is not None:
-            self.pictures.is_busy = lambda: self.engine.job is not None
+            self.pictures.is_busy = lambda: self.engine.is_busy
 
     def start(self) -> None:
         """Begin to compute."""

@@ -22,17 +22,12 @@ from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.memory_readout import MemoryFrames
 from rotoline.systems.fast.network import FastNet
 from rotoline.systems.fast.online_ridge import OTHER_OBJECT_WEIGHT
-from rotoline.systems.fast.scoring import (
-    TemporalContext,
-    best_other_object,
-    classifier_logits,
-    readout_maps,
-    refine,
-)
+from rotoline.systems.fast.scoring import best_other_object, classifier_logits, refine
 from rotoline.types import SATURATED_LOGIT
 
 PASSES = 2
-"""How often the frame is scored; each time with the answer before as the previous score map."""
+"""How often the frame is scored if there is no previous answer; the second time with the first
+answer as such."""
 BORDER_WEIGHT, BORDER_WIDTH = 0.3, 2
 """Weight of the pixels along the border of the frame as samples of the background, where no stroke
 says more, and the width of that strip in pixels of the maps."""
@@ -92,24 +87,51 @@ def segment_from_strokes(
         float32 `(K, h, w)`: logits at stride 4.
     """
     samples = _samples(strokes, with_border=not known)
-    memory = _memory(features, strokes, known)
-    scores = torch.zeros_like(samples.shares) if previous is None else previous.sigmoid()
+    # Looked up once: the strokes stay the same.
+    looked_up = net.memory_readout.from_memory(features, _memory(features, strokes, known))
+    scores = None if previous is None else previous.sigmoid()
     learned = samples
     for _ in range(1 if strokes.likely is None else 1 + BOX_ROUNDS):
         equations = [_accumulate(features, learned)]
-        weights = [torch.ones(len(scores), dtype=torch.float32)]
+        weights = [torch.ones(len(samples.shares), dtype=torch.float32)]
         equations += [one.equations for one in known]
         weights += [one.told.float() for one in known]
         classifiers = solve(weighted_sum(equations, torch.stack(weights)), net.ridge)
         logits = classifier_logits(net, classifiers, features.embedding[0])
-        for _ in range(PASSES):
-            context = TemporalContext(scores, features.local_keys, memory)
-            readouts = readout_maps(net, features, context)
-            others = _others(logits, scores, samples.taken)
-            refined = refine(net, logits, features, scores, readouts, others)
-            answer = net.propagation(refined[:, None], features)[:, 0]
+        for _ in range(PASSES if scores is None else 1):
+            answer = _score(net, features, logits, scores, looked_up, samples.taken)
             scores = answer.sigmoid()
         learned = samples.with_answer(scores)
+    return answer
+
+
+def _score(
+    net: FastNet,
+    features: Features,
+    logits: Tensor,
+    scores: Tensor | None,
+    looked_up: Tensor,
+    taken: Tensor | None,
+) -> Tensor:
+    """Logits `(K, h, w)` after refinement and propagation of those of the classifiers.
+
+    Args:
+        net: The network.
+        features: Of the frame.
+        logits: Of the classifiers.
+        scores: The previous answer `(K, h, w)`; None for none.
+        looked_up: The readout from the strokes and masks.
+        taken: `StrokeMaps.taken` at stride 4.
+    """
+    if scores is None:
+        # What would be carried along from nothing is nothing: no need to compute it.
+        scores, carried = torch.zeros_like(logits), torch.zeros_like(looked_up)
+    else:
+        keys = features.local_keys
+        carried = net.memory_readout.from_previous(keys, keys, scores)
+    others = _others(logits, scores, taken)
+    refined = refine(net, logits, features, scores, (carried, looked_up), others)
+    answer: Tensor = net.propagation(refined[:, None], features)[:, 0]
     return answer
 
 
@@ -167,9 +189,11 @@ def _of_others(strokes: StrokeMaps) -> Tensor:
 
 
 def _accumulate(features: Features, samples: _Samples) -> NormalEquations:
-    return accumulate(
-        features.embedding[0], samples.shares, samples.others, OTHER_OBJECT_WEIGHT, samples.weights
-    )
+    # Pixels that do not count are most of the frame.
+    counts = samples.weights.amax(0) > 0
+    shares, others, weights = (maps[:, None, counts] for maps in samples[:3])
+    embedding = features.embedding[0][:, None, counts]
+    return accumulate(embedding, shares, others, OTHER_OBJECT_WEIGHT, weights)
 
 
 def _memory(features: Features, strokes: StrokeMaps, known: Sequence[KnownFrame]) -> MemoryFrames:
@@ -220,11 +244,16 @@ def touched_regions(mask: NDArray[np.bool_], stroke: NDArray[np.bool_]) -> NDArr
         >>> touched_regions(mask, np.array([[1, 0, 0, 0]], dtype=bool)).astype(int)
         array([[1, 1, 0, 0]])
     """
-    regions, count = ndimage.label(mask, structure=np.ones((3, 3), int))
-    is_touched = np.zeros(count + 1, dtype=bool)
-    is_touched[np.unique(regions[stroke])] = True
-    is_touched[0] = False
-    found: NDArray[np.bool_] = is_touched[regions]
+    found = np.zeros_like(mask)
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    if len(rows):
+        # Within the box around the mask, since frames are large.
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        regions, count = ndimage.label(mask[box], structure=np.ones((3, 3), int))
+        is_touched = np.zeros(count + 1, dtype=bool)
+        is_touched[regions[stroke[box]]] = True
+        is_touched[0] = False
+        found[box] = is_touched[regions]
     return found
 
 

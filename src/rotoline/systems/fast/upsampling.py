@@ -11,6 +11,7 @@ border is; the frame does. See docs/method/fast.md#fuse.
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -119,7 +120,9 @@ def upsample_with_frame(net: Upsampler, logits: Tensor, frame: Frame) -> Iterato
         return
     scale = math.ceil(factor / MAX_FACTOR)
     size = math.ceil(height / scale), math.ceil(width / scale)
-    picture = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    # PyTorch warns about arrays that may not be written, such as those of Pillow.
+    own = np.require(frame, requirements=("C", "W"))
+    picture = torch.from_numpy(own).permute(2, 0, 1)[None].float()
     if scale > 1:
         picture = functional.interpolate(picture, size=size, mode="area")
     for one in logits:
