@@ -140,7 +140,9 @@ def save(page: Page, name: str) -> None:
     page.locator("#messages p").first.wait_for(state="detached")
     page.wait_for_timeout(2500)  # the small pictures of the timeline come last
     picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
-    small = picture.resize((WIDTH, WIDTH * picture.height // picture.width), Image.Resampling.LANCZOS)
+    small = picture.resize(
+        (WIDTH, WIDTH * picture.height // picture.width), Image.Resampling.LANCZOS
+    )
     # The buttons' colours are few pixels among those of the film, and would be lost among 256.
     flat = small.crop((0, 0, small.width, 40)).quantize(24).convert("RGB")
     both = Image.new("RGB", (small.width, small.height + 40 * 4))

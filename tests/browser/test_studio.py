@@ -6,8 +6,8 @@ import re
 import pytest
 
 FRAMES = 6
-# In frame pixels of the bundled clip's frame 50, which is the first one here: on the rabbit from the
-# chest to a foot, on grass and sky beside it, and on the stone at the left.
+# In pixels of the bundled clip's frame 50, which is the first one here: on the rabbit from the chest
+# to a foot, on grass and sky beside it, and on the stone at the left.
 RABBIT = [(480, 260), (470, 400), (480, 560)]
 NOT_RABBIT = [(760, 300), (900, 560), (620, 660)]
 STONE = [(150, 480), (220, 490)]
@@ -80,7 +80,11 @@ def test_from_the_bundled_clip_to_an_export(start_studio, open_page, tmp_path):
     page.locator("#objects li").nth(1).wait_for()
     draw(page, STONE)
     page.locator("#strokes li").nth(2).wait_for()
-    assert page.locator("#strokes li").all_text_contents() == ["object 1", "not object 1", "object 2"]
+    assert page.locator("#strokes li").all_text_contents() == [
+        "object 1",
+        "not object 1",
+        "object 2",
+    ]
     page.keyboard.press("Enter")
     page.locator("#here-kind[data-kind=accepted]").wait_for()
 
