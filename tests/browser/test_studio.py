@@ -6,8 +6,8 @@ import re
 import pytest
 
 FRAMES = 6
-# In pixels of the bundled clip's frame 50, which is the first one here: on the rabbit from the chest
-# to a foot, on grass and sky beside it, and on the stone at the left.
+# In pixels of the bundled clip's frame 50, which is the first one here: on the rabbit from the
+# chest to a foot, on grass and sky beside it, and on the stone at the left.
 RABBIT = [(480, 260), (470, 400), (480, 560)]
 NOT_RABBIT = [(760, 300), (900, 560), (620, 660)]
 STONE = [(150, 480), (220, 490)]
