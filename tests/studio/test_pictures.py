@@ -12,7 +12,7 @@ from PIL import Image
 from rotoline.demo import VIDEO
 from rotoline.errors import InputError
 from rotoline.io.frames import open_frames
-from rotoline.studio.pictures import Pictures
+from rotoline.studio.pictures import NotReachedError, Pictures
 
 
 @pytest.fixture(scope="module")
@@ -43,24 +43,33 @@ def test_random_frames_are_those_of_pyav(pictures, decoded):
         assert np.array_equal(pictures.frame(index), decoded[index])
 
 
-def test_frames_are_prepared_in_the_direction_of_play(clip_folder):
+def test_frames_are_prepared_in_the_direction_of_play(clip_folder, monkeypatch):
+    monkeypatch.setattr("rotoline.studio.pictures._SMALL", 1)
     source = open_frames(clip_folder[0])
     pictures = Pictures(source, source.count)
     try:
-        pictures.jpeg(5, 72)
-        pictures.jpeg(4, 72)
+        pictures.jpeg(5)
+        pictures.jpeg(4)
         end = time.monotonic() + 10
-        while not {(index, 72) for index in range(6)} <= pictures.kept and time.monotonic() < end:
+        while not {(index, 144) for index in range(6)} <= pictures.kept and time.monotonic() < end:
             time.sleep(0.01)
-        assert {(index, 72) for index in range(6)} <= pictures.kept
-        before = [pictures.jpeg(index, 72) for index in range(6)]
-        assert [pictures.jpeg(index, 72) for index in range(6)] == before
+        assert {(index, 144) for index in range(6)} <= pictures.kept
+        before = [pictures.jpeg(index, 144) for index in range(6)]
+        assert [pictures.jpeg(index, 144) for index in range(6)] == before
     finally:
         pictures.close()
 
 
+def test_small_pictures_are_not_waited_for(pictures):
+    with pytest.raises(NotReachedError, match="ask again later"):
+        pictures.jpeg(100, 160)
+    pictures.jpeg(3, 640)
+    assert Image.open(io.BytesIO(pictures.jpeg(2, 160))).width == 160
+
+
 def test_no_more_is_kept_than_there_is_room_for(clip_folder, monkeypatch):
     monkeypatch.setattr("rotoline.studio.pictures._BYTES", 6000)
+    monkeypatch.setattr("rotoline.studio.pictures._SMALL", 1)
     source = open_frames(clip_folder[0])
     pictures = Pictures(source, source.count)
     try:

@@ -28,6 +28,12 @@ _BACKWARDS = 16
 """How many frames are decoded at once to go backwards."""
 _QUALITY = 90
 MIN_WIDTH = 16
+_SMALL = 320
+"""Pictures less wide are those of the filmstrip. They do not say where somebody looks."""
+
+
+class NotReachedError(InputError):
+    """A small picture of a frame that was not decoded yet: not worth decoding all before it."""
 
 
 class Pictures:
@@ -69,20 +75,23 @@ class Pictures:
 
         Raises:
             InputError: There is no such frame, or it cannot be decoded.
+            NotReachedError: The picture is small, and the frame was not decoded yet.
         """
         full = self._source.size[1]
         width = full if width is None else max(MIN_WIDTH, min(width, full))
         with self._condition:
             kept = self._jpegs.get((index, width))
-            if index != self._last:
-                self._direction = 1 if index > self._last else -1
-            self._last, self._width = index, width
+            if width >= _SMALL:
+                if index != self._last:
+                    self._direction = 1 if index > self._last else -1
+                self._last, self._width = index, width
+            elif kept is None and index >= self._front_at:
+                raise NotReachedError(f"frame {index} was not decoded yet; ask again later")
             if kept is not None:
                 self._jpegs.move_to_end((index, width))
                 self._condition.notify_all()
                 return kept
-        frame = self.frame(index)
-        data = _encode(frame, width)
+        data = _encode(self.frame(index), width)
         with self._condition:
             self._keep_jpeg(index, width, data)
             self._condition.notify_all()

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from rotoline.errors import OutputError, RotolineError, explain
 from rotoline.studio import job_routes, routes
 from rotoline.studio.engine import SupersededError
+from rotoline.studio.pictures import NotReachedError
 from rotoline.studio.project import Project
 from rotoline.studio.security import LOOPBACK, Guard
 from rotoline.studio.solver import Computing
@@ -107,6 +108,8 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RotolineError)
     def _(request: Request, error: RotolineError) -> Response:
         del request
+        if isinstance(error, NotReachedError):
+            return answer(error, 404)
         return answer(error, 409 if isinstance(error, OutputError) else 400)
 
     @app.exception_handler(OSError)
