@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/make_screenshots.py
 
-Needs Chromium. It marks the rabbit and a stone of the bundled clip with a few strokes, tracks them
+Needs Chromium. It marks the rabbit and a rock of the bundled clip with a few strokes, tracks them
 and shows what a person would see; on two cores it takes about three minutes.
 """
 
@@ -23,7 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WIDTH = 1120
 """Of the files, in pixels; the window is 1280 wide."""
-COLOURS = 128
+COLOURS = 256
 """As many as a file of less than 300 kB can have."""
 FRAMES = ("--start", "20", "--end", "120", "--every", "2")
 
@@ -33,7 +33,9 @@ RABBIT = [(490, 290), (440, 380), (430, 540)]
 ARMS = [(260, 160), (330, 185), (400, 190)]
 HEAD = [(430, 170), (470, 130), (500, 120)]
 NOT_RABBIT = [(700, 260), (760, 520), (640, 640)]
-STONE = [(140, 480), (220, 490)]
+ROCK = [(880, 410), (1000, 340), (1150, 400), (1250, 420)]
+NOT_ROCK = [(820, 240), (1000, 270), (1240, 240)]
+NOR_GRASS = [(780, 500), (1000, 510), (1260, 500)]
 
 
 def main() -> None:
@@ -92,8 +94,10 @@ def mark(page: Page) -> None:
     rename(page, "rabbit")
     page.keyboard.press("m")
     page.locator("#objects li").nth(1).wait_for()
-    draw(page, STONE)
-    rename(page, "stone")
+    draw(page, ROCK)
+    for points in (NOT_ROCK, NOR_GRASS):
+        draw(page, points, is_object=False)
+    rename(page, "rock")
     page.keyboard.press("1")
 
 
@@ -136,8 +140,17 @@ def save(page: Page, name: str) -> None:
     page.locator("#messages p").first.wait_for(state="detached")
     page.wait_for_timeout(2500)  # the small pictures of the timeline come last
     picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
-    small = picture.resize((WIDTH, WIDTH * picture.height // picture.width), Image.Resampling.LANCZOS)
-    reduced = small.quantize(COLOURS, dither=Image.Dither.NONE)
+    small = picture.resize(
+        (WIDTH, WIDTH * picture.height // picture.width), Image.Resampling.LANCZOS
+    )
+    # The buttons' colours are few pixels among those of the film, and would be lost among 256.
+    flat = small.crop((0, 0, small.width, 40)).quantize(24).convert("RGB")
+    both = Image.new("RGB", (small.width, small.height + 40 * 4))
+    both.paste(small, (0, 0))
+    for row in range(4):
+        both.paste(flat, (0, small.height + 40 * row))
+    palette = both.quantize(COLOURS, kmeans=2)
+    reduced = small.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     reduced.save(IMAGES / name, optimize=True)
     sys.stdout.write(f"docs/images/{name}: {(IMAGES / name).stat().st_size // 1000} kB\n")
 

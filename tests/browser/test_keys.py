@@ -15,7 +15,8 @@ RECORD = """async () => {
     const { commands } = await import("/static/commands.js");
     window.pressed = [];
     for (const name of Object.keys(commands)) {
-        commands[name] = (value, key, isDown) => isDown && window.pressed.push([name, value ?? null, key]);
+        commands[name] = (value, key, isDown) =>
+            isDown && window.pressed.push([name, value ?? null, key]);
     }
 }"""
 SHOWN = "rows => rows.map(row => [row.dataset.keys.split(' '), row.nextElementSibling.textContent])"

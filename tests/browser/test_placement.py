@@ -25,8 +25,10 @@ def bright_area(page, density):
     left, right = columns.min(), columns.max() + 1
     top, bottom = rows.min(), rows.max() + 1
     assert (levels[top:bottom, left:right] > WHITE).all(), "one pixel is one rectangle"
-    edges = np.array([left, top, right, bottom]) / density
-    return edges + [box["x"], box["y"], box["x"], box["y"]]
+    corner = [box["x"], box["y"]]
+    return np.concatenate(
+        [np.array(one) / density + corner for one in ((left, top), (right, bottom))]
+    )
 
 
 def mask_of(page, studio, frame, size=(80, 120)):

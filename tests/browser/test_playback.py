@@ -11,7 +11,7 @@ BIT = 16
 COUNT = 150
 
 # The number that the picture on the stage shows, and the one that the page says.
-SHOWN = """async () => {
+SHOWN = """async ([side, half]) => {
     const { pictureOf } = await import("/static/frames.js");
     const { state } = await import("/static/state.js");
     const picture = pictureOf(state.frame);
@@ -21,11 +21,11 @@ SHOWN = """async () => {
     context.drawImage(picture, 0, 0);
     let number = 0;
     for (let bit = 0; bit < 8; bit++) {
-        const [red] = context.getImageData(bit * %d + %d, 24, 1, 1).data;
+        const [red] = context.getImageData(bit * side + half, 24, 1, 1).data;
         if (red > 128) number += 2 ** bit;
     }
     return [state.frame, number];
-}""" % (BIT, BIT // 2)
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_twenty_random_frames_are_those_of_pyav(studio, open_page):
         page.locator("#frame").fill(str(number))
         page.keyboard.press("Enter")
         page.wait_for_timeout(50)
-        while (shown := page.evaluate(SHOWN)) is None:
+        while (shown := page.evaluate(SHOWN, [BIT, BIT // 2])) is None:
             page.wait_for_timeout(50)
         assert shown == [number, number]
     # PyAV numbers the frames of this video as they were made.
@@ -68,7 +68,7 @@ def test_playback_shows_every_frame_under_its_own_number(studio, open_page):
     page.keyboard.press("Space")
     seen = []
     for _ in range(40):
-        seen.append(page.evaluate(SHOWN))
+        seen.append(page.evaluate(SHOWN, [BIT, BIT // 2]))
         page.wait_for_timeout(40)
     page.keyboard.press("k")
     assert [said for said, _ in seen] == [shown for _, shown in seen]

@@ -6,7 +6,7 @@ import re
 import pytest
 
 FRAMES = 6
-# In frame pixels of the bundled clip's frame 50, which is the first one here: on the rabbit from the
+# In pixels of the bundled clip's frame 50, which is the first one here: on the rabbit from the
 # chest to a foot, on grass and sky beside it, and on the stone at the left.
 RABBIT = [(480, 260), (470, 400), (480, 560)]
 NOT_RABBIT = [(760, 300), (900, 560), (620, 660)]
@@ -80,7 +80,11 @@ def test_from_the_bundled_clip_to_an_export(start_studio, open_page, tmp_path):
     page.locator("#objects li").nth(1).wait_for()
     draw(page, STONE)
     page.locator("#strokes li").nth(2).wait_for()
-    assert page.locator("#strokes li").all_text_contents() == ["object 1", "not object 1", "object 2"]
+    assert page.locator("#strokes li").all_text_contents() == [
+        "object 1",
+        "not object 1",
+        "object 2",
+    ]
     page.keyboard.press("Enter")
     page.locator("#here-kind[data-kind=accepted]").wait_for()
 
@@ -130,3 +134,15 @@ def _check_after_crash(page, studio, start_studio, open_page):
     for key in ("objects", "marks", "lanes", "looked_at", "corrected", "undo"):
         assert after[key] == before[key], key
     assert page.request.get(f"{again.address}masks/4").body() == mask
+
+
+@pytest.mark.slow
+def test_a_second_studio_can_only_look(small_studio, start_studio, open_page):
+    open_page(small_studio)
+    page = open_page(start_studio(small_studio.folder))
+    page.locator("#banners p").wait_for()
+    assert page.locator("#banners p").text_content()
+    assert page.locator("[data-run]:enabled").count() == 0
+    page.keyboard.press("m")
+    page.locator("#messages [role=alert]", has_text="reading only").wait_for()
+    assert page.locator("#objects li").count() == 0

@@ -1,4 +1,4 @@
-"""The comments of the page's modules say what types they take; the TypeScript compiler checks it."""
+"""The types in the comments of the page's modules are checked by the TypeScript compiler."""
 
 import shutil
 import subprocess

@@ -20,6 +20,13 @@ async function load() {
   }
 }
 
+/** With the names that objects have now. @param {string} text */
+function named(text) {
+  return text.replace(/object (\d+)/g, (known, id) => {
+    return state.project?.objects.find((one) => one.id === Number(id))?.name ?? known;
+  });
+}
+
 /** @param {number} direction */
 export async function goToCheck(direction) {
   if (state.checks.length === 0) await load();
@@ -38,7 +45,7 @@ function show(index) {
   const { frame, text } = state.checks[index];
   goTo(frame);
   noteLook(frame);
-  byId("check-said", HTMLElement).textContent = `Frame ${frame}: ${text}`;
+  byId("check-said", HTMLElement).textContent = `Frame ${frame}: ${named(text)}`;
 }
 
 function drawList() {
@@ -48,7 +55,7 @@ function drawList() {
       "button",
       { type: "button", class: "choose", "aria-pressed": String(check.frame === state.frame) },
       make("span", { class: "number" }, String(check.frame)),
-      make("span", { class: "name" }, check.text),
+      make("span", { class: "name" }, named(check.text)),
     );
     choose.addEventListener("click", () => show(index));
     return make("li", {}, choose);

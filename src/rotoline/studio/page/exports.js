@@ -16,8 +16,8 @@ let previewed = null;
 /** @param {Format} format */
 function row(format) {
   const box = make("input", { type: "checkbox", name: "format", value: format.name, disabled: format.extra_missing !== null });
-  const text = make("span", { class: "text" }, make("strong", {}, format.title), make("small", {}, format.target));
-  const label = make("label", { class: "format" }, box, text);
+  const text = make("span", { class: "text" }, make("strong", {}, format.title));
+  const label = make("label", { class: "format", title: format.target }, box, text);
   if (format.extra_missing) text.append(make("small", { class: "missing" }, format.extra_missing));
   box.addEventListener("change", () => {
     previewed = box.checked ? format.name : (checked()[0] ?? null);

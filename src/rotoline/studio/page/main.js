@@ -13,7 +13,7 @@ import { startObjects } from "./objects.js";
 import { onShow, startPanels } from "./panels.js";
 import { startPlayer } from "./player.js";
 import { startPointer } from "./pointer.js";
-import { listen } from "./project.js";
+import { listen, loadProject } from "./project.js";
 import { startRun } from "./run.js";
 import { startSheet } from "./sheet.js";
 import { startStage } from "./stage.js";
@@ -46,7 +46,7 @@ async function start() {
   startToolbar();
   startStage();
   startMarking();
-  startNavigation();
+  startNavigation(loadProject);
   startPointer();
   startTimeline();
   startPlayer();

@@ -9,6 +9,7 @@ import { channels } from "./palette.js";
  * @property {Map<number, string>} colours of the visible objects, as #rrggbb
  * @property {number|null} chosen
  * @property {number} thickness of outlines, in frame pixels
+ * @property {number} stride every how many pixels are painted, where the screen shows no more
  */
 
 const FILL = 0.42;
@@ -38,7 +39,7 @@ function tables({ view, colours, chosen }) {
   return { fill, edge };
 }
 
-/** Draws masks into a canvas of the size of the frame; one is kept and used again. */
+/** Draws masks into a canvas that covers the frame; it is kept and used again. */
 export class MaskPainter {
   #canvas = document.createElement("canvas");
   #key = "";
@@ -54,16 +55,17 @@ export class MaskPainter {
    * @returns {HTMLCanvasElement}
    */
   paint(mask, width, look) {
-    const key = `${look.view} ${[...look.colours]} ${look.chosen} ${look.thickness}`;
+    const key = `${look.view} ${[...look.colours]} ${look.chosen} ${look.thickness} ${look.stride}`;
     if (mask === this.#mask && key === this.#key) return this.#canvas;
     this.#mask = mask;
     this.#key = key;
-    const height = mask.ids.length / width;
+    const columns = Math.ceil(width / look.stride);
+    const rows = Math.ceil(mask.ids.length / width / look.stride);
     const context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d"));
-    if (this.#picture?.width !== width || this.#picture.height !== height) {
-      this.#canvas.width = width;
-      this.#canvas.height = height;
-      this.#picture = context.createImageData(width, height);
+    if (this.#picture?.width !== columns || this.#picture.height !== rows) {
+      this.#canvas.width = columns;
+      this.#canvas.height = rows;
+      this.#picture = context.createImageData(columns, rows);
     }
     fillPixels(new Uint32Array(this.#picture.data.buffer), mask.ids, width, look);
     context.putImageData(this.#picture, 0, 0);
@@ -79,17 +81,17 @@ export class MaskPainter {
  */
 function fillPixels(out, ids, width, look) {
   const { fill, edge } = tables(look);
-  const across = look.thickness;
-  const down = width * look.thickness;
-  const last = ids.length;
-  for (let at = 0; at < last; at++) {
-    const id = ids[at];
-    if (edge[id] === 0) {
-      out[at] = 0;
-      continue;
+  const { stride } = look;
+  const across = Math.max(stride, look.thickness);
+  const down = width * across;
+  let to = 0;
+  for (let row = 0; row < ids.length; row += width * stride) {
+    for (let at = row; at < row + width; at += stride) {
+      const id = ids[at];
+      // Beyond the border of the frame `ids` is undefined, so a mask there has an outline.
+      const isInside =
+        edge[id] === 0 || (ids[at - across] === id && ids[at + across] === id && ids[at - down] === id && ids[at + down] === id);
+      out[to++] = isInside ? fill[id] : edge[id];
     }
-    // Beyond the border of the frame `ids` is undefined, so a mask there has an outline.
-    const isInside = ids[at - across] === id && ids[at + across] === id && ids[at - down] === id && ids[at + down] === id;
-    out[at] = isInside ? fill[id] : edge[id];
   }
 }

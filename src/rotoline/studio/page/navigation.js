@@ -8,6 +8,9 @@ const LOOK_SECONDS = 1;
 /** @type {Set<number>} */
 const lookedAt = new Set();
 
+/** @type {() => void} */
+let onLook = () => {};
+
 /** @param {number} frame */
 export function goTo(frame) {
   const last = Math.max(0, count() - 1);
@@ -41,11 +44,12 @@ export function goToMark(direction) {
 export function noteLook(frame) {
   if (lookedAt.has(frame) || isReadOnly()) return;
   lookedAt.add(frame);
-  looked(frame).catch(() => lookedAt.delete(frame)); // told again at the next look
+  looked(frame).then(onLook, () => lookedAt.delete(frame)); // told again at the next look
 }
 
-/** Notices frames at which somebody stays; called once. */
-export function startNavigation() {
+/** Notices frames at which somebody stays; called once. @param {() => void} tell after each */
+export function startNavigation(tell) {
+  onLook = tell;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   let later;
   watch(["frame", "speed", "details"], () => {

@@ -78,19 +78,24 @@ function toggle(object, key) {
   return element;
 }
 
+/** @param {string} sign @param {number} number */
+const counted = (sign, number) => (number ? ` ${sign} ${number}` : "");
+
 /** @param {VideoObject} object @param {number} place */
 function row(object, place) {
   const colour = objectColour(object.id);
   const badge = make("span", { class: "badge" }, String(place + 1));
   badge.style.backgroundColor = colour;
   badge.style.color = isLight(colour) ? "#111" : "#fff";
-  const marks = marksOf(object.id).length;
+  const marks = marksOf(object.id);
+  const accepted = marks.filter((mark) => mark.is_accepted).length;
+  const drawn = marks.length - accepted;
   const choose = make(
     "button",
     { type: "button", class: "choose", "aria-pressed": String(object.id === state.object) },
     badge,
     make("span", { class: "name" }, object.name),
-    make("span", { class: "marks", title: "Marked frames" }, marks ? `${marks} ◆` : ""),
+    make("span", { class: "marks", title: "Frames with an accepted mask, and with strokes" }, counted("◆", accepted), counted("●", drawn)),
   );
   choose.addEventListener("click", () => change({ object: object.id }));
   choose.addEventListener("dblclick", rename);

@@ -71,34 +71,45 @@ function drawFrame(width, height) {
   const picture = pictureOf(state.frame);
   const mask = state.isHidden ? undefined : maskOf(state.frame);
   const colours = visibleColours();
-  const thickness = Math.max(1, Math.round(1.2 / (view.scale * devicePixelRatio)));
-  const look = { view: state.view, colours, chosen: state.object, thickness };
+  const look = { view: state.view, colours, chosen: state.object, ...fineness() };
   const layer = mask && mask.ids.length === width * height ? painter.paint(mask, width, look) : null;
   if (state.isHidden || state.view === "overlay" || state.view === "outline") {
     if (picture) context.drawImage(picture, 0, 0, width, height);
-    if (layer) context.drawImage(layer, 0, 0);
+    if (layer) drawLayer(layer);
   } else if (state.view === "matte") {
     context.fillStyle = "#000000";
     context.fillRect(0, 0, width, height);
-    if (layer) context.drawImage(layer, 0, 0);
+    if (layer) drawLayer(layer);
   } else {
     drawChecks(width, height);
-    if (picture && layer) context.drawImage(cutOut(picture, layer), 0, 0);
+    if (picture && layer) drawLayer(cutOut(picture, layer, width, height));
   }
 }
 
-/** @param {ImageBitmap} picture @param {HTMLCanvasElement} layer */
-function cutOut(picture, layer) {
-  const { width, height } = layer;
-  if (cutout.width !== width || cutout.height !== height) {
-    cutout.width = width;
-    cutout.height = height;
+/** How finely masks are painted: no finer than the screen shows them. */
+function fineness() {
+  const fine = view.scale * devicePixelRatio;
+  return { thickness: Math.max(1, Math.round(1.2 / fine)), stride: Math.max(1, Math.floor(1 / fine)) };
+}
+
+/** @param {HTMLCanvasElement} layer made with `fineness` */
+function drawLayer(layer) {
+  const { stride } = fineness();
+  context.drawImage(layer, 0, 0, layer.width * stride, layer.height * stride);
+}
+
+/** @param {ImageBitmap} picture @param {HTMLCanvasElement} layer @param {number} width @param {number} height */
+function cutOut(picture, layer, width, height) {
+  if (cutout.width !== layer.width || cutout.height !== layer.height) {
+    cutout.width = layer.width;
+    cutout.height = layer.height;
   }
   const target = /** @type {CanvasRenderingContext2D} */ (cutout.getContext("2d"));
   target.globalCompositeOperation = "copy";
   target.drawImage(layer, 0, 0);
   target.globalCompositeOperation = "source-in";
-  target.drawImage(picture, 0, 0, width, height);
+  const { stride } = fineness();
+  target.drawImage(picture, 0, 0, width / stride, height / stride);
   return cutout;
 }
 
@@ -123,12 +134,11 @@ function drawNeighbours(width, height) {
   [-1, 1].forEach((step, place) => {
     const mask = maskOf(state.frame + step);
     if (!mask || mask.ids.length !== width * height) return;
-    const thickness = Math.max(1, Math.round(1 / view.scale));
-    const colours = visibleColours();
-    const layer = neighbours[place].paint(mask, width, { view: "outline", colours, chosen: null, thickness });
+    const look = { view: /** @type {const} */ ("outline"), colours: visibleColours(), chosen: null, ...fineness() };
+    const layer = neighbours[place].paint(mask, width, look);
     context.save();
     context.globalAlpha = step < 0 ? 0.9 : 0.5;
-    context.drawImage(layer, 0, 0);
+    drawLayer(layer);
     context.restore();
   });
 }
