@@ -100,9 +100,8 @@ def test_the_clip_of_a_run_may_have_moved(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_studio_tracks_as_segment_does(run, project_folder, clip_folder, tmp_path, call):
-
-    shutil.rmtree(project_folder)
+def test_the_studio_tracks_as_segment_does(run, tmp_path, call):
+    project_folder = tmp_path / "project"
     project = open_anything(tmp_path / "frames", project_folder, None, READING, SETTINGS)
     with TestClient(create_app(project, token="t"), base_url="http://127.0.0.1:8000") as client:
         client.headers.update(OWN)
