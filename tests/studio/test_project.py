@@ -26,7 +26,7 @@ def record_some(project):
     project.add_object("ball", "#123456")
     for x in (10.0, 20.0, 30.0):
         project.record("stroke", frame=2, object=1, stroke=drawn(x))
-    project.record("accept", frame=3, size=(2, 3), masks={1: (1, 2, 3)})
+    project.record("accept", frame=3, size=(96, 144), masks={1: (1, 2, 96 * 144 - 3)})
     project.step("undo")
 
 

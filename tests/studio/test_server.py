@@ -280,6 +280,20 @@ def test_errors_say_what_the_command_would_print(page):
     assert "at least three" in answer.json()["error"]
     assert "far outside" in page.draw(0, disc, x=1e4, status=400).json()["error"]
     assert "error" in page.send("GET", "/nowhere", status=404).json()
+    answer = page.client.post(
+        "/api/objects", content="{", headers={"Content-Type": "application/json"}
+    )
+    assert answer.json() == {"error": "the body: JSON decode error"}
+    body = {"formats": ["cutout-video"], "options": {"background": 5}}
+    assert "background" in page.send("POST", "/api/exports", body, 422).json()["error"]
+
+
+def test_names_are_one_line_of_text(page):
+    for name in ("\0", " \n", "\u202e"):
+        assert "printed" in page.send("POST", "/api/objects", {"name": name}, 422).json()["error"]
+    page.add("a\nb\0 ")
+    page.add("<b>é</b>")
+    assert [one["name"] for one in page.json("/api/project")["objects"]] == ["a b", "<b>é</b>"]
 
 
 @pytest.mark.parametrize("width", [None, 64, 10_000])

@@ -128,10 +128,8 @@ def _hash(mask: LabelMap) -> str:
 
 
 def remove_stale_files(project: Project) -> None:
-    """Remove the mask files of frames that are not marked any more."""
-    names = {project.name(index) for index in project.state.frames}
+    """Remove the mask files of frames that were marked and are not any more."""
     folder = project.folder / PROJECT_MARKS
-    for path in folder.glob(f"*{PngWriter.suffix}") if folder.is_dir() else ():
-        if path.stem not in names:
-            with suppress(OSError):
-                path.unlink()
+    for index in project.history.touched - project.state.frames.keys():
+        with suppress(OSError):
+            (folder / f"{project.name(index)}{PngWriter.suffix}").unlink()

@@ -225,9 +225,10 @@ class Engine:
         """Go on after an error: files that a full disk left out are written another time."""
         try:
             task()
-        except (RotolineError, OSError) as error:
-            self._events.publish("problem", {"error": str(error)})
-            sys.stderr.write(f"warning: {error}\n")
+        except Exception as error:  # noqa: BLE001 (the page is told; the thread goes on)
+            text = _told(error)
+            self._events.publish("problem", {"error": text})
+            sys.stderr.write(f"warning: {text}\n")
 
     def _next_task(self) -> Callable[[], None] | None:
         with self._condition:
@@ -297,10 +298,7 @@ class Engine:
         except StopIteration as end:
             self._end_job("done", str(end.value or ""))
         except Exception as error:  # noqa: BLE001 (the job has failed; the thread goes on)
-            text = explain(error)
-            if text is None:
-                traceback.print_exc()
-            self._end_job("failed", text or f"a fault of the program: {error!r}")
+            self._end_job("failed", _told(error))
 
     def _note_progress(self, job: Job, progress: Progress) -> None:
         job.done, job.total = progress.done, progress.total or 0
@@ -366,3 +364,12 @@ class Engine:
             self._events.publish("project", {})
         elif frames:
             self._events.publish("frames", {"frames": frames})
+
+
+def _told(error: Exception) -> str:
+    """What to tell the user; of a fault of the program, the terminal shows where it is."""
+    text = explain(error)
+    if text is None:
+        traceback.print_exc()
+        return f"a fault of the program: {error!r}"
+    return text

@@ -11,11 +11,10 @@ import numpy as np
 from rotoline.io.frame_store import recover_store
 from rotoline.io.run_state import STATE
 from rotoline.studio.history import FrameMarks
-from rotoline.studio.project import Project
+from rotoline.studio.project import DRAWN, Project
 from rotoline.types import LabelMap
 
 Kind = Literal["result", "accepted", "hints", "none"]
-_DRAWN = "drawn"
 _MADE = 500
 """Number of masks that are kept of strokes, so that undo gives exactly the mask of before."""
 
@@ -32,7 +31,7 @@ class FrameMasks:
 
     def __init__(self, project: Project) -> None:
         self._project, self._lock = project, RLock()
-        path: Path = project.folder / STATE / _DRAWN
+        path: Path = project.folder / STATE / DRAWN
         self._drawn = recover_store(path, is_read_only=project.is_read_only)
         self._made: OrderedDict[tuple[int, str], bytes] = OrderedDict()
         self._revisions: dict[int, int] = {}

@@ -255,7 +255,7 @@ class History:
         self.looked: set[int] = set()
         """The frames that a person has looked at."""
         self.touched: set[int] = set()
-        """The frames that any event is about, whether it counts or not."""
+        """The frames that were ever marked."""
         self._last_object = 0
         for event in events:
             self.add(event)
@@ -265,12 +265,11 @@ class History:
         if isinstance(event, StepEvent):
             self._step(event)
             return
-        frame = frame_of(event)
         if isinstance(event, LookEvent):
             self.looked.add(event.frame)
             return
-        if frame is not None:
-            self.touched.add(frame)
+        if isinstance(event, (StrokeEvent, AcceptEvent)):
+            self.touched.add(event.frame)
         if isinstance(event, ObjectEvent):
             self._last_object = max(self._last_object, event.object)
         self.done.append(event)
@@ -306,12 +305,6 @@ class History:
     def corrected(self) -> int:
         """How many frames were corrected after they had a result."""
         return sum(marks.is_correction for marks in self.state.frames.values())
-
-
-def frame_of(event: Event) -> int | None:
-    """The frame that an event is about; None for objects, undo and redo."""
-    frame: int | None = getattr(event, "frame", None)
-    return frame
 
 
 def frames_changed(before: State, after: State) -> list[int]:

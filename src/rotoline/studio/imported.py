@@ -11,6 +11,7 @@ from rotoline.annotations import GivenMasks
 from rotoline.io.atomic import replacing
 from rotoline.io.frame_store import whole_length
 from rotoline.io.frames import FrameSource
+from rotoline.io.readers.numbering import clean_name
 from rotoline.io.run_record import read_run_record
 from rotoline.io.run_results import RunResults
 from rotoline.io.run_state import FRAMES, STATE, read_given_masks
@@ -43,8 +44,8 @@ def import_run(folder: Path, source: FrameSource) -> None:
         _keep_label_maps(folder, found, source)
     with replacing(folder / HINTS) as temporary, closing(HintsLog(temporary)) as log:
         for object_id in found.object_ids:
-            name = found.object_names.get(object_id, f"object {object_id}")
-            log.append("object", object=object_id, action="add", name=name[:100])
+            name = clean_name(found.object_names.get(object_id, ""))[:100] or f"object {object_id}"
+            log.append("object", object=object_id, action="add", name=name)
         for index, labels in given.masks.items():
             log.append(
                 "accept",

@@ -89,7 +89,7 @@ def post_export(studio: Open, new: NewExport) -> dict[str, Any]:
     if project.is_read_only:
         raise OutputError(project.read_only_because)
     formats = known_formats(new.formats)
-    options: dict[str, object] = dict(new.options.items())
+    options: dict[str, object] = new.options.model_dump(exclude_none=True)
     check_formats(formats, project.opened_source(), options)
     begin = jobs.export(project, formats, options, engine.flush)
     return engine.submit(f"export {', '.join(formats)}", begin).as_json()

@@ -13,7 +13,7 @@ from rotoline.io.frame_store import temporary_store
 from rotoline.pipeline import Step
 from rotoline.runtime.progress import Progress
 from rotoline.studio.frame_masks import FrameMasks
-from rotoline.studio.project import Project
+from rotoline.studio.project import EXPORTS, Project
 from rotoline.types import FrameResult, LabelMap, ObjectId
 
 Status = Literal["waiting", "running", "done", "cancelled", "failed"]
@@ -21,8 +21,6 @@ Steps = Generator[Progress, None, str]
 """Steps of a job; it returns what there is to say at the end."""
 
 _ids = count(1)
-EXPORTS = "exports"
-"""Name of the folder with the exports of a project, each in a folder of its own."""
 
 
 @dataclass
@@ -62,7 +60,7 @@ def plan_tracking(
     marks = state.marked_frames()
     chosen = [i for i in sorted(state.objects) if not state.objects[i].is_locked]
     if objects is not None:
-        chosen = sorted(project.check_object(i) for i in objects)
+        chosen = sorted({project.check_object(i) for i in objects})
     locked = [state.objects[i].name for i in chosen if state.objects[i].is_locked]
     if locked:
         raise InputError(f"{locked[0]} is locked; unlock it to track it")

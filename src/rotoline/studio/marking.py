@@ -49,9 +49,8 @@ async def draw(studio: Studio, index: int, object_id: ObjectId, stroke: Stroke) 
         InputError: There is no such frame or object, or it is locked.
     """
     project = studio.project
-    project.check_index(index)
-    project.opened_source()
     refuse_locked(studio, object_id)
+    await _check_frame(studio, index)
     change = await run_in_threadpool(
         project.record,
         "stroke",
@@ -95,6 +94,7 @@ async def accept(studio: Studio, index: int, object_id: ObjectId | None) -> None
         InputError: The object is not visible in the frame.
     """
     project = studio.project
+    await _check_frame(studio, index)
     change = None
     while change is None:
         marks = project.state.marks(index)
@@ -122,6 +122,18 @@ async def accept(studio: Studio, index: int, object_id: ObjectId | None) -> None
                 )
     studio.engine.changed(change.frames)
     studio.events.publish("project", {})
+
+
+async def _check_frame(studio: Studio, index: int) -> None:
+    """Refuse to mark a frame that cannot be seen.
+
+    Raises:
+        InputError: There is no such frame, or the clip is not found.
+    """
+    studio.project.check_index(index)
+    studio.project.opened_source()
+    assert studio.pictures is not None
+    await run_in_threadpool(studio.pictures.check, index)
 
 
 def step(studio: Studio, kind: str) -> tuple[int | None, str]:

@@ -116,6 +116,15 @@ class Pictures:
                 self._waiting -= 1
                 self._condition.notify_all()
 
+    def check(self, index: int) -> None:
+        """Make sure that there is a frame: a video may declare more than it has.
+
+        Raises:
+            InputError: There is none.
+        """
+        if index >= self._front_at:
+            self.frame(index)
+
     @property
     def kept(self) -> set[tuple[int, int]]:
         """Index and width of the pictures that are kept."""

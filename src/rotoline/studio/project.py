@@ -5,6 +5,7 @@ hints.jsonl       everything that was done, in order; with the clip, all else ca
 marks/NNNNN.png   the masks of marked frames, as `rotoline segment --masks PROJECT` reads them
 masks/, run.json  the results, as `rotoline segment` writes them
 .rotoline-state/  the maps of the results, and the masks that were made of strokes
+exports/001/ ...  what was exported
 """
 
 from collections.abc import Sequence
@@ -16,8 +17,10 @@ from threading import RLock
 from rotoline.errors import InputError, OutputError
 from rotoline.io.frames import FrameSource, open_frames
 from rotoline.io.output_folder import is_empty, locked_output
-from rotoline.io.paths import PROJECT, is_project
+from rotoline.io.paths import PROJECT, PROJECT_MARKS, is_project
 from rotoline.io.run_record import FILE as RUN_RECORD
+from rotoline.io.run_state import FRAMES, STATE
+from rotoline.io.writers.png import PngWriter
 from rotoline.studio.history import History, State, describe, frames_changed
 from rotoline.studio.imported import import_run
 from rotoline.studio.project_file import (
@@ -31,6 +34,10 @@ from rotoline.studio.project_file import (
 )
 from rotoline.studio.project_log import HINTS, Event, HintsLog
 from rotoline.studio.results import Results
+
+EXPORTS, DRAWN = "exports", "drawn"
+"""Names in the folder of a project: the folder with its exports, each in one of its own, and, in
+that of the state, the masks that strokes gave."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Project:
 
     def __init__(self, folder: Path, source: Path | None = None) -> None:
         self.folder = folder
+        refuse_links(folder)
         self.lock = RLock()
         """Held while something is recorded; hold it to record what depends on the state."""
         self.about = read_project_file(folder)
@@ -75,6 +83,7 @@ class Project:
             is_read_only = self.is_read_only
             self._log = HintsLog(folder / HINTS, is_read_only=is_read_only)
             self._open.callback(self._log.close)
+            self._log.check(self.size, self.count)
             self.history = History(self._log.events)
             self.results = Results(folder, self.size, self.count, is_read_only=is_read_only)
             self._open.callback(self.results.close)
@@ -235,6 +244,21 @@ class Project:
         self._open.close()
 
 
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder whose parts lie elsewhere.
+
+    Raises:
+        InputError: One does. A project of somebody else could lead to any file of the user.
+    """
+    state = [f"{STATE}/{name}" for name in (FRAMES, DRAWN)]
+    for name in (HINTS, PROJECT_MARKS, PngWriter.target, EXPORTS, STATE, *state):
+        if (folder / name).is_symlink():
+            raise InputError(
+                f"{folder / name} is a link to {(folder / name).readlink()}, and the studio would "
+                "write there; replace the link by what it leads to"
+            )
+
+
 def create_project(folder: Path, source: FrameSource, **about: object) -> None:
     """Make a project for a clip.
 
@@ -277,8 +301,14 @@ def project_of_run(folder: Path, source: FrameSource, **about: object) -> None:
 
     Raises:
         InputError: Something in it is damaged.
-        OutputError: A run is writing into it.
+        OutputError: A run is writing into it, or it has a folder `marks` already.
     """
+    refuse_links(folder)
+    if (folder / PROJECT_MARKS).exists():
+        raise OutputError(
+            f"{folder / PROJECT_MARKS} is there already, and the studio writes the masks of marked "
+            "frames under that name; rename it, or segment the clip into another folder"
+        )
     with locked_output(folder):
         import_run(folder, source)
         _write_new(folder, source, about)

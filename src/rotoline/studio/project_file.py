@@ -2,9 +2,9 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 import rotoline
 from rotoline.errors import InputError
@@ -13,6 +13,31 @@ from rotoline.io.frames import FrameSource, Reading, open_frames
 from rotoline.io.paths import PROJECT
 from rotoline.resume import content_hash
 from rotoline.studio.project_log import explain_fields
+
+
+_READING = ("stream", "grey_range", "start", "end", "every", "first_number")
+
+_Length = Annotated[int, Field(ge=1, le=2**17)]
+
+
+def _check_rate(rate: str) -> str:
+    try:
+        is_possible = Fraction(rate) > 0
+    except (ValueError, ZeroDivisionError):
+        is_possible = False
+    if not is_possible:
+        raise ValueError(f"{rate} is no number of frames per second")
+    return rate
+
+
+def _check_reading(reading: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(reading) - set(_READING))
+    if unknown:
+        raise ValueError(f"there is no {unknown[0]}")
+    grey_range = reading.get("grey_range")
+    if grey_range is not None and not (isinstance(grey_range, list) and len(grey_range) == 2):
+        raise ValueError("grey_range has no two values")
+    return reading
 
 
 class SourceRecord(BaseModel):
@@ -36,12 +61,12 @@ class ProjectFile(BaseModel):
     schema_version: Literal[1] = 1
     rotoline: str = rotoline.__version__
     source: SourceRecord
-    size: tuple[int, int]
+    size: tuple[_Length, _Length]
     """Height and width of the frames."""
-    count: int
+    count: Annotated[int, Field(ge=1, le=10**8)]
     """Number of frames."""
-    frame_rate: str
-    reading: dict[str, Any] = {}
+    frame_rate: Annotated[str, AfterValidator(_check_rate)]
+    reading: Annotated[dict[str, Any], AfterValidator(_check_reading)] = {}
     """How the frames are read: the arguments of `open_frames` that are no defaults."""
     settings: dict[str, Any] = {}
     """The settings that tracking uses; of the preset that ships if there are none."""
@@ -83,7 +108,7 @@ def reopen_source(
         given: Where it is now, if the user says so.
 
     Raises:
-        InputError: The given path is another clip.
+        InputError: The given path is another clip, or `project.json` does not fit its clip.
     """
     name = Path(about.source.path).name
     places = [Path(about.source.path), folder.parent / name, folder / name]
@@ -91,7 +116,7 @@ def reopen_source(
         if not path.exists():
             continue
         if content_hash(path) == about.source.content:
-            return open_frames(path, **reading_of(about.reading))
+            return _checked(folder, about, open_frames(path, **reading_of(about.reading)))
         if given is not None:
             raise InputError(
                 f"{given} is not the clip that {folder} was made with, which was "
@@ -102,10 +127,23 @@ def reopen_source(
     return None
 
 
+def _checked(folder: Path, about: ProjectFile, source: FrameSource) -> FrameSource:
+    """Return the frames of a clip, if what `project.json` says of them can be true.
+
+    The number of frames that a video declares may be wrong, and was corrected then.
+    """
+    said, found = (about.count, *about.size), (source.count, *source.size)
+    if said[1:] == found[1:] and (said == found or not source.path.is_dir()):
+        return source
+    raise InputError(
+        f"{folder / PROJECT} says {said[0]} frames of {said[2]}x{said[1]}, and {source.path} has "
+        f"{found[0]} of {found[2]}x{found[1]}; put back a copy of project.json"
+    )
+
+
 def reading_of(recorded: dict[str, Any]) -> Reading:
     """The arguments of `open_frames` from what JSON keeps of them."""
-    names = ("stream", "grey_range", "start", "end", "every", "first_number")
-    chosen: dict[str, Any] = {name: recorded[name] for name in names if name in recorded}
+    chosen: dict[str, Any] = {name: recorded[name] for name in _READING if name in recorded}
     if chosen.get("grey_range") is not None:
         chosen["grey_range"] = tuple(chosen["grey_range"])
     return cast(Reading, chosen)

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from rotoline.errors import InputError
 from rotoline.interact import Stroke
 from rotoline.io.atomic import output_errors
+from rotoline.io.readers.numbering import clean_name
 from rotoline.types import MAX_ID
 
 HINTS = "hints.jsonl"
@@ -24,7 +25,16 @@ HINTS = "hints.jsonl"
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Index = Annotated[int, Field(ge=0)]
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+def _check_name(name: str) -> str:
+    plain = clean_name(name)
+    if not plain:
+        raise ValueError("there is nothing in it that can be printed; give letters")
+    return plain
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_name)]
 
 
 class _Event(BaseModel):
@@ -78,7 +88,7 @@ class AcceptEvent(_Event):
     frame: Index
     size: tuple[int, int]
     """Height and width."""
-    masks: dict[Id, tuple[int, ...]]
+    masks: dict[Id, tuple[Annotated[int, Field(ge=0)], ...]]
     """The run lengths of COCO by object: down the columns, background first."""
     is_whole: bool = False
     """Whether they are the whole mask of the frame, and take the place of all strokes in it."""
@@ -169,6 +179,22 @@ class HintsLog:
         self.events.append(event)
         return event
 
+    def check(self, size: tuple[int, int], count: int) -> None:
+        """Refuse events that cannot be of frames of a size (height, width) and number.
+
+        Raises:
+            InputError: There is one.
+        """
+        for event in self.events:
+            if not isinstance(event, (StrokeEvent, AcceptEvent)):
+                continue
+            if event.frame >= count:
+                raise _damaged(self.path, event.id, f"there is no frame {event.frame}")
+            if isinstance(event, AcceptEvent):
+                sums = {size[0] * size[1], *map(sum, event.masks.values())}
+                if event.size != size or len(sums) > 1:
+                    raise _damaged(self.path, event.id, "its masks have not the size of the frames")
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
@@ -180,8 +206,14 @@ def explain_fields(error: ValidationError) -> str:
     problems = []
     for one in error.errors(include_url=False, include_context=False):
         place = ".".join(str(part) for part in one["loc"]) or "the value"
-        problems.append(f"{place}: {one['msg'][:1].lower()}{one['msg'][1:]}")
+        problems.append(f"{place}: {plain_message(one['msg'])}")
     return "; ".join(problems[:3])
+
+
+def plain_message(message: str) -> str:
+    """What Pydantic says of a field, to stand after its name."""
+    message = message.removeprefix("Value error, ")
+    return message if message[:2].isupper() else message[:1].lower() + message[1:]
 
 
 def _read(path: Path) -> tuple[list[Event], int]:

@@ -1,6 +1,6 @@
 """What the page sends."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -88,8 +88,15 @@ class NewJob(Request):
     objects: list[Id] | None = None
 
 
+class ExportOptions(Request):
+    """The options of formats that have some."""
+
+    soft: bool | None = None
+    background: str | None = None
+
+
 class NewExport(Request):
     """`POST /api/exports`."""
 
     formats: Annotated[list[str], Field(min_length=1)]
-    options: dict[Literal["soft", "background"], Any] = {}
+    options: ExportOptions = ExportOptions()

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -229,6 +230,6 @@ async def get_events(
 ) -> StreamingResponse:
     """Server-sent events, from `Last-Event-ID` or the number `last` on, or from now on."""
     since = last_event_id or last
-    number = int(since) if since and since.isdigit() else None
+    number = int(since) if since and re.fullmatch("[0-9]{1,18}", since) else None
     events: AsyncIterator[str] = studio.events.stream(number)
     return StreamingResponse(events, media_type="text/event-stream")

@@ -16,6 +16,7 @@ from rotoline.studio import job_routes, routes
 from rotoline.studio.engine import SupersededError
 from rotoline.studio.pictures import NotReachedError
 from rotoline.studio.project import Project
+from rotoline.studio.project_log import plain_message
 from rotoline.studio.security import LOOPBACK, Guard
 from rotoline.studio.solver import Computing
 from rotoline.studio.studio import Studio
@@ -139,6 +140,6 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _explain(problem: dict[str, Any]) -> str:
-    place = ".".join(str(part) for part in problem["loc"][1:]) or "the body"
-    message = str(problem["msg"])
-    return f"{place}: {message[:1].lower()}{message[1:]}"
+    parts = [] if problem["type"] == "json_invalid" else problem["loc"][1:]
+    place = ".".join(str(part) for part in parts) or "the body"
+    return f"{place}: {plain_message(str(problem['msg']))}"

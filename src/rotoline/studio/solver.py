@@ -101,7 +101,7 @@ class Solver:
         indices = self._untaught()[:1]
         try:
             self._teach(indices)
-        except RotolineError:
+        except Exception:
             frames = self._project.state.frames  # not tried again and again
             self._taught |= {i: frames[i].accepted_key for i in indices if i in frames}
             raise
