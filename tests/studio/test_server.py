@@ -231,6 +231,19 @@ def test_frames_to_check_come_from_the_review(page):
     assert "confidence 0.20" in page.json("/api/check")["frames"][0]["text"]
 
 
+def test_where_nothing_is_found_the_least_sure_frames_are_checked(page):
+    disc = page.add()
+    page.draw(0, disc)
+    page.track()
+    events = page.client.app.state.studio.events
+    last = events.last
+    checks = page.json("/api/check")["frames"]
+    assert [(one["frame"], one["is_found"]) for one in checks] == [(1, False)]
+    assert "object 1: confidence 0.9" in checks[0]["text"]
+    # A page that has asked too early is told.
+    page.until(lambda: "checks" in [one.name for one in events.since(last)])
+
+
 def test_an_export_goes_into_a_folder_of_its_own(page, project_folder):
     body = {"formats": ["cutout", "tracks"]}
     page.send("POST", "/api/exports", body)

@@ -1,9 +1,11 @@
 """The frames most worth looking at, by `rotoline.review`."""
 
+from collections.abc import Callable, Sequence
 from threading import Lock, Thread
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from rotoline.errors import InputError
@@ -19,6 +21,8 @@ _SMALL = (64, 36)
 """Width and height to which pictures are reduced to compare their colours."""
 _SECONDS = 3.0
 """How long the first ranking is waited for; until it is there, confidence alone decides."""
+_LEAST_SURE = 5
+"""How many frames are named of which nothing was found."""
 
 
 class WorthLooking(NamedTuple):
@@ -26,6 +30,8 @@ class WorthLooking(NamedTuple):
 
     frame: int
     text: str
+    is_found: bool = True
+    """Whether something was found in it, or it is only less sure than the others."""
 
 
 class Checks:
@@ -35,10 +41,14 @@ class Checks:
         project: The project.
         masks: Its masks.
         pictures: Its frames.
+        tell: Called when there is a new ranking.
     """
 
-    def __init__(self, project: Project, masks: FrameMasks, pictures: Pictures) -> None:
+    def __init__(
+        self, project: Project, masks: FrameMasks, pictures: Pictures, tell: Callable[[], None]
+    ) -> None:
         self._project, self._masks, self._pictures = project, masks, pictures
+        self._tell, self._is_closed = tell, False
         self._lock = Lock()
         self._found: list[WorthLooking] | None = None
         self._revision = 0
@@ -48,7 +58,8 @@ class Checks:
     def ranking(self) -> list[WorthLooking]:
         """The frames that are not marked yet, most worth looking at first.
 
-        The last ranking that was made; a new one is begun if masks have changed since.
+        The last ranking that was made; a new one is begun if masks have changed since. After the
+        frames in which something was found come those that are least sure.
         """
         with self._lock:
             is_running = self._thread is not None and self._thread.is_alive()
@@ -59,7 +70,14 @@ class Checks:
         if self._found is None and thread is not None:
             thread.join(_SECONDS)
         found = self._by_confidence() if self._found is None else self._found
-        return [one for one in found if one.frame not in self._project.state.frames]
+        left = [one for one in found if one.frame not in self._project.state.frames]
+        return left + self._least_sure([one.frame for one in left])
+
+    def close(self) -> None:
+        """End the thread."""
+        self._is_closed = True
+        if self._thread is not None:
+            self._thread.join()
 
     def _rank(self) -> None:
         project, revision = self._project, self._masks.revision
@@ -70,6 +88,8 @@ class Checks:
         marked = [project.name(index) for index in project.state.frames]
         measuring = Measuring(ids, project.size, marked)
         for index in indices:
+            if self._is_closed:
+                return
             try:
                 small = self._picture(index)
             except InputError:  # the page is told when it asks for the frame itself
@@ -88,6 +108,7 @@ class Checks:
             for one in ranked
         ]
         self._revision = revision
+        self._tell()
 
     def _picture(self, index: int) -> Frame:
         """A frame, reduced; what `rotoline.review` does to every frame first."""
@@ -98,11 +119,33 @@ class Checks:
 
     def _by_confidence(self) -> list[WorthLooking]:
         """A ranking by the confidence alone, which is quick."""
-        project = self._project
-        urgency = np.zeros(project.count)
-        for object_id in project.state.objects:
-            lane = project.results.lane(object_id)
-            confidence = (lane.astype(float) - 2) / 253
-            urgency += np.where((lane > 1) & (confidence < LOW_CONFIDENCE), 1 - confidence, 0)
+        doubts = self._doubts()
+        urgency = np.where(doubts > 1 - LOW_CONFIDENCE, doubts, 0).sum(axis=0)
         chosen = suppress_neighbours(urgency, MIN_DISTANCE, LISTED)
         return [WorthLooking(index, "low confidence") for index in chosen]
+
+    def _least_sure(self, found: Sequence[int]) -> list[WorthLooking]:
+        """Frames of which nothing was found, those with the lowest confidence first."""
+        ids, doubts = sorted(self._project.state.objects), self._doubts()
+        worst = doubts.max(axis=0, initial=0)
+        worst[list(self._project.state.frames)] = 0
+        for index in found:
+            worst[max(0, index - MIN_DISTANCE) : index + MIN_DISTANCE + 1] = 0
+        return [
+            WorthLooking(
+                index,
+                f"nothing found; object {ids[at]}: confidence {1 - doubts[at, index]:.2f}",
+                is_found=False,
+            )
+            for index in suppress_neighbours(worst, MIN_DISTANCE, _LEAST_SURE)
+            for at in [int(doubts[:, index].argmax())]
+        ]
+
+    def _doubts(self) -> NDArray[np.float64]:
+        """1 - confidence of every object in every frame, float `(objects, count)`.
+
+        0 where an object is hidden or unknown, and at least a little where it is visible.
+        """
+        results, ids = self._project.results, sorted(self._project.state.objects)
+        lanes = np.array([results.lane(one) for one in ids], float).reshape(len(ids), self._project.count)
+        return np.where(lanes > 1, np.maximum(1 - (lanes - 2) / 253, 1e-6), 0.0)

@@ -14,7 +14,6 @@ from rotoline.io.paths import PROJECT
 from rotoline.resume import content_hash
 from rotoline.studio.project_log import explain_fields
 
-
 _READING = ("stream", "grey_range", "start", "end", "every", "first_number")
 
 _Length = Annotated[int, Field(ge=1, le=2**17)]

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rotoline.errors import RotolineError
 from rotoline.interact import Session
 from rotoline.studio.frame_masks import FrameMasks
 from rotoline.studio.history import FrameMarks

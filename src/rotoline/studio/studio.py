@@ -29,7 +29,9 @@ class Studio:
             # One of its own: a source may be read by one thread alone.
             source = open_frames(project.source.path, **reading_of(project.about.reading))
             self.pictures = Pictures(source, project.count, self._set_count)
-            self.checks = Checks(project, self.masks, self.pictures)
+            self.checks = Checks(
+                project, self.masks, self.pictures, lambda: self.events.publish("checks", {})
+            )
         self.engine = Engine(
             project, self.masks, self.pictures, self.events, load or (lambda: load_engine(project))
         )
@@ -43,6 +45,8 @@ class Studio:
     def close(self) -> None:
         """Write all files and close them."""
         self.events.close()
+        if self.checks is not None:
+            self.checks.close()
         self.engine.close()
         if self.pictures is not None:
             self.pictures.close()

@@ -20,7 +20,7 @@ export class FrameCache {
    * @param {(error: Error) => void} options.onError
    * @param {number} [options.parallel] requests at a time
    */
-  constructor({ load, isFresh, free = () => {}, onLoad, onError, parallel = 4 }) {
+  constructor({ load, isFresh, free = () => {}, onLoad, onError, parallel = 2 }) {
     this.load = load;
     this.isFresh = isFresh;
     this.free = free;

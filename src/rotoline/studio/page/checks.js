@@ -27,10 +27,18 @@ function named(text) {
   });
 }
 
+/** Why there is no frame to check. */
+function nothing() {
+  const isTracked = [...state.lanes.values()].some((lane) => lane.some((value) => value > 0));
+  return isTracked
+    ? "There is nothing left to check: every tracked frame with an object in sight is marked."
+    : "There is nothing to check yet: track an object first.";
+}
+
 /** @param {number} direction */
 export async function goToCheck(direction) {
   if (state.checks.length === 0) await load();
-  if (state.checks.length === 0) return say("There is nothing to check: track an object first.");
+  if (state.checks.length === 0) return say(nothing());
   const current = state.checks.findIndex((one) => one.frame === state.frame);
   const from = current >= 0 ? current : place;
   place = Math.min(state.checks.length - 1, Math.max(0, from + direction));
@@ -61,7 +69,9 @@ function drawList() {
     return make("li", {}, choose);
   });
   list.replaceChildren(...rows);
-  byId("no-checks", HTMLElement).hidden = rows.length > 0;
+  const none = byId("no-checks", HTMLElement);
+  none.hidden = rows.length > 0;
+  if (rows.length === 0) none.textContent = nothing();
 }
 
 /** Keeps the list up to date; called once. */
@@ -73,6 +83,7 @@ export function startChecks() {
     if (state.project && now !== status && isOver) load();
     if (state.project) status = now;
   });
+  watch(["ranking"], () => state.ranking > 0 && load());
   watch(["checks"], () => (place = -1));
   watch(["checks", "frame"], drawList);
   watch(["project"], () => {

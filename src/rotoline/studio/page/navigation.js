@@ -47,11 +47,22 @@ export function noteLook(frame) {
   looked(frame).then(onLook, () => lookedAt.delete(frame)); // told again at the next look
 }
 
+/** Keeps the shown frame in the address, so that a page that is loaded again shows it. */
+function keepPlace() {
+  if (state.project) history.replaceState(null, "", `#${state.frame}`);
+}
+
 /** Notices frames at which somebody stays; called once. @param {() => void} tell after each */
 export function startNavigation(tell) {
   onLook = tell;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   let later;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  let resting;
+  watch(["frame", "speed", "project"], () => {
+    clearTimeout(resting); // browsers allow few changes of the address in a second
+    if (state.speed === 0) resting = setTimeout(keepPlace, 200);
+  });
   watch(["frame", "speed", "details"], () => {
     clearTimeout(later);
     if (state.speed !== 0 || state.details?.kind !== "result") return;

@@ -103,6 +103,8 @@ export function listen() {
   on("project", loadProject);
   on("frames", (data) => takeFrames(data.frames));
   on("job", takeJob);
+  on("problem", (data) => say(data.error, "error"));
+  on("checks", () => change({ ranking: state.ranking + 1 }));
   on("closed", () => {
     events.close();
     change({ connection: "closed" });

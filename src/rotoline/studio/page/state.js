@@ -7,7 +7,8 @@ export const state = {
   project: null,
   /** Confidence and visibility by object: 0 no result, 1 hidden, 2 to 255 visible. @type {Map<number, Uint8Array>} */
   lanes: new Map(),
-  frame: 0,
+  /** After a reload, the same one as before; see `keepPlace`. */
+  frame: Math.trunc(Math.abs(Number(location.hash.slice(1)))) || 0,
   /** The chosen object. @type {number|null} */
   object: null,
   /** @type {ToolName} */
@@ -33,6 +34,8 @@ export const state = {
   job: null,
   /** @type {Check[]} */
   checks: [],
+  /** How many rankings of them were made since the page was opened. */
+  ranking: 0,
   /** @type {"connecting"|"open"|"lost"|"refused"|"closed"} */
   connection: "connecting",
 };

@@ -80,7 +80,7 @@ function drawRuler(now) {
     if (x + 4 + context.measureText(text).width < now.left + now.width + RIGHT) context.fillText(text, x + 4, RULER / 2);
   }
   context.fillStyle = colourOf("--warn");
-  for (const { frame } of state.checks) {
+  for (const { frame } of state.checks.filter((one) => one.is_found)) {
     const x = xOf(now, frame + 0.5);
     if (x < now.left || x > now.left + now.width) continue;
     context.beginPath();
