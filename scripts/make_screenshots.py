@@ -25,6 +25,7 @@ WIDTH = 1120
 """Of the files, in pixels; the window is 1280 wide."""
 COLOURS = 256
 """As many as a file of less than 300 kB can have."""
+FOLDER = "~/rotoline/bigbuckbunny"
 FRAMES = ("--start", "20", "--end", "120", "--every", "2")
 
 Points = Sequence[tuple[float, float]]
@@ -51,14 +52,17 @@ def main() -> None:
         save(page, "studio-mark.png")
         track(page)
         page.emulate_media(color_scheme="dark")
-        page.keyboard.press("n")
         page.locator("#tab-check").click()
+        page.locator("#checks li").first.wait_for()
+        page.keyboard.press("n")
         save(page, "studio-check.png")
         page.emulate_media(color_scheme="light")
         page.locator("[data-view=cutout]").click()
         page.locator("#tab-export").click()
         page.locator("input[name=format][value=prores]").check()
         page.locator("#preview").evaluate("picture => picture.decode()")
+        # That of the temporary folder would mean nothing to anybody.
+        page.locator("#project-path").evaluate(f"line => line.textContent = '{FOLDER}'")
         save(page, "studio-export.png")
         browser.close()
 

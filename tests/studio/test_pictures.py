@@ -3,6 +3,7 @@
 import io
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import av
 import numpy as np
@@ -76,6 +77,20 @@ def test_no_more_is_kept_than_there_is_room_for(clip_folder, monkeypatch):
         for index in range(6):
             assert len(pictures.jpeg(index)) > 2000
         assert len(pictures.kept) <= 3
+    finally:
+        pictures.close()
+
+
+def test_a_frame_that_is_far_away_does_not_keep_others_waiting():
+    pictures = Pictures(open_frames(VIDEO), 132)
+    try:
+        pictures.frame(3)
+        with ThreadPoolExecutor(1) as pool:
+            far = pool.submit(pictures.frame, 131)
+            for index in (0, 1, 2):
+                pictures.jpeg(index)
+            assert not far.done()
+            assert far.result().shape == pictures.frame(131).shape
     finally:
         pictures.close()
 

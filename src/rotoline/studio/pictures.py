@@ -6,6 +6,7 @@ anything was asked for and further while nobody asks; everything before it is re
 """
 
 import io
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from threading import Condition, Thread
@@ -106,6 +107,7 @@ class Pictures:
         with self._condition:
             self._waiting += 1
         try:
+            self._reach(index)
             with self._condition:
                 if index not in self._frames:
                     self._keep_frame(index, self._read(index))
@@ -137,6 +139,17 @@ class Pictures:
             self._is_closed = True
             self._condition.notify_all()
         self._thread.join()
+
+    def _reach(self, index: int) -> None:
+        """Go forwards up to a frame, and let others have theirs meanwhile: it may be far."""
+        while True:
+            with self._condition:
+                if self._front_at >= min(index, self.count) or self._is_closed:
+                    return
+                self._read(self._front_at)
+                is_alone = self._waiting < 2
+            if not is_alone:
+                time.sleep(0.001)  # else this thread would have the lock again at once
 
     def _read(self, index: int) -> Frame:
         """Decode a frame, by the way that is quickest here."""
