@@ -1,11 +1,13 @@
 """Projects that another person has made, or that something has damaged."""
 
 import json
+import zlib
 
 import pytest
 
 from rotoline.demo import VIDEO
 from rotoline.errors import InputError, OutputError
+from rotoline.io.frame_store import open_store, recover_store
 from rotoline.io.frames import open_frames
 from rotoline.studio.project import Project, create_project, project_of_run
 from rotoline.studio.project_log import HINTS
@@ -95,6 +97,31 @@ def test_nothing_is_written_through_a_link_out_of_the_project(project_folder, tm
         Project(project_folder)
     assert [one.name for one in outside.iterdir()] == ["precious.png"]
     assert (outside / "precious.png").read_bytes() == b"precious" * 9
+
+
+@pytest.mark.parametrize("header", [b"[]", b"{", b'{"confidence": {"a": 1}}', b'{"confidence": 5}'])
+def test_damaged_results_are_named(project_folder, header):
+    state = project_folder / ".rotoline-state"
+    state.mkdir()
+    store = open_store(state / "frames")
+    store[2] = header + b"\n"
+    store.close()
+    with pytest.raises(InputError, match="frames is damaged at frame 2"):
+        Project(project_folder)
+
+
+def test_a_damaged_mask_of_strokes_is_made_again(project_folder, open_page):
+    with open_page(project_folder) as page:
+        disc = page.add()
+        page.draw(0, disc)
+        mask = page.mask(0)
+    store = recover_store(project_folder / ".rotoline-state/drawn")
+    key = store[0].partition(b"\n")[0]
+    for damaged in (b"", b"x", zlib.compress(bytes(PIXELS - 1)), zlib.compress(bytes(10 * PIXELS))):
+        store[0] = key + b"\n" + damaged
+        with open_page(project_folder) as page:
+            assert (page.mask(0) == mask).all()
+    store.close()
 
 
 def test_pictures_that_the_studio_has_not_made_stay(project_folder, open_page):

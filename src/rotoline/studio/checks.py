@@ -147,5 +147,7 @@ class Checks:
         0 where an object is hidden or unknown, and at least a little where it is visible.
         """
         results, ids = self._project.results, sorted(self._project.state.objects)
-        lanes = np.array([results.lane(one) for one in ids], float).reshape(len(ids), self._project.count)
+        lanes = np.array([results.lane(one) for one in ids], float).reshape(
+            len(ids), self._project.count
+        )
         return np.where(lanes > 1, np.maximum(1 - (lanes - 2) / 253, 1e-6), 0.0)

@@ -2,6 +2,7 @@
 
 import zlib
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 from typing import Literal
@@ -103,10 +104,15 @@ class FrameMasks:
             data = self._made.get((index, key))
             if data is None and index in self._drawn:
                 kept, _, last = self._drawn[index].partition(b"\n")
-                data = last if kept.decode() == key else None
+                data = last if kept == key.encode() else None
         if data is None:
             return None
-        return np.frombuffer(zlib.decompress(data), np.uint8).reshape(self._project.size)
+        height, width = self._project.size
+        # What is damaged, or another's, is made again.
+        with suppress(zlib.error, ValueError):
+            labels = zlib.decompressobj().decompress(data, height * width + 1)
+            return np.frombuffer(labels, np.uint8).reshape(height, width)
+        return None
 
     def close(self) -> None:
         """Close the file."""

@@ -11,6 +11,7 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
+from rotoline.errors import InputError
 from rotoline.io.atomic import make_folder
 from rotoline.io.frame_store import FrameStore, compact_store, recover_store
 from rotoline.io.run_state import FRAMES, STATE, FinishedFrames, finished_frame
@@ -25,6 +26,9 @@ class Results(Mapping[int, FrameResult]):
         size: Height and width of the frames.
         count: Number of frames.
         is_read_only: Whether another program writes into the project.
+
+    Raises:
+        InputError: The file with the results is damaged.
     """
 
     def __init__(
@@ -43,8 +47,15 @@ class Results(Mapping[int, FrameResult]):
         """The frame whose result came last."""
         for index in self._store:
             header, _, _ = self._store[index].partition(b"\n")
-            confidence = json.loads(header)["confidence"]
-            self._note(index, {int(key): value for key, value in confidence.items()})
+            try:
+                confidence = json.loads(header)["confidence"]
+                self._note(index, {int(key): float(value) for key, value in confidence.items()})
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                self._store.close()
+                raise InputError(
+                    f"{path} is damaged at frame {index}; remove {path.parent}, which holds "
+                    "results alone, and track again: all that was drawn stays"
+                ) from error
 
     def __getitem__(self, index: int) -> FrameResult:
         with self._lock:
