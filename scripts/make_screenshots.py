@@ -25,6 +25,7 @@ WIDTH = 1120
 """Of the files, in pixels; the window is 1280 wide."""
 COLOURS = 256
 """As many as a file of less than 300 kB can have."""
+RANKING_SECONDS = 15
 FRAMES = ("--start", "20", "--end", "120", "--every", "2")
 
 Points = Sequence[tuple[float, float]]
@@ -51,8 +52,10 @@ def main() -> None:
         save(page, "studio-mark.png")
         track(page)
         page.emulate_media(color_scheme="dark")
-        page.keyboard.press("n")
         page.locator("#tab-check").click()
+        page.locator("#checks li").first.wait_for()
+        page.wait_for_timeout(RANKING_SECONDS * 1000)
+        page.keyboard.press("n")
         save(page, "studio-check.png")
         page.emulate_media(color_scheme="light")
         page.locator("[data-view=cutout]").click()
