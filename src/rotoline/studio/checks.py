@@ -1,5 +1,6 @@
 """The frames most worth looking at, by `rotoline.review`."""
 
+from collections.abc import Callable
 from threading import Lock, Thread
 from typing import NamedTuple
 
@@ -35,10 +36,18 @@ class Checks:
         project: The project.
         masks: Its masks.
         pictures: Its frames.
+        tell: Called when there is a new ranking.
     """
 
-    def __init__(self, project: Project, masks: FrameMasks, pictures: Pictures) -> None:
+    def __init__(
+        self,
+        project: Project,
+        masks: FrameMasks,
+        pictures: Pictures,
+        tell: Callable[[], None] = lambda: None,
+    ) -> None:
         self._project, self._masks, self._pictures = project, masks, pictures
+        self._tell = tell
         self._lock = Lock()
         self._found: list[WorthLooking] | None = None
         self._revision = 0
@@ -88,6 +97,7 @@ class Checks:
             for one in ranked
         ]
         self._revision = revision
+        self._tell()
 
     def _picture(self, index: int) -> Frame:
         """A frame, reduced; what `rotoline.review` does to every frame first."""

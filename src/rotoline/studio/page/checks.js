@@ -8,12 +8,10 @@ import { change, state, watch } from "./state.js";
 
 /** As many as one looks at; the list of a long clip is longer. */
 const SHOWN = 50;
-/** How long the server takes to look at the frames of a run; longer for long clips. */
-const RANKING_SECONDS = 10;
 /** Place in the list; -1 before the first. */
 let place = -1;
 
-async function load() {
+export async function loadChecks() {
   try {
     const { frames } = await getChecks();
     change({ checks: frames });
@@ -31,7 +29,7 @@ function named(text) {
 
 /** @param {number} direction */
 export async function goToCheck(direction) {
-  if (state.checks.length === 0) await load();
+  if (state.checks.length === 0) await loadChecks();
   if (state.checks.length === 0) return say("There is nothing to check now. Frames that were tracked are ranked after the run.");
   const current = state.checks.findIndex((one) => one.frame === state.frame);
   const from = current >= 0 ? current : place;
@@ -68,15 +66,12 @@ function drawList() {
 
 /** Keeps the list up to date; called once. @param {(tell: () => void) => void} onShow */
 export function startChecks(onShow) {
-  onShow(load);
+  onShow(loadChecks);
   let status = "";
   watch(["job", "project"], () => {
     const now = state.job?.status ?? "none";
     const isOver = now !== "running" && now !== "waiting";
-    if (state.project && now !== status && isOver) {
-      load();
-      setTimeout(load, RANKING_SECONDS * 1000); // at first it knows the confidence alone
-    }
+    if (state.project && now !== status && isOver) loadChecks();
     if (state.project) status = now;
   });
   watch(["checks"], () => (place = -1));

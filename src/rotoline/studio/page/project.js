@@ -3,6 +3,7 @@
 /** @import {Job, Project} from "./types.js" */
 
 import { getProject, ServerError } from "./api.js";
+import { loadChecks } from "./checks.js";
 import { noteRevisions, reload } from "./frames.js";
 import { banner, report, say } from "./messages.js";
 import { change, state } from "./state.js";
@@ -103,6 +104,8 @@ export function listen() {
   on("project", loadProject);
   on("frames", (data) => takeFrames(data.frames));
   on("job", takeJob);
+  // A ranking is begun when it is asked for, and told when it is there.
+  on("check", loadChecks);
   on("closed", () => {
     events.close();
     change({ connection: "closed" });
