@@ -6,12 +6,13 @@ from typing import Any
 from rotoline.errors import ConfigError
 
 
-def import_extra(package: str, purpose: str) -> Any:
-    """Import a package of the extra `exports`.
+def import_extra(package: str, purpose: str, extra: str = "exports") -> Any:
+    """Import a package of one of the extras.
 
     Args:
         package: Name of the module to import, such as `pycocotools.mask`.
         purpose: What needs it, for the message, such as "the format exr".
+        extra: Name of the extra that installs it.
 
     Raises:
         ConfigError: It is not installed.
@@ -21,5 +22,5 @@ def import_extra(package: str, purpose: str) -> Any:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"{purpose} needs {package}, which is not installed; install it: "
-            "pip install 'rotoline[exports]'"
+            f"pip install 'rotoline[{extra}]'"
         ) from error
