@@ -1,4 +1,4 @@
-"""`batch.json` and `batch.html` in the root of a batch: how it stands, for programs and for people."""
+"""How a batch stands: `batch.json` for programs, and `batch.html` for people."""
 
 import json
 import time

@@ -35,7 +35,7 @@ def main() -> None:
         request = json.loads(requests.get())
         try:
             segmenter.segment(request)
-            answer = {"done": True}
+            answer: dict[str, Any] = {"done": True}
         except Exception as error:  # noqa: BLE001 (one item must not end the others)
             traceback.print_exc()
             is_final = isinstance(error, InputError | ConfigError | WeightsError)

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +114,7 @@ class Driver:
         self._news: list[Outcome] = []
         self._failed = 0
 
-    def run(self) -> Iterator[State]:
+    def run(self) -> Generator[State, None, None]:
         """Run all items that are left; results, failures and `batch.json` are written as it goes.
 
         Raises:
@@ -195,7 +195,7 @@ class Driver:
                 self._note_failure(outcome)
                 self._end(outcome)
             else:
-                self._news.append(outcome)
+                self._news.append(outcome.model_copy(update={"is_retried": True}))
                 self._waiting.append((name, None))
 
     def _note_failure(self, outcome: Outcome) -> None:

@@ -22,13 +22,12 @@ from rotoline.batch.ledger import (
 from rotoline.batch.scratch import Workplace, workplace
 from rotoline.batch.storage import place_of
 from rotoline.batch.worker import Answer, Check, Worker, limits_check
-from rotoline.errors import ConfigError, InputError, RotolineError, WeightsError
+from rotoline.errors import ConfigError, InputError, WeightsError
 
 SECONDS_BETWEEN_SIZES = 5.0
 
-def run_job(
-    job: Job, worker: Worker, is_stopped: Callable[[], bool] = lambda: False
-) -> Outcome:
+
+def run_job(job: Job, worker: Worker, is_stopped: Callable[[], bool] = lambda: False) -> Outcome:
     """Segment an item, unless it is done, has failed, or somebody else does.
 
     Args:
@@ -85,6 +84,11 @@ class _NotDoneError(Exception):
         self.answer = answer
 
 
+def _refuse_unfinished(answer: Answer) -> None:
+    if answer.kind:
+        raise _NotDoneError(answer)
+
+
 def _segment(
     job: Job, found: Found, mine: Claim, worker: Worker, is_stopped: Callable[[], bool]
 ) -> Outcome:
@@ -96,8 +100,7 @@ def _segment(
             more = _check(place, mine, is_stopped)
             check = limits_check(worker, means.time_limit, means.memory_limit, more)
             answer = worker.ask(request_of(job, found.fingerprint, place), check, mine.note)
-            if answer.kind:
-                raise _NotDoneError(answer)
+            _refuse_unfinished(answer)
             record = read_json(place_of(str(place.output / RUN))) or {}
             place.finish()
     except _NotDoneError as error:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 import tempfile
 from collections.abc import Mapping
@@ -142,6 +141,8 @@ class Outcome(BaseModel):
     """Of a failure: whether it would fail again."""
     attempts: int = 1
     """How often it was tried."""
+    is_retried: bool = False
+    """Whether it will be tried again."""
     host: str = ""
     """The machine that it ran on."""
     summary: Summary | None = None
@@ -152,7 +153,7 @@ def this_host() -> str:
     """A name for the processes that share process numbers with this one."""
     name = platform.node()
     try:
-        return f"{name} {os.readlink('/proc/self/ns/pid')}"  # containers may share a name
+        return f"{name} {Path('/proc/self/ns/pid').readlink()}"  # containers may share a name
     except OSError:
         return name
 

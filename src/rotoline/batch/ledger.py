@@ -40,7 +40,6 @@ def fingerprint(job: Job) -> Fingerprint:
     """
     recipe = job.recipe
     return {
-        "id": job.item.id,
         "video": video_hash(job.item.video),
         "masks": marks_hash(job.item.masks),
         "settings": config_hash(job.config),
@@ -85,9 +84,7 @@ def refuse_other(output: object, record: Mapping[str, Any] | None, wanted: Finge
     if isinstance(old, dict):
         names = [name for name in wanted if old.get(name) != wanted[name]]
         found = f"results of another {' and another '.join(names)}"
-    raise OutputError(
-        f"{output} holds {found}; --overwrite replaces them, or give another output"
-    )
+    raise OutputError(f"{output} holds {found}; --overwrite replaces them, or give another output")
 
 
 def read_json(place: Place) -> dict[str, Any] | None:

@@ -117,7 +117,7 @@ def _read_csv(text: str, path: Path) -> Iterator[tuple[int, Callable[[], Any]]]:
         for row in reader:
             yield reader.line_num, partial(_row, row)
     except csv.Error as error:
-        raise InputError(f"{path}: line {reader.line_num}: {error}; correct it") from error
+        raise InputError(f"{path}: line {reader.reader.line_num}: {error}; correct it") from error
 
 
 def _row(row: Mapping[str | None, Any]) -> dict[str, Any]:

@@ -83,7 +83,9 @@ def _failed(failed: Mapping[str, Mapping[str, Any]]) -> str:
             f'<tr><th scope="row">{_text(name)}</th><td>{_text(one.get("kind", ""))}</td>'
             f"<td>{times}</td><td>{_text(one.get('error', ''))}{shown if log else ''}</td></tr>"
         )
-    advice = "<p>Correct the files, and run the command again; --retry-failed tries all of them.</p>"
+    advice = (
+        "<p>Correct the files, and run the command again; --retry-failed tries all of them.</p>"
+    )
     return advice + _table(("clip", "kind", "attempts", "what happened"), rows, len(failed))
 
 

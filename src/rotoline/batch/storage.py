@@ -209,8 +209,8 @@ def fetch(place: Place, folder: Path, most_bytes: int) -> Path:
     total = sum(info.get("size") or 0 for info in contents.values())
     if total > most_bytes:
         raise InputError(
-            f"{place} has {total / 1e9:.3g} GB, and --scratch-limit allows {most_bytes / 1e9:.3g} GB "
-            "for the copies of an item; raise it"
+            f"{place} has {total / 1e9:.3g} GB, and --scratch-limit allows "
+            f"{most_bytes / 1e9:.3g} GB for the copies of an item; raise it"
         )
     name = place.path.rstrip("/").rpartition("/")[2]
     target = folder / name

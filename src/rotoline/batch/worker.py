@@ -1,5 +1,6 @@
 """A process that segments (`child`), watched by this one: time, memory, and how it ends."""
 
+import fcntl
 import json
 import os
 import queue
@@ -15,6 +16,8 @@ from typing import Any, NamedTuple
 
 SECONDS_BETWEEN_CHECKS = 0.25
 LINES_OF_LOG = 20
+CHILD = [sys.executable, "-m", "rotoline.batch.child"]
+"""The command of the process."""
 _BYTES_OF_LOG = 8_000
 
 Check = Callable[[], str]
@@ -49,8 +52,13 @@ class Worker:
             **({} if gpus is None else {"CUDA_VISIBLE_DEVICES": gpus}),
         }
         self._process: subprocess.Popen[str] | None = None
+        self.is_ready = False
+        """Whether it has begun with the item, with its libraries and its weights loaded."""
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
+        # It is emptied before each item, and the process must not go on where it was.
+        flags = fcntl.fcntl(self._log, fcntl.F_GETFL)
+        fcntl.fcntl(self._log, fcntl.F_SETFL, flags | os.O_APPEND)
 
     @property
     def pid(self) -> int | None:
@@ -83,6 +91,7 @@ class Worker:
         check: Check,
         report: Callable[[str, int, int | None], None],
     ) -> Answer:
+        self.is_ready = False
         try:
             self._send(request)
         except OSError:
@@ -95,6 +104,7 @@ class Worker:
             if answer is None:
                 return self._ended()
             if "progress" in answer:
+                self.is_ready = True
                 report(*answer["progress"])
             elif "done" in answer:
                 return Answer()
@@ -136,7 +146,7 @@ class Worker:
         self.stop()
         self._answers = queue.Queue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rotoline.batch.child"],
+            CHILD,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -144,9 +154,7 @@ class Worker:
             text=True,
             start_new_session=True,  # Ctrl-C is for the driver
         )
-        threading.Thread(
-            target=_read, args=(self._process, self._answers), daemon=True
-        ).start()
+        threading.Thread(target=_read, args=(self._process, self._answers), daemon=True).start()
         return self._process
 
     def _ended(self) -> Answer:
@@ -169,9 +177,7 @@ class Worker:
         return tuple(data.decode(errors="replace").splitlines()[-LINES_OF_LOG:])
 
 
-def _read(
-    process: "subprocess.Popen[str]", answers: "queue.Queue[dict[str, Any] | None]"
-) -> None:
+def _read(process: "subprocess.Popen[str]", answers: "queue.Queue[dict[str, Any] | None]") -> None:
     """Hand on what the process answers, and None when it has ended."""
     assert process.stdout is not None
     try:
@@ -185,12 +191,16 @@ def _read(
 def limits_check(
     worker: Worker, time_limit: float | None, memory_limit: int | None, more: Check
 ) -> Check:
-    """A check of time from now on, of memory, and of what `more` says."""
-    end = None if time_limit is None else time.monotonic() + time_limit
+    """A check of the time since the worker is ready, of its memory, and of what `more` says."""
+    began: float | None = None
 
     def check() -> str:
-        if end is not None and time.monotonic() > end:
-            return f"it took longer than --time-limit allows, {time_limit:g} s"
+        nonlocal began
+        now = time.monotonic()
+        if began is None and worker.is_ready:
+            began = now
+        if time_limit is not None and began is not None and now - began > time_limit:
+            return f"it took longer than the {time_limit:g} s that --time-limit allows"
         taken = memory_of(worker.pid) if memory_limit is not None else 0
         if memory_limit is not None and taken > memory_limit:
             return (

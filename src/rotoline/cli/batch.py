@@ -32,6 +32,7 @@ class RunByDefault(TyperGroup):
     """`rotoline batch MANIFEST` is `rotoline batch run MANIFEST`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `run` before arguments that begin with no command."""
         names = {*self.commands, *ctx.help_option_names}
         if args and args[0] not in names:
             args = ["run", *args]
@@ -114,9 +115,7 @@ TimeLimit = Annotated[
 ]
 MemoryLimit = Annotated[
     float | None,
-    typer.Option(
-        metavar="GB", help="The most memory that a worker may use.", show_default=False
-    ),
+    typer.Option(metavar="GB", help="The most memory that a worker may use.", show_default=False),
 ]
 Scratch = Annotated[
     Path | None,

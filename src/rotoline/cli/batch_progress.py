@@ -76,9 +76,10 @@ def describe(outcome: Outcome) -> str:
             return ""
         found = outcome.summary
         return f"{outcome.id}: {found.frames} frames, {found.seconds:.1f} s" if found else ""
-    before = " before" if outcome.was_done else ""
-    again = "" if outcome.attempts == 1 else f" (attempt {outcome.attempts})"
-    return f"{outcome.id}: failed{before}{again}: {outcome.error}"
+    what = "failed before" if outcome.was_done else "failed"
+    if outcome.is_retried:
+        what = "will be tried again, as it failed"
+    return f"{outcome.id}: {what}: {outcome.error}"
 
 
 def _counts(state: State) -> str:
