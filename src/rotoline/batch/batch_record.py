@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,12 @@ class BatchRecord:
         self._record, self._page = root / f"batch{part}.json", root / f"batch{part}.html"
 
     def write_when_due(self) -> None:
-        """Write the files if it was not done just now."""
+        """Write the files if it was not done just now; if that fails, the next time may go well."""
         passed = time.perf_counter() - self._written_at
         if passed > max(SECONDS_BETWEEN, SHARE * self._cost):
-            self.write("running")
+            self._written_at = time.perf_counter()
+            with suppress(Exception):
+                self.write("running")
 
     def write(self, status: str) -> None:
         """Write the files.

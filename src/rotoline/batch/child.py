@@ -21,6 +21,8 @@ from rotoline.batch.ledger import FIELD, refuse_other
 from rotoline.errors import ConfigError, InputError, WeightsError
 
 SECONDS_BETWEEN_REPORTS = 0.5
+_saying = threading.Lock()
+"""Learning and tracking report from threads of their own."""
 
 
 def main() -> None:
@@ -51,8 +53,9 @@ def _read(requests: "queue.Queue[str]") -> None:
 
 
 def _say(answers: IO[str], answer: dict[str, Any]) -> None:
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+    with _saying:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
 
 
 class Segmenter:

@@ -4,7 +4,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +18,17 @@ from rotoline.batch.jobs import Item, Job, Means, Outcome, Recipe
 from rotoline.batch.ledger import (
     fingerprint,
     forget_failure,
+    is_known,
     known_failure,
     look_up,
     note_failure,
     summarise,
 )
-from rotoline.errors import RotolineError
 
 _THREADS = 16
 """Number of files that are looked at together: waiting for a store takes longer than work."""
+_LOOKED_AT = 64
+"""Number of claims that are looked at together: an object store counts every look."""
 _TICK = 0.5
 """Seconds after which the loop looks up, at the latest."""
 
@@ -80,7 +84,8 @@ class State(NamedTuple):
     elsewhere: int
     """Number of those that other drivers work on."""
     running: Mapping[str, Mapping[str, Any]]
-    """What the claims of the running items say, by id: `stage`, `done`, `total`."""
+    """What the claims of the running items say, by id: `stage`, `done`, `total`. Of many items,
+    only of those that were begun first."""
     news: Sequence[Outcome]
     """What has ended since the last state; failures that are tried again, too."""
 
@@ -143,21 +148,24 @@ class Driver:
     def _check_all(self) -> Iterator[State]:
         """See which items are done or have failed already."""
         with ThreadPoolExecutor(_THREADS) as threads:
-            jobs = map(self._batch.job, self._items.values())
-            for name, known in zip(self._items, threads.map(self._check, jobs), strict=True):
+            found = threads.map(self._check, self._items.values())
+            for name, known in zip(self._items, found, strict=True):
                 if known is None:
                     self._waiting.append((name, None))
                 else:
                     self._end(known)
                 yield self._state()
 
-    def _check(self, job: Job) -> Outcome | None:
+    def _check(self, item: Item) -> Outcome | None:
         """How an item ended before; None if it is to be tried."""
-        if self._batch.retry_failed:
-            forget_failure(job)
+        job = self._batch.job(item)
         try:
+            if self._batch.retry_failed:
+                forget_failure(job)
+            if not is_known(job):  # which spares to read its source
+                return None
             found = look_up(job)
-        except RotolineError:  # the worker will say so
+        except Exception:  # noqa: BLE001 (each store has errors of its own; the worker will say so)
             return None
         if found.is_done and found.record is not None:
             summary = summarise(found.record)
@@ -199,12 +207,10 @@ class Driver:
                 self._waiting.append((name, None))
 
     def _note_failure(self, outcome: Outcome) -> None:
+        """Remember a failure, unless that fails, too, as without the source; it is tried again."""
         job = self._batch.job(self._items[outcome.id])
-        try:
-            wanted = fingerprint(job)
-        except RotolineError:  # without its files; it is tried again when they are there
-            return
-        note_failure(job, outcome, wanted)
+        with suppress(Exception):
+            note_failure(job, outcome, fingerprint(job))
 
     def _end(self, outcome: Outcome) -> None:
         self.ended[outcome.id] = outcome
@@ -213,14 +219,13 @@ class Driver:
 
     def _look_at_claims(self) -> None:
         """See how far items are, and which of those of others are free or have been left."""
-        names = [*self._running, *self._elsewhere]
+        names = [*islice(self._running, _LOOKED_AT), *islice(self._elsewhere, _LOOKED_AT)]
         with ThreadPoolExecutor(_THREADS) as threads:
-            claims = threads.map(lambda name: who_has(self._batch.root, name), names)
-            found = dict(zip(names, claims, strict=True))
-        for name in self._running:
+            found = dict(zip(names, threads.map(self._claim_on, names), strict=True))
+        for name in self._running.keys() & found.keys():
             held = found[name]
             self._running[name] = {} if held is None else held.facts
-        for name in list(self._elsewhere):
+        for name in self._elsewhere.keys() & found.keys():
             held, known = found[name], self._elsewhere[name]
             if held is None:
                 del self._elsewhere[name]
@@ -231,6 +236,13 @@ class Driver:
                 del self._elsewhere[name]
                 self._waiting.appendleft((name, held.text))
 
+    def _claim_on(self, name: str) -> Held | None:
+        """The claim on an item; an empty one if it cannot be read now."""
+        try:
+            return who_has(self._batch.root, name)
+        except Exception:  # noqa: BLE001 (each store has errors of its own; the next look may go well)
+            return Held(f"unknown since {time.monotonic()}")
+
     def _state(self) -> State:
         news, self._news = self._news, []
         return State(
@@ -238,6 +250,6 @@ class Driver:
             done=len(self.ended) - self._failed,
             failed=self._failed,
             elsewhere=len(self._elsewhere),
-            running=dict(self._running),
+            running={name: facts for name, facts in self._running.items() if facts},
             news=news,
         )

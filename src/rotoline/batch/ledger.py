@@ -66,6 +66,11 @@ def look_up(job: Job) -> Found:
     return Found(wanted, record, is_done)
 
 
+def is_known(job: Job) -> bool:
+    """Whether an item has a `run.json`, or has failed: otherwise there is nothing to look up."""
+    return (place_of(job.item.output) / RUN).exists() or _failure(job.root, job.item.id).exists()
+
+
 def refuse_other(output: object, record: Mapping[str, Any] | None, wanted: Fingerprint) -> None:
     """Refuse results that were made of something else, and say of what.
 

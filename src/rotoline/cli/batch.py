@@ -179,9 +179,12 @@ def run(  # noqa: PLR0913 (each is an option)
         root_of,
         shard_of,
     )
+    from rotoline.batch.storage import is_address
 
     chosen = configure(preset, config, settings, tune=tune)
+    root = root_of(output)
     limits = {
+        "beat": 20.0 if is_address(root) else 5.0,
         "time_limit": time_limit,
         "memory_limit": None if memory_limit is None else int(memory_limit * GIGABYTE),
         "scratch_limit": int(scratch_limit * GIGABYTE),
@@ -190,7 +193,6 @@ def run(  # noqa: PLR0913 (each is an option)
     given = Means(threads=_threads(threads, workers, cluster), gpus=gpus_of(gpus, chosen), **limits)
     check_means(given, workers)
     part = None if shard is None else shard_of(shard)
-    root = root_of(output)
     items = items_of(manifest, root, part)
     options = {"reports": reports, "strict": strict, "colours": colours, "sandbox": sandbox}
     batch = Batch(
