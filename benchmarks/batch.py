@@ -146,7 +146,7 @@ def time_tasks(count: int) -> float:
 
 def measure(folder: Path, *, tiny: bool) -> Iterator[dict[str, Any]]:
     """Yield a line for each case, and one for empty tasks."""
-    count, frames, size = (4, 2, (64, 96)) if tiny else (8, 12, (240, 424))
+    count, frames, size = (4, 2, (64, 96)) if tiny else (6, 8, (480, 854))
     pixels = 9216 if tiny else FAST.working_pixels
     items = write_clips(folder / "clips", count, frames, size)
     machine = describe_machine()

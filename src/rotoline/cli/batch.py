@@ -24,6 +24,8 @@ from rotoline.cli.options import (
 if TYPE_CHECKING:
     from rotoline.batch.driver import Batch
     from rotoline.batch.engine import Engine
+    from rotoline.batch.jobs import Means
+    from rotoline.systems.protocol import SystemConfig
 
 GIGABYTE = 10**9
 
@@ -169,31 +171,13 @@ def run(  # noqa: PLR0913 (each is an option)
     and OUTPUT/batch.html. The exit code is 1 if a clip failed.
     """
     from rotoline.batch.driver import Batch
-    from rotoline.batch.jobs import Means
-    from rotoline.batch.prepare import (
-        check_means,
-        configs_of,
-        gpus_of,
-        items_of,
-        recipe_of,
-        root_of,
-        shard_of,
-    )
-    from rotoline.batch.storage import is_address
+    from rotoline.batch.prepare import configs_of, items_of, recipe_of, root_of, shard_of
 
     chosen = configure(preset, config, settings, tune=tune)
-    root = root_of(output)
-    limits = {
-        "beat": 20.0 if is_address(root) else 5.0,
-        "time_limit": time_limit,
-        "memory_limit": None if memory_limit is None else int(memory_limit * GIGABYTE),
-        "scratch_limit": int(scratch_limit * GIGABYTE),
-        **({} if scratch is None else {"scratch": scratch.absolute()}),
-    }
-    given = Means(threads=_threads(threads, workers, cluster), gpus=gpus_of(gpus, chosen), **limits)
-    check_means(given, workers)
     part = None if shard is None else shard_of(shard)
+    root = root_of(output)
     items = items_of(manifest, root, part)
+    limits = _limits(root, time_limit, memory_limit, scratch, scratch_limit)
     options = {"reports": reports, "strict": strict, "colours": colours, "sandbox": sandbox}
     batch = Batch(
         manifest=manifest,
@@ -201,7 +185,7 @@ def run(  # noqa: PLR0913 (each is an option)
         items=items,
         configs=configs_of(items, chosen, manifest),
         recipe=recipe_of(chosen, weights, formats, overwrite=overwrite, **options),
-        means=given,
+        means=_means(chosen, _threads(threads, workers, cluster), gpus, workers, limits),
         command=["rotoline", *sys.argv[1:]],
         shard=part,
         retries=retries,
@@ -210,13 +194,48 @@ def run(  # noqa: PLR0913 (each is an option)
     _show(batch, cluster, workers)
 
 
+def _limits(
+    root: str,
+    time_limit: float | None,
+    memory_limit: float | None,
+    scratch: Path | None,
+    scratch_limit: float,
+) -> dict[str, Any]:
+    """The limits of an item, in bytes and seconds."""
+    from rotoline.batch.storage import is_address
+
+    return {
+        "beat": 20.0 if is_address(root) else 5.0,  # a store counts every request
+        "time_limit": time_limit,
+        "memory_limit": None if memory_limit is None else int(memory_limit * GIGABYTE),
+        "scratch_limit": int(scratch_limit * GIGABYTE),
+        **({} if scratch is None else {"scratch": scratch.absolute()}),
+    }
+
+
+def _means(
+    config: "SystemConfig",
+    threads: int,
+    gpus: float | None,
+    workers: int | None,
+    limits: dict[str, Any],
+) -> "Means":
+    """What a worker may use."""
+    from rotoline.batch.jobs import Means
+    from rotoline.batch.prepare import check_means, gpus_of
+
+    means = Means(threads=threads, gpus=gpus_of(gpus, config), **limits)
+    check_means(means, workers)
+    return means
+
+
 def _threads(threads: int | None, workers: int | None, cluster: str | None) -> int:
     """Threads of a worker: the cores are divided among the workers, so that they do not fight."""
     from rotoline.batch.local import cores
 
     if threads is not None:
         return threads
-    return max(1, cores() // workers) if workers and cluster is None else 1
+    return max(1, cores() // workers) if workers and workers > 0 and cluster is None else 1
 
 
 def _show(batch: "Batch", cluster: str | None, workers: int | None) -> None:
