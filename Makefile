@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo check test docs bench clean static
+.PHONY: demo check test docs bench clean static types
 
 demo: $(VENV)/ready
 	rm -rf demo-output
@@ -22,6 +22,10 @@ static: $(VENV)/ready
 	$(VENV)/bin/ruff check --quiet .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+# The types in the comments of the studio's page; needs npm install -g typescript@5.
+types:
+	tsc -p tests/browser/tsconfig.json
 
 # The generated pages, and the site in site/; open site/index.html. Its search needs a server:
 # python3 -m http.server --directory site

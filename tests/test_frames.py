@@ -1,4 +1,5 @@
 import weakref
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -90,3 +91,25 @@ def test_frames_in_a_buffer_that_is_refilled_are_kept(make):
     assert indices(stream.backwards(3)) == [(2, 2), (1, 1), (0, 0)]
     assert indices(stream.forwards(0)) == [(n, n) for n in range(6)]
     assert indices(read.items()) == [(1, 1), (3, 3)]
+
+
+class Selecting(Refilled):
+    """Frames of which some can be read without those before them."""
+
+    def __init__(self, count):
+        super().__init__(count)
+        self.asked = []
+
+    def select(self, indices):
+        self.asked.append(indices)
+        return islice(iter(self), indices.start, indices.stop)
+
+
+@pytest.mark.parametrize("make", [frames, Refilled, Selecting])
+def test_part_of_the_frames_is_what_it_is_in_the_whole(make):
+    source = make(6)
+    stream = FrameStream(source)
+    stream.read([0])
+    assert indices(stream.forwards(2, 5)) == [(2, 2), (3, 3), (4, 4)]
+    if isinstance(source, Selecting):
+        assert source.asked == [range(2, 5)]

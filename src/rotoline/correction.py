@@ -1,13 +1,13 @@
-"""Masks that come after a clip was segmented: they correct their objects, and only around them.
+"""Some objects tracked again, while the others stay where they are.
 
-A mask of frame c corrects the objects that it shows, or all objects if it shows none. Such an
-object is learned again from all of its masks and tracked again between its neighbouring marks: from
-the one before c, which starts it, to the frame before the one after c. Where there is no mark
-before or after c, it is tracked to that end of the clip. All other objects keep their maps.
+Masks that come after a clip was segmented correct their objects, and only around them: a mask of
+frame c corrects the objects that it shows, or all objects if it shows none. Such an object is
+learned again from all of its masks and tracked again between its neighbouring marks: from the one
+before c, which starts it, to the frame before the one after c. Where there is no mark before or
+after c, it is tracked to that end of the clip. All other objects keep their maps.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,23 +19,14 @@ from rotoline.errors import InputError
 from rotoline.frames import FrameStream
 from rotoline.pipeline import BACKWARDS, MapStore, Step, compress_logits, decompress_logits
 from rotoline.runtime.progress import Progress
+from rotoline.spans import Span, split_at_first_mark
 from rotoline.stages.fuse import visible_masks
+from rotoline.state import KnownMaps
 from rotoline.tracker import Tracker
 from rotoline.types import SATURATED_LOGIT, Frame, FrameResult, LabelMap
 
-CORRECTING = "correcting"
-"""The stage in which objects are tracked again."""
-
-
-class Span(NamedTuple):
-    """Frames in which one object is tracked again."""
-
-    row: int
-    """The object's channel."""
-    begin: int
-    """The first of them."""
-    end: int
-    """The frame after the last; beyond the clip if there is no mark after it."""
+FORWARDS = "tracking"
+"""The stage in which objects are tracked forwards again."""
 
 
 class Segmented(NamedTuple):
@@ -66,7 +57,8 @@ def find_spans(before: Annotations, after: Annotations, corrected: Iterable[int]
             if shown[frame][row] or was:
                 begin = max((mark + 1 for mark in marks if mark < frame), default=0)
                 end = min((mark for mark in marks if mark > frame), default=2**62)
-                spans.append(Span(row, begin, end))
+                ranges = split_at_first_mark(begin, end, int(after.first_annotated[row]))
+                spans += [Span(object_id, *one) for one in ranges if one[0] < one[1]]
     return spans
 
 
@@ -75,20 +67,16 @@ def correct_clip(
     given: GivenMasks,
     segmented: Segmented,
     tracker: Tracker,
-    found: MapStore,
+    waiting: MapStore,
 ) -> Iterator[Step]:
     """Track the corrected objects again, and yield the results of the frames that change.
-
-    A result differs from the earlier one only in pixels that a corrected object takes or gives up:
-    the former go to the corrected object where its map wins against those of the others, the
-    latter to whichever map is best there without it. The confidence of other objects stays.
 
     Args:
         frames: The clip.
         given: The masks that it was segmented with, and the new or changed ones.
         segmented: What there is.
         tracker: A new tracker.
-        found: Keeps the new maps.
+        waiting: As for `track_spans`.
 
     Raises:
         InputError: The masks cannot be used, or an object has none any more.
@@ -104,28 +92,12 @@ def correct_clip(
         raise InputError(f"object {min(lost)} has no mask any more; keep one of its masks")
     tracker.fit(annotated, after)
     tracker.use(tracker.tune())
-    spans = find_spans(before, after, changed_masks(known, given.masks))
-    again = _Again(tracker, segmented.results, spans, found)
-    count, starts = len(segmented.results), after.first_annotated
-    last = max((int(starts[one.row]) for one in spans if one.begin < starts[one.row]), default=0)
-    if last:
-        again.visit(last)
-        for index, frame in stream.backwards(last):
-            is_tracked, is_next = again.rows(index), again.rows(index - 1)
-            again.go_on(index, frame, is_tracked & (starts > index), is_next & (starts == index))
-            yield Step(progress=Progress(BACKWARDS, last - index, last))
-        tracker.new_pass()
-    end = min(count, max(one.end for one in spans))
-    for index, frame in stream.forwards(0):
-        if index >= end:
-            break
-        is_tracked = again.rows(index) & (starts < index) & ~after.annotated_in(index)
-        is_next = again.rows(index + 1) & (starts <= index)
-        is_shown = again.rows(index) & (starts <= index)
-        again.go_on(index, frame, is_tracked, is_next | is_shown)
-        progress = Progress(CORRECTING, index + 1, end)
-        is_redone = bool(again.rows(index).any())
-        yield Step(again.result(index, frame) if is_redone else None, progress=progress)
+    count = len(segmented.results)
+    spans = [
+        span._replace(end=min(span.end, count))
+        for span in find_spans(before, after, changed_masks(known, given.masks))
+    ]
+    yield from track_spans(stream, tracker, spans, segmented.results, waiting)
 
 
 def changed_masks(before: Mapping[int, LabelMap], after: Mapping[int, LabelMap]) -> list[int]:
@@ -137,14 +109,87 @@ def changed_masks(before: Mapping[int, LabelMap], after: Mapping[int, LabelMap])
     ]
 
 
+def track_spans(
+    stream: FrameStream,
+    tracker: Tracker,
+    spans: Sequence[Span],
+    results: Mapping[int, FrameResult],
+    waiting: MapStore,
+) -> Iterator[Step]:
+    """Track objects in spans, and yield the results of the frames of these.
+
+    As in `rotoline.pipeline.track_clip`, the backward pass comes first, and its maps wait where an
+    object is tracked forwards too. Objects that are not tracked in a frame are where their maps in
+    `results` say; without one they are hidden.
+
+    A result differs from the earlier one only in pixels that a tracked object takes or gives up:
+    the former go to it where its map wins against those of the others, the latter to whichever map
+    is best there without it. Maps and confidence of the other objects stay. Objects that have
+    results and no mask any more lose no pixels.
+
+    Args:
+        stream: The clip.
+        tracker: Has learned all objects.
+        spans: Of objects that the tracker has learned; each begins at one of its masks.
+        results: What is known of frames; each is read on access. May lack frames and objects.
+        waiting: Keeps the maps of the backward pass, by frame index.
+
+    Yields:
+        A result once for each frame with a span, and the progress, of which a pass over a frame is
+        a step.
+
+    Raises:
+        InputError: A span does not begin at a mask, or a result is of another working size.
+    """
+    check_spans(spans, tracker.annotations)
+    again = _Again(tracker, results, spans, waiting)
+    passes = [(True, BACKWARDS), (False, FORWARDS)]
+    total = sum(len(again.frames_of(is_backwards)) for is_backwards, _ in passes)
+    done = 0
+    for is_backwards, stage in passes:
+        wanted = again.frames_of(is_backwards)
+        if not wanted:
+            continue
+        begin, end = min(wanted), max(wanted) + 1
+        tracker.new_pass()
+        again.is_backwards = is_backwards
+        if is_backwards:
+            again.go_to(end)
+        ahead = stream.forwards(max(begin - 1, 0), end)
+        pairs = stream.backwards(end) if is_backwards else ahead
+        for index, frame in pairs:
+            logits = again.go_on(index, frame)
+            if index in wanted and logits is not None:
+                done += 1
+                result = again.finish(index, frame, logits)
+                yield Step(result, progress=Progress(stage, done, total))
+            if is_backwards and index == begin:
+                break
+
+
+def check_spans(spans: Iterable[Span], annotations: Annotations) -> None:
+    """Refuse spans of objects without masks, and those that do not begin at one of them."""
+    for span in spans:
+        name = f"the span of object {span.object_id} from frame {span.begin} to {span.end - 1}"
+        if span.object_id not in annotations.object_ids:
+            raise InputError(f"{name} cannot be tracked: the object has no mask; give one")
+        starts = (span.end, span.end - 1) if span.is_backwards else (span.begin - 1, span.begin)
+        row = annotations.object_ids.index(span.object_id)
+        if not any(bool(annotations.annotated_in(index)[row]) for index in starts):
+            raise InputError(
+                f"{name} begins at no mask: it needs one in frame {starts[0]} or {starts[1]}; "
+                "plan_spans gives spans that do"
+            )
+
+
 class _Again:
     """Tracks some objects again, while the others are where their maps say.
 
     Args:
         tracker: Has learned all objects.
-        results: Those before the correction.
+        results: Those before.
         spans: What is tracked again.
-        found: The new maps, of all objects, by frame index.
+        waiting: The maps of the backward pass, by frame index.
     """
 
     def __init__(
@@ -152,61 +197,130 @@ class _Again:
         tracker: Tracker,
         results: Mapping[int, FrameResult],
         spans: Sequence[Span],
-        found: MapStore,
+        waiting: MapStore,
     ) -> None:
-        self._tracker, self._results, self._spans, self._found = tracker, results, spans, found
+        self._tracker, self._results, self._spans, self._waiting = tracker, results, spans, waiting
         self._has: set[int] = set()
+        self.is_backwards = True
+        """The present pass."""
 
-    def rows(self, index: int) -> Tensor:
-        """The objects that are tracked again in a frame, bool `(K,)`."""
-        rows = torch.zeros(len(self._tracker.annotations.object_ids), dtype=torch.bool)
-        for span in self._spans:
-            rows[span.row] |= span.begin <= index < span.end
-        return rows
+    def frames_of(self, is_backwards: bool) -> set[int]:  # noqa: FBT001 (as in Span)
+        """The frames with a span of a pass."""
+        chosen = [one for one in self._spans if one.is_backwards == is_backwards]
+        return {index for one in chosen for index in range(one.begin, one.end)}
 
-    def go_on(self, index: int, frame: Frame, active: Tensor, is_needed: Tensor) -> None:
-        """Track the active objects into a frame; without any, visit it if it is needed."""
-        if active.any():
-            known = self._known(index)
-            self._keep(index, self._tracker.track(frame, index, active, known))
-        elif is_needed.any():
-            self.visit(index)
+    def _rows(self, index: int, *, is_backwards: bool) -> Tensor:
+        """The objects that a pass tracks in a frame, bool `(K,)`."""
+        ids = self._tracker.annotations.object_ids
+        found = {
+            one.object_id
+            for one in self._spans
+            if one.is_backwards == is_backwards and one.begin <= index < one.end
+        }
+        return torch.tensor([object_id in found for object_id in ids])
+
+    def _both_rows(self, index: int) -> Tensor:
+        return self._rows(index, is_backwards=True) | self._rows(index, is_backwards=False)
+
+    def go_on(self, index: int, frame: Frame) -> Tensor | None:
+        """Track into a frame what is to be tracked there; without anything, begin there if needed.
+
+        Returns:
+            float `(K, h, w)`: where all objects are as far as it is known; None if nothing was
+            done.
+        """
+        is_marked = self._tracker.annotations.annotated_in(index)
+        active = self._rows(index, is_backwards=self.is_backwards) & ~is_marked
+        if not active.any():
+            return self.go_to(index)
+        logits = self._tracker.track(frame, index, active, self._known(index))
+        return self._with_marks(index, logits)
 
     @torch.inference_mode()
-    def visit(self, index: int) -> None:
-        """Begin at an annotated frame, with all objects where their maps say."""
-        logits = self._known(index)
-        tracker = self._tracker
-        visible = visible_masks(logits, tracker.config.fuse.background_threshold)
-        everything = torch.ones(len(logits), dtype=torch.bool, device=logits.device)
-        tracker.state.update(logits, visible, everything)
-        self._keep(index, logits)
+    def go_to(self, index: int) -> Tensor | None:
+        """Begin at a frame, with all objects where their masks and maps say, if it is needed."""
+        after = index - 1 if self.is_backwards else index + 1
+        needed = (self._rows(one, is_backwards=self.is_backwards).any() for one in (index, after))
+        if not any(needed):
+            return None
+        known, state = self._known(index), self._tracker.state
+        if known is None:
+            return self._with_marks(index, torch.full_like(state.scores, -SATURATED_LOGIT))
+        threshold = self._tracker.config.fuse.background_threshold
+        state.update(known.logits, visible_masks(known.logits, threshold), known.which)
+        return self._with_marks(index, known.logits)
 
-    def result(self, index: int, frame: Frame) -> FrameResult:
-        """The result of a frame that was tracked again."""
-        old, new = self._results[index], self._tracker.result(index, self._known(index), frame)
-        ids = np.array(new.object_ids)[self.rows(index).numpy()]
-        takes, gives_up = np.isin(new.labels, ids), np.isin(old.labels, ids)
-        labels = np.where(takes | gives_up, new.labels, old.labels)
-        confidence = {i: new.confidence[i] for i in new.confidence} | {
-            i: value for i, value in old.confidence.items() if i not in ids
-        }
-        return replace(new, labels=labels, confidence=confidence)
-
-    def _keep(self, index: int, logits: Tensor) -> None:
-        logits = self._tracker.apply_annotation(index, logits)
-        if self.rows(index).any():
-            self._found[index] = compress_logits(logits)
+    def finish(self, index: int, frame: Frame, logits: Tensor) -> FrameResult | None:
+        """The result of a frame; None, and its maps wait, if the forward pass has objects there."""
+        if self.is_backwards and self._rows(index, is_backwards=False).any():
+            self._waiting[index] = compress_logits(logits)
             self._has.add(index)
+            return None
+        new, old = self._tracker.result(index, logits, frame), self._results.get(index)
+        is_new, ids = self._both_rows(index), self._tracker.annotations.object_ids
+        if old is not None:
+            is_new |= self._tracker.annotations.annotated_in(index) & torch.tensor(
+                [object_id not in old.object_ids for object_id in ids]
+            )
+        else:
+            is_new |= self._tracker.annotations.annotated_in(index)
+        tracked = [object_id for object_id, one in zip(ids, is_new.tolist(), strict=True) if one]
+        maps = {i: (new.confidence[i], new.logits[ids.index(i)]) for i in tracked}
+        return _joined(new, old, maps, ids)
 
-    def _known(self, index: int) -> Tensor:
-        """The maps of a frame so far, float `(K, h, w)`; an object that is new is hidden."""
-        like = self._tracker.state.scores
-        if index in self._has:
-            return decompress_logits(self._found[index], like)
-        old = self._results[index]
-        known = torch.full_like(like, -SATURATED_LOGIT)
-        for row, object_id in enumerate(self._tracker.annotations.object_ids):
-            if object_id in old.object_ids:
-                known[row] = old.logits[old.object_ids.index(object_id)].to(like.device)
-        return known
+    def _with_marks(self, index: int, logits: Tensor) -> Tensor:
+        """Add the maps of the backward pass, and the masks of the frame."""
+        other = self._rows(index, is_backwards=True)
+        if not self.is_backwards and index in self._has and other.any():
+            backwards = decompress_logits(self._waiting[index], logits)
+            logits = torch.where(other.to(logits.device)[:, None, None], backwards, logits)
+        return self._tracker.apply_annotation(index, logits)
+
+    def _known(self, index: int) -> KnownMaps | None:
+        """The maps of the objects that are tracked in neither pass in a frame."""
+        old = self._results.get(index)
+        if old is None:
+            return None
+        like, ids = self._tracker.state.scores, self._tracker.annotations.object_ids
+        if old.logits.shape[1:] != like.shape[1:]:
+            raise InputError(
+                f"the result of frame {index} has maps of {tuple(old.logits.shape[1:])}, and the "
+                f"settings need {tuple(like.shape[1:])}; track the whole clip again"
+            )
+        which = torch.tensor([i in old.object_ids for i in ids]) & ~self._both_rows(index)
+        logits = torch.full_like(like, -SATURATED_LOGIT)
+        for row in which.nonzero()[:, 0].tolist():
+            logits[row] = old.logits[old.object_ids.index(ids[row])].to(like.device)
+        return KnownMaps(logits, which.to(like.device)) if which.any() else None
+
+
+def _joined(
+    new: FrameResult,
+    old: FrameResult | None,
+    tracked: Mapping[int, tuple[float, Tensor]],
+    learned: Sequence[int],
+) -> FrameResult:
+    """The earlier result of a frame with some objects as they are in a new one.
+
+    Args:
+        new: Of all objects that were learned.
+        old: The earlier one.
+        tracked: Confidence and logits of the objects that change.
+        learned: The objects that were learned.
+    """
+    maps, labels = dict(tracked), new.labels
+    if old is not None:
+        for row, object_id in enumerate(old.object_ids):
+            maps.setdefault(object_id, (old.confidence[object_id], old.logits[row]))
+        ids = list(tracked)
+        has_no_mask = np.isin(old.labels, [0, *learned], invert=True)
+        changes = (np.isin(new.labels, ids) | np.isin(old.labels, ids)) & ~has_no_mask
+        labels = np.where(changes, new.labels, old.labels)
+    maps = dict(sorted(maps.items()))
+    return FrameResult(
+        index=new.index,
+        labels=labels,
+        confidence={object_id: confidence for object_id, (confidence, _) in maps.items()},
+        logits=torch.stack([logits for _, logits in maps.values()]),
+        names=old.names if old else {},
+    )

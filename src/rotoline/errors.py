@@ -34,3 +34,27 @@ class OutputError(RotolineError):
 
 class KernelError(RotolineError):
     """An implementation that was asked for by name and cannot run on this machine."""
+
+
+def explain(error: Exception) -> str | None:
+    """What to tell the user about an error; None if it is a fault of the program."""
+    if isinstance(error, RotolineError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"cannot open {error.filename}: {error.strerror}; check the path and who may "
+            "read and write there"
+        )
+    if _is_out_of_memory(error):
+        detail = str(error).partition("\n")[0] or "an allocation failed"
+        return (
+            f"not enough memory ({detail}); use smaller frames, such as "
+            "--set working_pixels=100000, or smaller crops in a training, or free memory"
+        )
+    return None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed, which PyTorch reports as a RuntimeError."""
+    words = ("out of memory", "allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)

@@ -7,12 +7,12 @@ from rotoline.errors import ConfigError
 
 
 def import_extra(package: str, purpose: str, extra: str = "exports") -> Any:
-    """Import a package of one of the extras.
+    """Import a package of an extra.
 
     Args:
         package: Name of the module to import, such as `pycocotools.mask`.
         purpose: What needs it, for the message, such as "the format exr".
-        extra: Name of the extra that installs it.
+        extra: The name of the extra.
 
     Raises:
         ConfigError: It is not installed.

@@ -1,6 +1,7 @@
 """Frames in both directions from any source, with as few of them in memory as possible."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
@@ -72,11 +73,18 @@ class FrameStream:
         for index, frame in self._frames.backwards(start):
             yield index, self._check(index, frame)
 
-    def forwards(self, start: int) -> Iterator[tuple[int, Frame]]:
-        """Yield index and frame for `start`, `start + 1`, ..."""
-        for index, frame in enumerate(self._frames):
-            if index >= start:
-                yield index, self._check(index, frame)
+    def forwards(self, start: int, end: int | None = None) -> Iterator[tuple[int, Frame]]:
+        """Yield index and frame for `start`, `start + 1`, ..., up to the one before `end`.
+
+        With `end`, a source that has a method `select`, as `rotoline.open_frames` gives, need not
+        read the frames before `start` again.
+        """
+        if end is not None and isinstance(self._frames, _Prefetched):
+            pairs = self._frames.part(start, end)
+        else:
+            pairs = islice(enumerate(self._frames), start, end)
+        for index, frame in pairs:
+            yield index, self._check(index, frame)
 
     def _check(self, index: int, frame: Frame) -> Frame:
         """Refuse anything but RGB frames of one size."""
@@ -143,6 +151,12 @@ class _Prefetched:
 
     def read(self, indices: Collection[int]) -> dict[int, Frame]:
         return self._frames.read(indices)
+
+    def part(self, start: int, end: int) -> Iterator[tuple[int, Frame]]:
+        select = getattr(self._frames, "select", None)
+        frames = islice(self._frames, start, end) if select is None else select(range(start, end))
+        pairs = enumerate(frames, start)
+        return prefetch((index, check_frame(index, frame).copy()) for index, frame in pairs)
 
     def backwards(self, start: int) -> Iterator[tuple[int, Frame]]:
         if not start:

@@ -125,7 +125,8 @@ def track_clip(
 
     if resumed is None or resumed.direction == "backwards":
         for index, frame in stream.backwards(last if resumed is None else resumed.frame):
-            logits = tracker.track(frame, index, active=starts > index)
+            is_late = (starts > index) & ~annotations.annotated_in(index)
+            logits = tracker.track(frame, index, active=is_late)
             result, progress = None, None
             if index < first:
                 # Before the first object is marked, an annotation can only say that none is there.

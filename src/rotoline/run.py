@@ -114,7 +114,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         record = {
             "command": list(command),
             **opened.record(),
-            **_circumstances(model, config),
+            **circumstances(model, config),
             "formats": formats,
             **more_record,
         }
@@ -288,7 +288,8 @@ def _say(warnings: Sequence[str], step: Progress, *, is_strict: bool) -> Iterato
         yield replace(step, warning=warning)
 
 
-def _circumstances(model: Model, config: SystemConfig) -> dict[str, Any]:
+def circumstances(model: Model, config: SystemConfig) -> dict[str, Any]:
+    """The fields of `run.json` about what computes: settings, versions, device and weights."""
     settings = config.model_dump(mode="json")
     return {
         "config": settings,

@@ -99,6 +99,15 @@ class ObjectState:
         return result
 
 
+class KnownMaps(NamedTuple):
+    """Where some of K objects are in a frame, without tracking them."""
+
+    logits: Tensor
+    """float32 `(K, h, w)`: -8 for the other objects."""
+    which: Tensor
+    """bool `(K,)`: the objects that are known."""
+
+
 class TrackerState(NamedTuple):
     """What a tracker needs to go on after a frame, in another process, as if it never stopped."""
 

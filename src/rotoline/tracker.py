@@ -25,7 +25,7 @@ from rotoline.runtime.timing import StageTimer
 from rotoline.stages.foreground import foreground_mask, limit_again, limit_to_foreground
 from rotoline.stages.fuse import expected_iou, fuse, visible_masks
 from rotoline.stages.regions import Evidence, RegionEvidence, filter_regions, judgements
-from rotoline.state import ObjectState, TrackerState
+from rotoline.state import KnownMaps, ObjectState, TrackerState
 from rotoline.systems.protocol import (
     FittedSystem,
     System,
@@ -242,7 +242,7 @@ class Tracker:
 
     @torch.inference_mode()
     def track(
-        self, frame: Frame, index: int, active: Tensor, known: Tensor | None = None
+        self, frame: Frame, index: int, active: Tensor, known: KnownMaps | None = None
     ) -> Tensor:
         """Carry the active objects into the next frame: every stage but the last.
 
@@ -250,8 +250,8 @@ class Tracker:
             frame: RGB, uint8 `(H, W, 3)`.
             index: Index of the frame, for the trace.
             active: bool `(K,)`: the objects to track.
-            known: float `(K, h, w)`: the logits of the other objects, which become their state;
-                None if they are hidden.
+            known: The logits of other objects, which become their state. Those that are neither
+                active nor known are hidden, and keep their state.
 
         Returns:
             float `(K, h, w)`: the objects' logits.
@@ -260,7 +260,7 @@ class Tracker:
             return self._hidden()
         system, state, config, run = self.fitted, self.state, self.config, self._run
         active = active.to(system.device)
-        others = torch.full_like(state.scores, -SATURATED_LOGIT) if known is None else known
+        others = self._hidden() if known is None else known.logits
         if self.trace:
             self.trace.begin(index, system, state)
 
@@ -275,10 +275,10 @@ class Tracker:
         removed = filtered < logits
         logits = limit_again(filtered, foreground, config.foreground)
         if known is not None:
-            logits = torch.where(active[:, None, None], logits, known)
+            logits = torch.where(active[:, None, None], logits, known.logits)
         visible = visible_masks(logits, config.fuse.background_threshold)
         motion = evidence.motion if evidence else 0.0
-        kept = active if known is None else torch.ones_like(active)
+        kept = active if known is None else active | known.which
         run("update", state.update, logits, visible, kept, motion, removed)
         run("update", system.update, features, logits, visible, active)
         return logits

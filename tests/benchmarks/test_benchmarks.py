@@ -70,6 +70,14 @@ def test_allocator_compares_processes_that_compute_the_same():
     assert 0 <= summary["difference"] <= 1e-4
 
 
+def test_strokes_measures_the_time_to_a_mask():
+    lines, _ = run("strokes")
+    assert [line["objects"] for line in lines] == [1, 3]
+    for line in lines:
+        for kind in ("first", "prepared", "further"):
+            assert line[f"seconds_{kind}_p95"] >= line[f"seconds_{kind}_p50"] > 0
+
+
 def test_presets_measures_learning_and_frames():
     lines, table = run("presets")
     assert [(line["preset"], line["objects"]) for line in lines] == [

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from rotoline.evaluation.stroke_robot import largest_region, paint
+from rotoline.evaluation.stroke_robot import draw_stroke, largest_region
+from rotoline.interact import draw_hints
+
+
+def paint(mask):
+    stroke = draw_stroke(mask, is_object=True)
+    return draw_hints([stroke] if stroke else [], mask.shape).positive
 
 
 def test_stroke_runs_along_the_middle_of_the_largest_region():

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from rotoline.annotations import check_annotations
-from rotoline.correction import Span, find_spans
+from rotoline.correction import find_spans
 from rotoline.io.frame_store import open_store
 from rotoline.io.masks import read_labels, write_mask
 from rotoline.io.run_state import STATE, FinishedFrames, read_finished_run
+from rotoline.spans import Span
 
 COUNT = 9
 
@@ -76,13 +77,15 @@ def test_span_reaches_from_mark_to_mark():
 
     before = annotations(f0=[1, 2], f40=[1, 1])
     after = annotations(f0=[1, 2], f20=[1, 1], f40=[1, 1])
-    assert find_spans(before, after, [20]) == [Span(0, 1, 40)]
+    assert find_spans(before, after, [20]) == [Span(1, 1, 40)]
     after = annotations(f0=[1, 2], f40=[1, 1], f50=[2, 3])
-    assert find_spans(before, after, [50]) == [Span(1, 1, 2**62), Span(2, 0, 2**62)]
+    new = [Span(3, 0, 50, is_backwards=True), Span(3, 50, 2**62)]
+    assert find_spans(before, after, [50]) == [Span(2, 1, 2**62), *new]
     after = annotations(f0=[2, 2], f40=[1, 1])
-    assert find_spans(before, after, [0]) == [Span(0, 0, 40), Span(1, 0, 2**62)]
+    late = [Span(1, 0, 40, is_backwards=True), Span(2, 0, 2**62)]
+    assert find_spans(before, after, [0]) == late
     after = annotations(f0=[1, 2], f20=[0, 0], f40=[1, 1])
-    assert find_spans(before, after, [20]) == [Span(0, 1, 40), Span(1, 1, 2**62)]
+    assert find_spans(before, after, [20]) == [Span(1, 1, 40), Span(2, 1, 2**62)]
 
 
 @pytest.mark.slow

@@ -27,11 +27,12 @@ from rotoline.cli import (
     probe,
     report,
     segment,
+    studio,
     train,
     weights,
 )
 from rotoline.cli.terminal import console, print_error, print_warning
-from rotoline.errors import RotolineError
+from rotoline.errors import RotolineError, explain
 
 
 class _Group(TyperGroup):
@@ -44,37 +45,13 @@ class _Group(TyperGroup):
             print_warning("stopped")
             raise typer.Exit(130) from None
         except (RotolineError, OSError, MemoryError, RuntimeError) as error:
-            message = _explain(error)
+            message = explain(error)
             if message is None:
                 raise
             if ctx.params.get("debug"):
                 traceback.print_exc()
             print_error(message)
             raise typer.Exit(2) from error
-
-
-def _explain(error: Exception) -> str | None:
-    """What to tell the user about an error; None if it is a fault of the program."""
-    if isinstance(error, RotolineError):
-        return str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        return (
-            f"cannot open {error.filename}: {error.strerror}; check the path and who may "
-            "read and write there"
-        )
-    if _is_out_of_memory(error):
-        detail = str(error).partition("\n")[0] or "an allocation failed"
-        return (
-            f"not enough memory ({detail}); use smaller frames, such as "
-            "--set working_pixels=100000, or smaller crops in a training, or free memory"
-        )
-    return None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether an allocation failed, which PyTorch reports as a RuntimeError."""
-    words = ("out of memory", "allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 (the signature of an option's callback)
@@ -102,6 +79,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.callback()(options)
+app.command("studio")(studio.studio)
 app.command("segment")(segment.segment)
 app.command("probe")(probe.probe)
 app.command("export")(export.export)

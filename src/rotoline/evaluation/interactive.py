@@ -5,8 +5,8 @@
 On the clips of `rotoline.evaluation.halves`, with weights that have not seen them:
 
 - *strokes*: `SHARES` of the way through each clip, single frames are segmented from strokes alone
-  (`rotoline.systems.fast.strokes`). In every round a robot (`rotoline.evaluation.stroke_robot`)
-  paints one stroke where each object is missing, and one where it is too large; measured is the IoU
+  (`rotoline.interact`). In every round a robot (`rotoline.evaluation.stroke_robot`)
+  draws one stroke where each object is missing, and one where it is too large; measured is the IoU
   after each round. Nothing is carried over between frames.
 - *frames*: the clip is segmented with the true masks of one frame; then those of the scored frame
   of lowest confidence are added, and it is segmented again. Measured is the J&F of all scored
@@ -16,37 +16,36 @@ OUT/strokes.json, OUT/frames.json   everything measured, and what produced it
 OUT/table.md                        both tables
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from torch.nn import functional
 
 from rotoline.evaluation.bootstrap import mean_interval
 from rotoline.evaluation.clips import EvaluationClip
 from rotoline.evaluation.measure import ClipMeasurement
 from rotoline.evaluation.results import RunRecord, circumstances, write_record
 from rotoline.evaluation.runner import Subject, call_in_processes, load_models
-from rotoline.evaluation.stroke_robot import paint
+from rotoline.evaluation.stroke_robot import draw_stroke
 from rotoline.evaluation.tables import markdown_table
+from rotoline.interact import Session, Stroke
 from rotoline.io.atomic import write_text
 from rotoline.io.output_folder import new_output
 from rotoline.metrics import region_similarity
 from rotoline.model import Model
 from rotoline.runtime.progress import Progress
-from rotoline.stages.preprocess import to_tensor, working_size
-from rotoline.systems.fast.strokes import StrokeMaps, segment_from_strokes
 from rotoline.systems.protocol import SystemConfig
-from rotoline.types import Frame, LabelMap
+from rotoline.types import VOID, Frame, LabelMap, ObjectId, known_labels
 
 SHARES = (1 / 6, 1 / 2, 5 / 6)
 """Where in a clip the frames are that are segmented from strokes."""
 ROUNDS = 5
 """Rounds of strokes, and largest number of marked frames."""
+
+Strokes = Mapping[ObjectId, Sequence[Stroke]]
+"""Of each object, in the order in which they were drawn."""
 
 _RECORD = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -159,7 +158,7 @@ def measure_strokes(subject: Subject, config: SystemConfig) -> list[Measure]:
         truth = clip.read_mark(index)
         ids = [one for one in clip.object_ids if (truth == one).any()]
         if ids:
-            rounds = _paint_and_segment(model, config, clip.read_frame(index), truth, ids)
+            rounds = draw_and_solve(model, config, clip.read_frame(index), truth, ids)
             measures += [
                 StrokeMeasure(
                     clip=clip.name,
@@ -173,40 +172,50 @@ def measure_strokes(subject: Subject, config: SystemConfig) -> list[Measure]:
     return measures
 
 
-@torch.inference_mode()
-def _paint_and_segment(
-    model: Model, config: SystemConfig, frame: Frame, truth: LabelMap, ids: Sequence[int]
+def draw_and_solve(
+    model: Model, config: SystemConfig, frame: Frame, truth: LabelMap, ids: Sequence[ObjectId]
 ) -> list[list[float]]:
-    """IoU of each object after each round."""
-    size = working_size((truth.shape[0], truth.shape[1]), config.working_pixels)
-    net = model.system.net  # type: ignore[attr-defined]  # of the preset fast
-    features = net.encoder(to_tensor(frame, size))
-    true = np.stack([truth == one for one in ids])
-    inside, outside, found = (np.zeros_like(true) for _ in range(3))
-    rounds = []
+    """Segment a frame from the strokes of a robot.
+
+    Args:
+        model: Loaded weights of the preset `fast`.
+        config: Its settings.
+        frame: RGB, uint8 `(H, W, 3)`.
+        truth: Its true object ids, `(H, W)`; nothing is painted where they are void.
+        ids: The objects, each with at least one pixel.
+
+    Returns:
+        IoU of each object after each round.
+    """
+    session = Session(model, (truth.shape[0], truth.shape[1]), config=config)
+    strokes: Strokes = {one: [] for one in ids}
+    found, rounds = np.zeros_like(truth), []
     for _ in range(ROUNDS):
-        for k in range(len(ids)):
-            inside[k] |= paint(true[k] & ~found[k])
-            outside[k] |= paint(found[k] & ~true[k])
-        # The first strokes on the background: where a person sees that nothing is.
-        if not found.any():
-            outside |= paint(np.logical_not(true.any(axis=0)))
-        logits = segment_from_strokes(
-            net, features, StrokeMaps(_reduced(inside, size), _reduced(outside, size))
-        )
-        scores = functional.interpolate(
-            logits[None], size=truth.shape, mode="bilinear", align_corners=False
-        )[0]
-        best = scores == scores.amax(0, keepdim=True)
-        found = ((scores > 0) & best).numpy()
-        rounds.append([region_similarity(a, b) for a, b in zip(found, true, strict=True)])
+        strokes = next_strokes(strokes, truth, found)
+        found = session.solve(0, frame, strokes)
+        known_found, known_truth = known_labels(found, truth)
+        rounds.append([region_similarity(known_found == i, known_truth == i) for i in ids])
     return rounds
 
 
-def _reduced(strokes: NDArray[np.bool_], size: tuple[int, int]) -> torch.Tensor:
-    """Strokes `(K, H, W)` at the working size: a pixel has one if any of its pixels has."""
-    maps = torch.from_numpy(strokes).float()[None]
-    return functional.adaptive_max_pool2d(maps, size)[0]
+def next_strokes(strokes: Strokes, truth: LabelMap, found: LabelMap) -> Strokes:
+    """Add the robot's next strokes: where each object is missing, and where it is too large.
+
+    Args:
+        strokes: Those of each object so far.
+        truth: True object ids, `(H, W)`.
+        found: The present ones.
+    """
+    # The first strokes on the background: where a person sees that nothing is.
+    is_first = not any(strokes.values())
+    background = draw_stroke(truth == 0, is_object=False) if is_first else None
+    added = {}
+    for one, of_object in strokes.items():
+        missing = draw_stroke((truth == one) & (found != one), is_object=True)
+        too_much = (found == one) & (truth != one) & (truth != VOID)
+        new = (missing, draw_stroke(too_much, is_object=False), background)
+        added[one] = [*of_object, *(stroke for stroke in new if stroke is not None)]
+    return added
 
 
 def measure_frames(subject: Subject, config: SystemConfig) -> list[Measure]:

@@ -7,12 +7,13 @@ longest path through the region, drawn away from its borders.
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
+from rotoline.interact import Stroke
+
 WIDTH = 4
-"""Width of a stroke in pixels."""
+"""Width of a stroke in pixels, where there is room."""
 MAX_PIXELS = 10_000
 """A region with more pixels is reduced before a path is looked for."""
 CORE = 0.5
@@ -30,25 +31,28 @@ def largest_region(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found
 
 
-def paint(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Paint a stroke in the largest region of a mask.
+def draw_stroke(mask: NDArray[np.bool_], *, is_object: bool) -> Stroke | None:
+    """Draw a stroke in the largest region of a mask.
 
     Args:
         mask: `(H, W)`: the pixels that are wrong.
+        is_object: What the stroke says of them.
 
     Returns:
-        `(H, W)`: a stroke `WIDTH` pixels wide inside of the region; nothing if the mask is empty.
+        A stroke inside of the region, up to `WIDTH` pixels wide; None if the mask is empty.
     """
     region = largest_region(mask)
-    picture = Image.new("1", mask.shape[::-1])
-    points = [(float(x), float(y)) for y, x in _central_path(region)]
-    draw = ImageDraw.Draw(picture)
-    if len(points) > 1:
-        draw.line(points, fill=1, width=WIDTH, joint="curve")
-    for x, y in points[:1]:
-        half = WIDTH / 2
-        draw.ellipse((x - half, y - half, x + half, y + half), fill=1)
-    return np.array(picture) & region
+    if not region.any():
+        return None
+    path = _central_path(region)
+    distance = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
+    room = distance[path[:, 0], path[:, 1]].min() - 0.5
+    return Stroke(
+        tool="stroke",
+        is_object=is_object,
+        radius=float(np.clip(room, 0.5, WIDTH / 2)),
+        points=tuple((float(x) + 0.5, float(y) + 0.5) for y, x in path),
+    )
 
 
 def _central_path(region: NDArray[np.bool_]) -> NDArray[np.int64]:

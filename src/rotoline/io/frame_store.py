@@ -11,7 +11,7 @@ from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO
 
 from rotoline.errors import InputError
-from rotoline.io.atomic import output_errors
+from rotoline.io.atomic import output_errors, replacing
 
 MEGABYTES_IN_MEMORY = 16
 """How much `temporary_store` holds in memory before it writes to a temporary file."""
@@ -83,6 +83,63 @@ def open_store(path: Path, end: int = 0) -> FrameStore:
         file.close()
         raise
     return FrameStore(file, path, places)
+
+
+def recover_store(path: Path, *, is_read_only: bool = False) -> FrameStore:
+    """Open a store that a program may have been killed while writing: the half frame is dropped.
+
+    Args:
+        path: The file; made if there is none, unless it is only read: that store is empty.
+        is_read_only: Whether nothing may be written, because another program does.
+
+    Raises:
+        OutputError: It cannot be opened.
+    """
+    if is_read_only and not path.is_file():
+        return temporary_store()
+    end = whole_length(path)
+    if not is_read_only:
+        return open_store(path, end)
+    with output_errors(path):
+        file = path.open("rb")
+    return FrameStore(file, path, dict(_scan(file, path, end)))
+
+
+def compact_store(path: Path) -> None:
+    """Write a store without what was replaced in it, if that is most of a large file.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    if size < MEGABYTES_IN_MEMORY * 10**6:
+        return
+    old = recover_store(path, is_read_only=True)
+    try:
+        if 2 * sum(len(old[index]) for index in old) > size:
+            return
+        with replacing(path) as temporary:
+            new = open_store(temporary)
+            for index in old:
+                new[index] = old[index]
+            new.close()
+    finally:
+        old.close()
+
+
+def whole_length(path: Path) -> int:
+    """How many bytes of a file are whole frames."""
+    if not path.is_file():
+        return 0
+    size, position = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            following = position + _HEADER.size + _HEADER.unpack(header)[1]
+            if following > size:
+                break
+            position = following
+            file.seek(position)
+    return position
 
 
 def read_store(path: Path) -> Iterator[tuple[int, bytes]]:

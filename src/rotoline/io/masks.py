@@ -22,7 +22,7 @@ from rotoline.io.colour_masks import HOW_TO_SAVE, read_colour_ids
 from rotoline.io.frames import FrameSource
 from rotoline.io.mask_files import Warn, ignore_warning, match_masks
 from rotoline.io.palette import DAVIS_PALETTE, has_davis_colours, read_palette_ids
-from rotoline.io.paths import as_path
+from rotoline.io.paths import PROJECT_MARKS, as_path, is_project
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture, shorten
 from rotoline.io.readers import is_label_file
 from rotoline.io.readers.colours import ColourTable
@@ -161,7 +161,8 @@ def read_annotations(
 
     Args:
         path: A mask named like its frame, or anything else for the first frame; or a folder of
-            masks, each named like its frame; or a file of annotations (`rotoline.io.readers`).
+            masks, each named like its frame; or a project of `rotoline studio`, whose marked frames
+            are read; or a file of annotations (`rotoline.io.readers`).
         frames: The frames that the masks belong to.
         warn: Called with what the user must know: a mask that is not named like the frame it marks,
             a file that is skipped.
@@ -176,6 +177,8 @@ def read_annotations(
     Raises:
         InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
+    if is_project(path):
+        path = path / PROJECT_MARKS
     if is_label_file(path, frames.path):
         if colours:
             raise InputError(f"{path} is no picture, so there are no colours; leave --colours out")

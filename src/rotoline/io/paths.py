@@ -10,6 +10,15 @@ from rotoline.types import described
 LEFT_BY_SYSTEMS = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory"}
 """Files that file managers put into folders that a user opens, in lower case."""
 
+PROJECT, PROJECT_MARKS = "project.json", "marks"
+"""Names in the folder of a project: what makes it one, and the folder with the masks of marked
+frames."""
+
+
+def is_project(path: Path) -> bool:
+    """Whether a path is the folder of a project of `rotoline studio`."""
+    return (path / PROJECT).is_file()
+
 
 def as_path(value: Any, needed: str) -> Path:
     """Return what a user gave as a `Path`.

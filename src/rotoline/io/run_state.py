@@ -215,6 +215,17 @@ def remove_state(output: Path) -> None:
     shutil.rmtree(output / STATE, ignore_errors=True)
 
 
+def can_go_on(output: Path) -> bool:
+    """Whether the state of a run is there that `--resume` goes on from."""
+    return any((output / STATE / name).is_file() for name in (_CHECKPOINT, _FINISHED))
+
+
+def remove_checkpoint(output: Path) -> None:
+    """Remove all but the finished frames from the state of a run: it cannot go on any more."""
+    for name in (_CHECKPOINT, _LEARNED, _WAITING, _FINISHED):
+        (output / STATE / name).unlink(missing_ok=True)
+
+
 def finished_frame(name: str, result: FrameResult) -> bytes:
     """What is kept of a finished frame: name, confidences, label map, and the maps, rounded."""
     labels = zlib.compress(result.labels.tobytes(), 1)

@@ -8,6 +8,7 @@ which object similar pixels of the annotated frames belong to, and where the oth
 docs/method/fast.md#score.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -66,21 +67,42 @@ def score_objects(
     logits = classifier_logits(net, classifiers, features.embedding[0])
     if config.context == "off":
         return logits
-    read: list[Tensor | None] = [None] * len(logits)
     others: list[Tensor | None] = [None] * len(logits)
-    if config.context == "previous+memory":
-        read = list(torch.stack(readouts, dim=1)[:, None])
     if len(logits) > 1:
         others[:-1] = best_other_object(logits[:-1], context.scores[:-1])[:, None]
+    read = readouts if config.context == "previous+memory" else None
+    return refine(net, logits, features, context.scores, read, others)
+
+
+def refine(
+    net: FastNet,
+    logits: Tensor,
+    features: Features,
+    scores: Tensor,
+    readouts: tuple[Tensor, Tensor] | None,
+    others: Sequence[Tensor | None],
+) -> Tensor:
+    """Correct the logits of R classifiers by the temporal context.
+
+    Args:
+        net: The network.
+        logits: float `(R, h, w)`, of the classifiers.
+        features: Features of the frame.
+        scores: float `(R, h, w)`: score maps of the previous frame.
+        readouts: As `readout_maps` returns them; None to leave them out.
+        others: For each classifier `(1, 2, h, w)` as of `best_other_object`; None without any.
+
+    Returns:
+        float `(R, h, w)`: logits.
+    """
+    read: list[Tensor | None] = [None] * len(logits)
+    if readouts is not None:
+        read = list(torch.stack(readouts, dim=1)[:, None])
     # One object at a time keeps the maps small enough for the cache, and memory independent of
     # the number of objects.
     refined = [
         net.refinement(
-            logits[row][None, None],
-            context.scores[row][None, None],
-            read[row],
-            others[row],
-            features,
+            logits[row][None, None], scores[row][None, None], read[row], others[row], features
         )
         for row in range(len(logits))
     ]

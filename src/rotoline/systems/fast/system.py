@@ -34,7 +34,7 @@ from rotoline.systems.fast.scoring import (
     score_objects,
 )
 from rotoline.systems.fast.tuning import TuningConfig
-from rotoline.systems.fast.upsampling import UpsamplingConfig, upsample_with_frame
+from rotoline.systems.fast.upsampling import UpsamplingConfig, enlarge
 from rotoline.systems.protocol import (
     FittedSystem,
     System,
@@ -226,9 +226,7 @@ class FittedFastSystem(FittedSystem[Features]):
 
     def upsample(self, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
         """Enlarge logits `(K, h, w)`, corrected near the borders by what the frame shows there."""
-        if self.config.upsampling.enabled and self.net.upsampler.is_learned:
-            return upsample_with_frame(self.net.upsampler, logits, frame)
-        return super().upsample(logits, frame)
+        return enlarge(self.net.upsampler, self.config.upsampling, logits, frame)
 
     def update(self, features: Features, logits: Tensor, visible: Tensor, active: Tensor) -> None:
         """Update the classifiers every few frames, if there are several objects."""

@@ -11,6 +11,7 @@ border is; the frame does. See docs/method/fast.md#fuse.
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -89,6 +90,15 @@ class Upsampler(nn.Module):
         return correction
 
 
+def enlarge(
+    net: Upsampler, config: UpsamplingConfig, logits: Tensor, frame: Frame
+) -> Iterator[Tensor]:
+    """Enlarge maps as the settings say; arguments as for `upsample_with_frame`."""
+    if config.enabled and net.is_learned:
+        return upsample_with_frame(net, logits, frame)
+    return upsample_in_turn(logits, frame.shape[:2])
+
+
 def upsample_with_frame(net: Upsampler, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
     """Enlarge the maps of all objects to the size of a frame, one after the other.
 
@@ -110,7 +120,9 @@ def upsample_with_frame(net: Upsampler, logits: Tensor, frame: Frame) -> Iterato
         return
     scale = math.ceil(factor / MAX_FACTOR)
     size = math.ceil(height / scale), math.ceil(width / scale)
-    picture = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    # PyTorch warns about arrays that may not be written, such as those of Pillow.
+    own = np.require(frame, requirements=("C", "W"))
+    picture = torch.from_numpy(own).permute(2, 0, 1)[None].float()
     if scale > 1:
         picture = functional.interpolate(picture, size=size, mode="area")
     for one in logits:

@@ -1,0 +1,83 @@
+/** Frames to check, those most worth looking at first. */
+
+import { getChecks } from "./api.js";
+import { byId, make } from "./dom.js";
+import { report, say } from "./messages.js";
+import { goTo, noteLook } from "./navigation.js";
+import { change, state, watch } from "./state.js";
+
+/** As many as one looks at; the list of a long clip is longer. */
+const SHOWN = 50;
+/** Place in the list; -1 before the first. */
+let place = -1;
+
+async function load() {
+  try {
+    const { frames } = await getChecks();
+    change({ checks: frames });
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** With the names that objects have now. @param {string} text */
+function named(text) {
+  return text.replace(/object (\d+)/g, (known, id) => {
+    return state.project?.objects.find((one) => one.id === Number(id))?.name ?? known;
+  });
+}
+
+/** @param {number} direction */
+export async function goToCheck(direction) {
+  if (state.checks.length === 0) await load();
+  if (state.checks.length === 0) return say("There is nothing to check: track an object first.");
+  const current = state.checks.findIndex((one) => one.frame === state.frame);
+  const from = current >= 0 ? current : place;
+  place = Math.min(state.checks.length - 1, Math.max(0, from + direction));
+  change({ speed: 0 });
+  show(place);
+  return undefined;
+}
+
+/** @param {number} index */
+function show(index) {
+  place = index;
+  const { frame, text } = state.checks[index];
+  goTo(frame);
+  noteLook(frame);
+  byId("check-said", HTMLElement).textContent = `Frame ${frame}: ${named(text)}`;
+}
+
+function drawList() {
+  const list = byId("checks", HTMLOListElement);
+  const rows = state.checks.slice(0, SHOWN).map((check, index) => {
+    const choose = make(
+      "button",
+      { type: "button", class: "choose", "aria-pressed": String(check.frame === state.frame) },
+      make("span", { class: "number" }, String(check.frame)),
+      make("span", { class: "name" }, named(check.text)),
+    );
+    choose.addEventListener("click", () => show(index));
+    return make("li", {}, choose);
+  });
+  list.replaceChildren(...rows);
+  byId("no-checks", HTMLElement).hidden = rows.length > 0;
+}
+
+/** Keeps the list up to date; called once. */
+export function startChecks() {
+  let status = "";
+  watch(["job", "project"], () => {
+    const now = state.job?.status ?? "none";
+    const isOver = now !== "running" && now !== "waiting";
+    if (state.project && now !== status && isOver) load();
+    if (state.project) status = now;
+  });
+  watch(["checks"], () => (place = -1));
+  watch(["checks", "frame"], drawList);
+  watch(["project"], () => {
+    const { looked_at: looked = 0, corrected = 0 } = state.project ?? {};
+    byId("looked-at", HTMLElement).textContent = String(looked);
+    byId("corrected", HTMLElement).textContent = String(corrected);
+  });
+}

@@ -1,0 +1,134 @@
+"""`project.json`: which clip a project is about, and how it is read."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import rotoline
+from rotoline.errors import InputError
+from rotoline.io.atomic import write_text
+from rotoline.io.frames import FrameSource, Reading, open_frames
+from rotoline.io.paths import PROJECT
+from rotoline.resume import content_hash
+from rotoline.studio.project_log import explain_fields
+
+
+class SourceRecord(BaseModel):
+    """A clip, so that it is found again and told from others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    """Where it was last."""
+    content: str
+    """See `rotoline.resume.content_hash`."""
+    bytes: int
+    """Length of the file; of a folder, 0."""
+
+
+class ProjectFile(BaseModel):
+    """The content of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    rotoline: str = rotoline.__version__
+    source: SourceRecord
+    size: tuple[int, int]
+    """Height and width of the frames."""
+    count: int
+    """Number of frames."""
+    frame_rate: str
+    reading: dict[str, Any] = {}
+    """How the frames are read: the arguments of `open_frames` that are no defaults."""
+    settings: dict[str, Any] = {}
+    """The settings that tracking uses; of the preset that ships if there are none."""
+    weights: dict[str, Any] = {}
+    """The record of the weights that the project was begun with."""
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second."""
+        return Fraction(self.frame_rate)
+
+
+def describe_source(source: FrameSource) -> SourceRecord:
+    """What a project keeps of a clip."""
+    path = source.path.absolute()
+    length = path.stat().st_size if path.is_file() else 0
+    return SourceRecord(path=str(path), content=content_hash(path), bytes=length)
+
+
+def count_frames(source: FrameSource) -> int:
+    """The number of frames; decodes them if the file does not say."""
+    if source.count is None:
+        for _ in source.select(range(2**40, 2**40 + 1)):
+            pass
+    assert source.count is not None
+    return source.count
+
+
+def reopen_source(
+    folder: Path, about: ProjectFile, given: Path | None = None
+) -> FrameSource | None:
+    """Open the clip of a project; None if it is not where it was.
+
+    Beside where it was, it is looked for under its name beside the project and inside it.
+
+    Args:
+        folder: Of the project.
+        about: The content of `project.json`.
+        given: Where it is now, if the user says so.
+
+    Raises:
+        InputError: The given path is another clip.
+    """
+    name = Path(about.source.path).name
+    places = [Path(about.source.path), folder.parent / name, folder / name]
+    for path in [given] if given is not None else places:
+        if not path.exists():
+            continue
+        if content_hash(path) == about.source.content:
+            return open_frames(path, **reading_of(about.reading))
+        if given is not None:
+            raise InputError(
+                f"{given} is not the clip that {folder} was made with, which was "
+                f"{about.source.path}; give that one, as it was, with --source"
+            )
+    if given is not None:
+        raise InputError(f"there is no {given}; say where the clip of {folder} is, with --source")
+    return None
+
+
+def reading_of(recorded: dict[str, Any]) -> Reading:
+    """The arguments of `open_frames` from what JSON keeps of them."""
+    names = ("stream", "grey_range", "start", "end", "every", "first_number")
+    chosen: dict[str, Any] = {name: recorded[name] for name in names if name in recorded}
+    if chosen.get("grey_range") is not None:
+        chosen["grey_range"] = tuple(chosen["grey_range"])
+    return cast(Reading, chosen)
+
+
+def read_project_file(folder: Path) -> ProjectFile:
+    """Read the file.
+
+    Raises:
+        InputError: It is damaged, or of a later version of rotoline.
+    """
+    path = folder / PROJECT
+    try:
+        return ProjectFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; check the disk") from error
+    except ValidationError as error:
+        raise InputError(
+            f"{path} is no project of this version of rotoline ({explain_fields(error)}); open it "
+            "with the version that wrote it, or put back a copy"
+        ) from error
+
+
+def write_project_file(folder: Path, about: ProjectFile) -> None:
+    """Write the file, complete or not at all."""
+    write_text(folder / PROJECT, about.model_dump_json(indent=2) + "\n")
