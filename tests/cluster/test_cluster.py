@@ -12,7 +12,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'roto
 pytestmark = pytest.mark.slow
 
 STORE = {"object_store_memory": 80_000_000}
-SECONDS = 90
+SECONDS = 180
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ class RayEngine:
         most: How many items run at once; None for as many as fit.
 
     Raises:
-        ConfigError: Ray is not installed, there is no such cluster, or none of its machines is
-            large enough.
+        ConfigError: Ray is not installed, there is no such cluster, or none of its machines has so
+            many cores.
     """
 
     def __init__(self, address: str, means: Means, most: int | None = None) -> None:
@@ -48,6 +48,7 @@ class RayEngine:
                 f"cannot reach the cluster {address} ({str(error).splitlines()[0]}); start it with "
                 "'ray start --head', or give its address, such as 10.0.0.1:6379"
             ) from error
+        self._refuse_small_machines(means)
         self._task = self._ray.remote(_run).options(
             num_cpus=means.threads,
             num_gpus=means.gpus,
@@ -55,6 +56,16 @@ class RayEngine:
             **({"memory": means.memory_limit} if means.memory_limit else {}),
         )
         self._jobs: dict[Any, str] = {}
+
+    def _refuse_small_machines(self, means: Means) -> None:
+        """Refuse what would wait for ever; a cluster that is still empty may grow."""
+        cores = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        if 0 < max(cores) < means.threads:
+            self._ray.shutdown()
+            raise ConfigError(
+                f"--threads is {means.threads}, and no machine of the cluster has more than "
+                f"{max(cores):g} cores; give fewer"
+            )
 
     def submit(self, job: Job) -> None:
         """Take a job."""

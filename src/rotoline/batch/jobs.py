@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import tempfile
 from collections.abc import Mapping
@@ -71,7 +72,7 @@ class Means(BaseModel):
     """Seconds that an item may take."""
     memory_limit: int | None = None
     """Bytes that a worker may take."""
-    scratch: Path = Path(tempfile.gettempdir()) / "rotoline-scratch"
+    scratch: Path = Path(tempfile.gettempdir()) / f"rotoline-scratch-{os.getuid()}"
     """Folder for copies of files that are elsewhere."""
     scratch_limit: int = 20 * 10**9
     """Bytes that those of one item may take; as many again are kept of items that failed."""

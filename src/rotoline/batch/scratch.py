@@ -19,7 +19,7 @@ from rotoline.batch.ledger import RUN, Fingerprint
 from rotoline.batch.storage import Place, fetch, place_of, upload
 from rotoline.errors import OutputError
 from rotoline.io.atomic import make_folder
-from rotoline.io.output_folder import LOCK, locked_output
+from rotoline.io.output_folder import locked_output
 
 
 class Workplace(NamedTuple):
@@ -57,7 +57,7 @@ def workplace(job: Job, wanted: Fingerprint) -> Iterator[Workplace]:
     key = hashlib.sha256(json.dumps([job.item.output, wanted]).encode()).hexdigest()[:24]
     entry, most = job.means.scratch / key, job.means.scratch_limit
     with locked_output(entry):
-        _keep_within(job.means.scratch, most)
+        _keep_within(job.means.scratch, most, entry)
         inputs, results = entry / "inputs", entry / "output"
         there = output.local if output.is_local else results
         yield Workplace(
@@ -100,10 +100,10 @@ def _check(entry: Path, most: int) -> str:
     )
 
 
-def _keep_within(scratch: Path, most: int) -> None:
+def _keep_within(scratch: Path, most: int, own: Path) -> None:
     """Remove what earlier items have left, the oldest first, until it is within the bound."""
     entries = sorted(
-        (path for path in scratch.iterdir() if path.is_dir() and not (path / LOCK).exists()),
+        (path for path in scratch.iterdir() if path.is_dir() and path != own),
         key=lambda path: path.stat().st_mtime,
     )
     sizes = {path: _size(path) for path in entries}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -123,6 +124,8 @@ def place_of(text: str) -> Place:
     Raises:
         ConfigError: The address is of a kind that fsspec does not know, or that needs a package.
     """
+    if not is_address(text):  # "::" in a path would mean something to fsspec
+        return Place(LocalFileSystem(), os.path.abspath(text))  # noqa: PTH100 (keeps no "..")
     try:
         files, path = fsspec.core.url_to_fs(text, use_listings_cache=False)
     except (ImportError, ValueError) as error:
