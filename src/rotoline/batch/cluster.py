@@ -38,6 +38,8 @@ class RayEngine:
 
     def __init__(self, address: str, means: Means, most: int | None = None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if address != "local":  # the default is to try for a quarter of an hour
+            os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
         self._ray = import_extra("ray", "--cluster", "cluster")
         self.most = most or MOST
         own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
