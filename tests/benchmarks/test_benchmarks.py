@@ -159,3 +159,21 @@ def test_borders_measures_with_the_upsampler_and_without():
             assert all(0 < value <= 1 for value in line[way])
             assert line[f"seconds_{way}"] > 0
     assert memory["peak_mb"] > 0
+
+
+def test_batch_counts_clips_locally_and_on_ray():
+    pytest.importorskip("ray")
+    lines, table = run("batch")
+    *cases, task = lines
+    assert [(line["case"], line["workers"]) for line in cases] == [
+        ("local", 1),
+        ("local", 2),
+        ("ray", 2),
+    ]
+    for line in cases:
+        assert {"cpu", "torch", "commit"} <= set(line)
+        assert line["clips_a_minute"] > 0
+        assert 0 < line["seconds_a_clip_done"] < 10
+    assert cases[0]["overhead"] is not None
+    assert task["seconds"] > 0
+    assert len(table) == 2 + len(cases)
