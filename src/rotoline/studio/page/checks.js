@@ -20,7 +20,10 @@ export async function loadChecks() {
   }
 }
 
-/** With the names that objects have now. @param {string} text */
+/**
+ * With the names that objects have now.
+ * @param {string} text
+ */
 function named(text) {
   return text.replace(/object (\d+)/g, (known, id) => {
     return state.project?.objects.find((one) => one.id === Number(id))?.name ?? known;
@@ -64,7 +67,10 @@ function drawList() {
   byId("no-checks", HTMLElement).hidden = rows.length > 0;
 }
 
-/** Keeps the list up to date; called once. @param {(tell: () => void) => void} onShow */
+/**
+ * Keeps the list up to date; called once.
+ * @param {(tell: () => void) => void} onShow
+ */
 export function startChecks(onShow) {
   onShow(loadChecks);
   let status = "";

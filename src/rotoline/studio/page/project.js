@@ -1,6 +1,7 @@
 /** The project as the server knows it: fetched once, kept up to date by its events. */
 
-/** @import {Job, Project} from "./types.js" */
+/** @typedef {import("./types.js").Job} Job */
+/** @typedef {import("./types.js").Project} Project */
 
 import { getProject, ServerError } from "./api.js";
 import { loadChecks } from "./checks.js";
@@ -14,7 +15,10 @@ const RETRY_SECONDS = 2;
 /** Lanes are told together, not one frame at a time. */
 const LANE_MILLISECONDS = 100;
 
-/** @param {string} text base64 @returns {Uint8Array} */
+/**
+ * @param {string} text base64
+ * @returns {Uint8Array}
+ */
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 /** @param {Project} project */
@@ -91,7 +95,10 @@ function takeJob(job) {
 /** Listens to the server; called once, and again when the stream was refused. */
 export function listen() {
   const events = new EventSource("/api/events");
-  /** @param {string} name @param {(data: any) => void} take */
+  /**
+   * @param {string} name
+   * @param {(data: any) => void} take
+   */
   const on = (name, take) =>
     events.addEventListener(name, (event) => take(JSON.parse(/** @type {MessageEvent} */ (event).data || "{}")));
   events.addEventListener("open", () => {
