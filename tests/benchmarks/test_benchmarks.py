@@ -78,6 +78,13 @@ def test_strokes_measures_the_time_to_a_mask():
             assert line[f"seconds_{kind}_p95"] >= line[f"seconds_{kind}_p50"] > 0
 
 
+def test_studio_goes_from_strokes_to_a_matte():
+    (line, export), _ = run("studio")
+    assert (line["frame"], line["strokes"], line["objects"]) == (0, 11, [1, 2, 3])
+    assert line["scores"]["mean"] > 0.7
+    assert export["export"] == ["prores"]
+
+
 def test_presets_measures_learning_and_frames():
     lines, table = run("presets")
     assert [(line["preset"], line["objects"]) for line in lines] == [
