@@ -41,6 +41,8 @@ BEFORE_AND_AFTER = RAW / "weights-before-and-after.json"
 TRANSCRIBED = RAW / "transcribed"
 
 FILE = "results.json"
+KINDS = ("first", "prepared", "further")
+"""What a stroke can be, in the files of benchmarks/strokes.py."""
 KEYS = ("J&F", "J", "F")
 BLOCK = re.compile(r"(<!-- table: (\S+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 
@@ -139,6 +141,44 @@ def interactive_strokes() -> str:
     text = interactive_page(results.frames, ()).partition("\n\n")[2].partition("\n\n")[2]
     command = shlex.join(results.command)
     return f"{text.strip()}\n\n{_origin(command, STROKES, results.commit)}"
+
+
+def stroke_times() -> str:
+    """Seconds from a stroke to its mask, from the newest file of benchmarks/strokes.py."""
+    path = max(RAW.glob("*-strokes-*.jsonl"))
+    lines = _read_lines(path)
+    rows = [
+        (
+            line["size"][0],
+            line["objects"],
+            *(
+                " / ".join(f"{line[f'seconds_{kind}_{key}']:.2f}" for key in ("p50", "p95"))
+                for kind in KINDS
+            ),
+        )
+        for line in lines
+    ]
+    head = ("rows", "objects", "first stroke", "first, frame prepared", "further strokes")
+    command = f"python benchmarks/strokes.py --label {path.stem}"
+    return f"{_table(head, rows)}\n\n{_origin(command, path, _commit(lines))}"
+
+
+def studio() -> str:
+    """The bundled clip from nothing to a matte, from the newest file of benchmarks/studio.py."""
+    path = max(RAW.glob("*-studio-*.jsonl"))
+    *lines, export = _read_lines(path)
+    rows = []
+    strokes = 0
+    for line in lines:
+        strokes += line["strokes"]
+        median, longest = line["seconds_of_strokes"]
+        scores = (f"{value:.3f}" for value in line["scores"].values())
+        run = f"{line['seconds_of_tracking']:.0f}"
+        rows.append((line["frame"], strokes, f"{median:.2f} / {longest:.2f}", run, *scores))
+    head = ("frame", "strokes so far", "s a stroke", "s of tracking", *lines[0]["scores"])
+    text = f"Exporting ProRes 4444, a file for each object: {export['seconds']:.0f} s."
+    command = f"python benchmarks/studio.py --label {path.stem}"
+    return f"{_table(head, rows)}\n\n{text}\n\n{_origin(command, path, _commit(lines))}"
 
 
 def bundled_clip() -> str:
@@ -252,6 +292,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "tuning-curve": tuning_curve,
     "unlike-accuracy": unlike_accuracy,
     "interactive-strokes": interactive_strokes,
+    "stroke-times": stroke_times,
+    "studio": studio,
     "bundled-clip": bundled_clip,
     "weights-before-and-after": weights_before_and_after,
     "frame-times": frame_times,

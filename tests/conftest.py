@@ -1,5 +1,6 @@
 """Synthetic clips with known answers, settings that make the pipeline quick, and the command."""
 
+import json
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rotoline.io.masks import write_mask
 from rotoline.learning.sampler import Sampler
 from rotoline.model import load_model
 from rotoline.presets import FAST
+from rotoline.review.report import report_run
 from rotoline.systems.fast import choice
 from rotoline.systems.paper.network import PaperNet
 from rotoline.weights.files import save_weights
@@ -165,3 +167,112 @@ def make_data(tmp_path, make_clip):
         return data
 
     return make
+
+
+QUICK = {"working_pixels": "9216", "tuning.steps": "0"}
+"""Settings with which a tiny clip takes a second."""
+
+
+@pytest.fixture
+def write_batch(tmp_path, make_clip):
+    """A function that writes folders of frames, a mask for each, and a manifest of them.
+
+    A clip whose name begins with `broken` has a damaged picture, and one that begins with `kill`
+    is to kill the process that opens it first (`killing_environment`).
+    """
+
+    def write(*names, frames=3, manifest="clips.jsonl"):
+        lines = []
+        for k, name in enumerate(names):
+            pictures, labels = make_clip(frames=frames, size=(64, 96), speed=2 + k)
+            folder = tmp_path / "clips" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            for t, picture in enumerate(pictures):
+                Image.fromarray(picture).save(folder / f"{t:05d}.png")
+            if name.startswith("broken"):
+                (folder / "00000.png").write_bytes(b"no picture")
+            write_mask(tmp_path / "clips" / f"{name}.png", labels[0])
+            lines.append({"id": name, "video": f"clips/{name}", "masks": f"clips/{name}.png"})
+        path = tmp_path / manifest
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return path
+
+    return write
+
+
+KILLER = """
+import os, signal, sys
+
+def watch(event, arguments):
+    if event == "open" and "/clips/kill" in str(arguments[0]):
+        try:
+            os.close(os.open(os.environ["KILLED"], os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if "rotoline.batch.child" in sys.orig_argv:  # not those who look at the clip
+    sys.addaudithook(watch)
+"""
+
+
+@pytest.fixture
+def killing_environment(tmp_path):
+    """Environment variables: the process that segments a clip `kill...` is killed, once."""
+    (tmp_path / "startup").mkdir()
+    (tmp_path / "startup" / "sitecustomize.py").write_text(KILLER)
+    return {"PYTHONPATH": str(tmp_path / "startup"), "KILLED": str(tmp_path / "killed")}
+
+
+@pytest.fixture
+def results_of():
+    """A function: what a run has made, by the paths of its files; of `run.json` what must agree."""
+
+    def read(output):
+        files = {
+            path.relative_to(output).as_posix(): path.read_bytes()
+            for path in sorted(output.rglob("*"))
+            if path.is_file()
+            and path.name not in ("run.json", "report.html", "finished.safetensors")
+        }
+        record = json.loads((output / "run.json").read_text())
+        kept = ("status", "frames", "confidence", "config", "content", "annotated_frames")
+        return files | {name: record[name] for name in kept}
+
+    return read
+
+
+@pytest.fixture
+def single_run(model, tmp_path):
+    """A function that segments a clip of `write_batch` as `rotoline segment` does."""
+    from rotoline.config import read_config
+    from rotoline.run import segment_to_folder
+
+    def run(name):
+        config = read_config(FAST, None, [f"{key}={value}" for key, value in QUICK.items()])
+        output, clips = tmp_path / "single" / name, tmp_path / "clips"
+        steps = segment_to_folder(
+            clips / name,
+            clips / f"{name}.png",
+            output,
+            weights=None,
+            config=config,
+            command=[],
+            formats=["png", "scores"],
+            model=model,
+        )
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        list(steps)
+        list(report_run(output))
+        torch.set_num_threads(threads)
+        return output
+
+    return run
+
+
+@pytest.fixture
+def batch_arguments():
+    """The arguments of `rotoline batch` that `single_run` corresponds to."""
+    settings = [part for name, value in QUICK.items() for part in ("--set", f"{name}={value}")]
+    return [*settings, "--format", "png", "--format", "scores", "--threads", "1"]

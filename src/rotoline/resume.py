@@ -13,14 +13,10 @@ from rotoline.errors import ConfigError, OutputError
 from rotoline.io.frames import FrameSource
 from rotoline.io.old_results import check_replaceable, is_left_by_run, is_to_be_replaced
 from rotoline.io.output_folder import check_output, is_empty
-from rotoline.io.pictures import list_pictures
 from rotoline.io.run_record import FILE, read_run_record
 from rotoline.io.run_state import STATE, FinishedRun, SavedRun, read_finished_run, read_state
 from rotoline.settings import flatten
 from rotoline.types import LabelMap
-
-_ENDS, _START = 2**20, 2**12
-"""Bytes at either end of a video, and at the start of a picture, that tell it from another."""
 
 _COMPARED = {
     "content.video": "the content of the video",
@@ -163,28 +159,6 @@ def _added(was: Mapping[str, Any], now: Mapping[str, Any], name: str) -> str:
 def _said(record: Mapping[str, Any], name: str) -> str:
     value = record.get(name, "none")
     return "+".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def content_hash(video: Path) -> str:
-    """A hash that tells a video from others, for `run.json`.
-
-    Of a video, its length and both ends are read; of a folder, the names and lengths of the
-    pictures, and how each begins.
-    """
-    found = hashlib.sha256()
-    if video.is_dir():
-        for path in list_pictures(video):
-            found.update(f"{path.name} {path.stat().st_size} ".encode(errors="surrogateescape"))
-            with path.open("rb") as file:
-                found.update(file.read(_START))
-    else:
-        size = video.stat().st_size
-        found.update(f"{size} ".encode())
-        with video.open("rb") as file:
-            found.update(file.read(_ENDS))
-            file.seek(max(0, size - _ENDS))
-            found.update(file.read(_ENDS))
-    return found.hexdigest()
 
 
 def mask_hashes(source: FrameSource, masks: Mapping[int, LabelMap]) -> dict[str, str]:

@@ -7,11 +7,13 @@ OUTPUT/run.json                  how the result was made
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Unpack
 
 from rotoline.annotations import GivenMasks
 from rotoline.corrected_run import CorrectedRun
 from rotoline.errors import ConfigError, InputError, RotolineError
+from rotoline.io.content import content_hash
 from rotoline.io.frames import FrameSource, Reading, open_frames
 from rotoline.io.masks import read_annotations
 from rotoline.io.output_folder import locked_output
@@ -23,7 +25,7 @@ from rotoline.io.writers.together import check_formats, known_formats
 from rotoline.limits import DEFAULT_LIMITS
 from rotoline.model import Model, load_model
 from rotoline.pipeline import track_clip
-from rotoline.resume import Beginning, begin, content_hash, later_masks, mask_hashes
+from rotoline.resume import Beginning, begin, later_masks, mask_hashes
 from rotoline.run_output import RunOutput
 from rotoline.runtime.prefetch import write_behind
 from rotoline.runtime.progress import Listener, Progress, ignore_progress
@@ -51,6 +53,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
     resume: bool = False,
     overwrite: bool = False,
     report: Listener = ignore_progress,
+    model: Model | None = None,
+    more_record: Mapping[str, Any] = MappingProxyType({}),
     **reading: Unpack[Reading],
 ) -> Generator[Progress, None, None]:
     """Segment `video` with the masks in `masks` into the folder `output`.
@@ -80,6 +84,8 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         overwrite: Replace what another run has written into `output`, once the first new result is
             ready.
         report: Called with the progress of learning and tuning, where they take long.
+        model: The model, if `weights` are loaded already.
+        more_record: Further fields of `run.json`.
         **reading: As for `rotoline.open_frames`.
 
     Yields:
@@ -99,7 +105,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
         check_formats(formats, source)
     yield from _say(opened.warnings, Progress("reading"), is_strict=is_strict)
     with timer.stage("load"):
-        model = load_model(weights, config.preset)
+        model = model or load_model(weights, config.preset)
     with locked_output(output):
         known = read_given_masks(output) if resume else GivenMasks({})
         corrections = _with_corrections(opened, known)
@@ -110,6 +116,7 @@ def segment_to_folder(  # noqa: PLR0913 (the command's options, by name)
             **opened.record(),
             **circumstances(model, config),
             "formats": formats,
+            **more_record,
         }
         beginning = begin(output, record, resume=resume, overwrite=overwrite)
         if beginning.note:

@@ -78,6 +78,13 @@ def test_strokes_measures_the_time_to_a_mask():
             assert line[f"seconds_{kind}_p95"] >= line[f"seconds_{kind}_p50"] > 0
 
 
+def test_studio_goes_from_strokes_to_a_matte():
+    (line, export), _ = run("studio")
+    assert (line["frame"], line["strokes"], line["objects"]) == (0, 11, [1, 2, 3])
+    assert line["scores"]["mean"] > 0.7
+    assert export["export"] == ["prores"]
+
+
 def test_presets_measures_learning_and_frames():
     lines, table = run("presets")
     assert [(line["preset"], line["objects"]) for line in lines] == [
@@ -159,3 +166,21 @@ def test_borders_measures_with_the_upsampler_and_without():
             assert all(0 < value <= 1 for value in line[way])
             assert line[f"seconds_{way}"] > 0
     assert memory["peak_mb"] > 0
+
+
+def test_batch_counts_clips_locally_and_on_ray():
+    pytest.importorskip("ray")
+    lines, table = run("batch")
+    *cases, task = lines
+    assert [(line["case"], line["workers"]) for line in cases] == [
+        ("local", 1),
+        ("local", 2),
+        ("ray", 2),
+    ]
+    for line in cases:
+        assert {"cpu", "torch", "commit"} <= set(line)
+        assert line["clips_a_minute"] > 0
+        assert 0 < line["seconds_a_clip_done"] < 10
+    assert cases[0]["overhead"] is not None
+    assert task["seconds"] > 0
+    assert len(table) == 2 + len(cases)

@@ -67,7 +67,7 @@ class Studio:
         self.process.stdout.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def start_studio():
     """A function that runs the command with some arguments."""
     running = []
@@ -108,13 +108,13 @@ def open_page(chromium):
     assert problems == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bright():
     """The column and row of the white pixel in `small_clip`."""
     return 71, 33
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small_clip(tmp_path_factory, bright):
     """A folder of eight black frames with a white pixel."""
     folder = tmp_path_factory.mktemp("small") / "clip"
@@ -126,6 +126,6 @@ def small_clip(tmp_path_factory, bright):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small_studio(start_studio, small_clip):
     return start_studio(small_clip, *UNTUNED)

@@ -12,6 +12,7 @@ import typer
 
 import rotoline
 from rotoline.cli.app import app
+from rotoline.cli.batch import RunByDefault
 from rotoline.demo import CLIP
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,8 @@ def find_command(words):
     command, rest = typer.main.get_command(app), list(words)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]
+    if isinstance(command, RunByDefault):
+        command = command.commands["run"]
     return command, rest
 
 

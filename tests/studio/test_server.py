@@ -241,7 +241,7 @@ def test_where_nothing_is_found_the_least_sure_frames_are_checked(page):
     assert [(one["frame"], one["is_found"]) for one in checks] == [(1, False)]
     assert "object 1: confidence 0.9" in checks[0]["text"]
     # A page that has asked too early is told.
-    page.until(lambda: "checks" in [one.name for one in events.since(last)])
+    page.until(lambda: "check" in [one.name for one in events.since(last)])
 
 
 def test_an_export_goes_into_a_folder_of_its_own(page, project_folder):

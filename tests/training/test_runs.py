@@ -25,7 +25,7 @@ RECORDER = '#!/bin/sh\nprintf "%s\\037" "$@" >>commands\necho >>commands\n'
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=[script.name for script in SCRIPTS])
 def test_commands_of_a_script_are_understood(script, tmp_path):
-    for name, text in {"rotoline": RECORDER, "git": "#!/bin/sh\n"}.items():
+    for name, text in {"rotoline": RECORDER, "torchrun": RECORDER, "git": "#!/bin/sh\n"}.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     subprocess.run(
@@ -38,6 +38,8 @@ def test_commands_of_a_script_are_understood(script, tmp_path):
     lines = (tmp_path / "commands").read_text().splitlines()
     for line in lines:
         arguments = line.split("\037")[:-1]
+        if "--" in arguments:  # of torchrun
+            arguments = arguments[arguments.index("--") + 1 :]
         command = typer.main.get_command(app)
         names = []
         while hasattr(command, "commands"):
@@ -49,7 +51,13 @@ def test_commands_of_a_script_are_understood(script, tmp_path):
 
 
 def test_every_script_says_what_to_expect():
-    assert {script.stem for script in SCRIPTS} == {"davis17", "demo", "train_fast", "train_paper"}
+    assert {script.stem for script in SCRIPTS} == {
+        "davis17",
+        "demo",
+        "train_fast",
+        "train_machines",
+        "train_paper",
+    }
     for script in SCRIPTS:
         text = script.read_text()
         assert all(f"# {word}:" in text for word in ("Time", "Disk", "Expected")), script

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import rotoline
 from rotoline.cli import (
+    batch,
     benchmark,
     convert,
     demo,
@@ -104,6 +105,14 @@ experiments.command("dev")(experiment.dev)
 experiments.command("interactive")(experiment.interactive)
 experiments.command("ablation")(experiment.ablation)
 app.add_typer(experiments, name="experiment")
+batches = typer.Typer(
+    cls=batch.RunByDefault,
+    no_args_is_help=True,
+    help="Segment many clips, on this machine or on many: rotoline batch MANIFEST.",
+)
+batches.command("run")(batch.run)
+batches.command("plan")(batch.plan)
+app.add_typer(batches, name="batch")
 published = typer.Typer(
     no_args_is_help=True, help="Fetch published weights; convert those of rotoline 0.1."
 )

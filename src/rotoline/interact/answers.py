@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from rotoline.interact.strokes import Mask, Stroke, apply_exact, draw_hints, draw_seeds
 from rotoline.systems.fast.strokes import touched_regions
@@ -71,8 +72,9 @@ def settle(
 
     An object takes a pixel where its map wins against all others and the region of such pixels has
     a positive stroke of it; it gives up a pixel where its map loses and the region has a negative
-    one. So a stroke changes what it touches, and nothing else. Pixels that are given up become
-    background, or what the maps of the other objects say.
+    one. So a stroke changes what it touches, and nothing else. A negative stroke through a separate
+    part of the mask removes all of it. Pixels that are given up become background, or what the maps
+    of the other objects say.
 
     Args:
         scene: What there is.
@@ -97,7 +99,9 @@ def settle(
             against = np.any([one.negative, *others], axis=0)
             touching = one.positive if one.likely is None else one.positive | one.likely
             taken = touched_regions(mask & ~before, touching)
-            kept = before & ~touched_regions(before & ~mask, against)
+            unwanted = _unwanted_parts(before, one.negative, touching)
+            taken &= ~unwanted
+            kept = before & ~unwanted & ~touched_regions(before & ~mask, against)
         labels[may_take & kept & ((labels == 0) | is_here)] = object_id
         left = (labels == object_id) & ~kept & ~taken
         labels[left] = 0
@@ -107,6 +111,29 @@ def settle(
     if given_up.any():
         _fill(labels, given_up, scene, said, changing)
     return labels
+
+
+def _unwanted_parts(mask: Mask, negative: Mask, positive: Mask) -> Mask:
+    """The parts of a mask `(H, W)` that strokes reject: whatever its map says, they disappear.
+
+    That is a part that does not hang together with the rest, is not the largest one, has no
+    positive stroke, and has a negative one in its middle: at least half as deep as it is deep.
+    """
+    parts, count = ndimage.label(mask, structure=np.ones((3, 3), int))
+    found = np.zeros_like(mask)
+    if count < 2:
+        return found
+    largest = int(np.bincount(parts[mask]).argmax())
+    wanted = {largest, *np.unique(parts[mask & positive]).tolist()}
+    places = ndimage.find_objects(parts)
+    for number in np.unique(parts[mask & negative]).tolist():
+        if number not in wanted:
+            place = places[number - 1]
+            part = parts[place] == number
+            depth = ndimage.distance_transform_edt(np.pad(part, 1))[1:-1, 1:-1]
+            if depth[negative[place]].max() >= depth.max() / 2:
+                found[place] |= part
+    return found
 
 
 def _pinned(object_id: ObjectId, logits: Logits, drawn: Mapping[ObjectId, Drawn]) -> Logits:

@@ -75,6 +75,7 @@ def make_page(review: Review) -> str:
     cuts = [review.measures.names[t] for t in review.cuts]
     cut_text = f" There are cuts before the frames {shorten(cuts)}." if cuts else ""
     return template.substitute(
+        style=style(),
         title=f"Report on {_text(review.run.name or review.run)}",
         warnings="\n".join(f'<p class="warning">{_text(one)}</p>' for one in _problems(review)),
         header="\n".join(
@@ -90,6 +91,11 @@ def make_page(review: Review) -> str:
         cuts=_text(cut_text),
         strips="\n".join(_strip(review, row) for row in range(len(review.measures.object_ids))),
     )
+
+
+def style() -> str:
+    """The style sheet of reports."""
+    return files("rotoline.review").joinpath("style.css").read_text(encoding="utf-8")
 
 
 def _text(value: object) -> str:

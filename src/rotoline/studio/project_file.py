@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 import rotoline
 from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
+from rotoline.io.content import content_hash
 from rotoline.io.frames import FrameSource, Reading, open_frames
 from rotoline.io.paths import PROJECT
-from rotoline.resume import content_hash
 from rotoline.studio.project_log import explain_fields
 
 _READING = ("stream", "grey_range", "start", "end", "every", "first_number")
@@ -47,7 +47,7 @@ class SourceRecord(BaseModel):
     path: str
     """Where it was last."""
     content: str
-    """See `rotoline.resume.content_hash`."""
+    """See `rotoline.io.content.content_hash`."""
     bytes: int
     """Length of the file; of a folder, 0."""
 

@@ -29,9 +29,7 @@ class Studio:
             # One of its own: a source may be read by one thread alone.
             source = open_frames(project.source.path, **reading_of(project.about.reading))
             self.pictures = Pictures(source, project.count, self._set_count)
-            self.checks = Checks(
-                project, self.masks, self.pictures, lambda: self.events.publish("checks", {})
-            )
+            self.checks = Checks(project, self.masks, self.pictures, self._tell_ranking)
         self.engine = Engine(
             project, self.masks, self.pictures, self.events, load or (lambda: load_engine(project))
         )
@@ -52,6 +50,9 @@ class Studio:
             self.pictures.close()
         self.masks.close()
         self.project.close()
+
+    def _tell_ranking(self) -> None:
+        self.events.publish("check", {})
 
     def _set_count(self, count: int) -> None:
         self.project.set_count(count)

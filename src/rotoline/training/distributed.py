@@ -8,6 +8,8 @@ import os
 import torch.distributed
 from torch import nn
 
+from rotoline.errors import ConfigError
+
 
 def start_processes(device: torch.device) -> None:
     """Join the other processes, if there are any: over NCCL for GPUs, otherwise over Gloo."""
@@ -31,6 +33,26 @@ def process_rank() -> int:
 def process_count() -> int:
     """Number of processes that train together."""
     return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+
+
+def refuse_different_steps(done: int) -> None:
+    """Refuse to train together from different checkpoints.
+
+    Args:
+        done: Number of steps that this process has restored.
+
+    Raises:
+        ConfigError: Another process has restored more or fewer.
+    """
+    if process_count() == 1:
+        return
+    found: list[int] = [0] * process_count()
+    torch.distributed.all_gather_object(found, done)
+    if len(set(found)) > 1:
+        raise ConfigError(
+            f"the processes would go on after {', '.join(map(str, sorted(set(found))))} steps, as "
+            "they see different checkpoints; all machines must share the folder of --output"
+        )
 
 
 def average_gradients(net: nn.Module) -> None:

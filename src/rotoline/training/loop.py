@@ -16,7 +16,12 @@ from rotoline.io.atomic import make_folder, output_errors, write_text
 from rotoline.learning.sgd import gradient_step
 from rotoline.runtime.prefetch import prefetch
 from rotoline.training.checkpoints import TrainingState, load_checkpoint, save_checkpoint
-from rotoline.training.distributed import average_gradients, process_count, process_rank
+from rotoline.training.distributed import (
+    average_gradients,
+    process_count,
+    process_rank,
+    refuse_different_steps,
+)
 from rotoline.training.settings import TrainingSettings
 
 LOG_NAME = "log.jsonl"
@@ -70,6 +75,7 @@ def run(training: TrainingRun[Sample], folder: Path) -> Iterator[StepRecord]:
     state, settings = training.state, training.settings
     plain_settings = settings.model_dump(mode="json")
     first = load_checkpoint(folder, state, plain_settings)
+    refuse_different_steps(first)
     rank, count = process_rank(), process_count()
     if rank == 0:
         _cut_log(folder / LOG_NAME, first)

@@ -1,9 +1,20 @@
 /** Requests to the server. Errors carry the text that the command would print. */
 
-/** @import {Project, FrameDetails, Mask, Stroke, VideoObject, Direction, Job, Check, Format} from "./types.js" */
+/** @typedef {import("./types.js").Project} Project */
+/** @typedef {import("./types.js").FrameDetails} FrameDetails */
+/** @typedef {import("./types.js").Mask} Mask */
+/** @typedef {import("./types.js").Stroke} Stroke */
+/** @typedef {import("./types.js").VideoObject} VideoObject */
+/** @typedef {import("./types.js").Direction} Direction */
+/** @typedef {import("./types.js").Job} Job */
+/** @typedef {import("./types.js").Check} Check */
+/** @typedef {import("./types.js").Format} Format */
 
 export class ServerError extends Error {
-  /** @param {string} text @param {number} status 0: no answer */
+  /**
+   * @param {string} text
+   * @param {number} status 0: no answer
+   */
   constructor(text, status) {
     super(text);
     this.status = status;
@@ -40,10 +51,17 @@ async function ask(method, path, body, signal) {
   throw new ServerError(problem.error ?? `The studio answered ${response.status}.`, response.status);
 }
 
-/** @param {string} method @param {string} path @param {object} [body] */
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ */
 const askJson = async (method, path, body) => (await ask(method, path, body)).json();
 
-/** @param {Response} response @returns {Promise<Mask>} */
+/**
+ * @param {Response} response
+ * @returns {Promise<Mask>}
+ */
 const readMask = async (response) => ({
   revision: Number(response.headers.get("X-Revision")),
   ids: new Uint8Array(await response.arrayBuffer()),
@@ -52,7 +70,10 @@ const readMask = async (response) => ({
 /** @returns {Promise<Project>} */
 export const getProject = () => askJson("GET", "/api/project");
 
-/** @param {number} frame @returns {Promise<FrameDetails>} */
+/**
+ * @param {number} frame
+ * @returns {Promise<FrameDetails>}
+ */
 export const getFrame = (frame) => askJson("GET", `/api/frames/${frame}`);
 
 /**
@@ -64,27 +85,45 @@ export const getFrame = (frame) => askJson("GET", `/api/frames/${frame}`);
 export const frameAddress = (key, frame, width) =>
   `/frames/${key}/${frame}.jpg${width === null ? "" : `?w=${width}`}`;
 
-/** @param {string} address @param {AbortSignal} signal @returns {Promise<ImageBitmap>} */
+/**
+ * @param {string} address
+ * @param {AbortSignal} signal
+ * @returns {Promise<ImageBitmap>}
+ */
 export async function getPicture(address, signal) {
   const response = await ask("GET", address, undefined, signal);
   return createImageBitmap(await response.blob());
 }
 
-/** @param {number} frame @param {number} revision @param {AbortSignal} signal */
+/**
+ * @param {number} frame
+ * @param {number} revision
+ * @param {AbortSignal} signal
+ */
 export const getMask = async (frame, revision, signal) =>
   readMask(await ask("GET", `/masks/${frame}?r=${revision}`, undefined, signal));
 
-/** @param {number} frame @param {Stroke} stroke @returns {Promise<{mask: Mask, id: number}>} */
+/**
+ * @param {number} frame
+ * @param {Stroke} stroke
+ * @returns {Promise<{mask: Mask, id: number}>}
+ */
 export async function addStroke(frame, stroke) {
   const response = await ask("POST", `/api/frames/${frame}/strokes`, stroke);
   return { id: Number(response.headers.get("X-Stroke")), mask: await readMask(response) };
 }
 
-/** @param {number} frame @param {number} id */
+/**
+ * @param {number} frame
+ * @param {number} id
+ */
 export const removeStroke = async (frame, id) =>
   readMask(await ask("DELETE", `/api/frames/${frame}/strokes/${id}`));
 
-/** @param {number} frame @param {number} object */
+/**
+ * @param {number} frame
+ * @param {number} object
+ */
 export const clearObject = async (frame, object) =>
   readMask(await ask("POST", `/api/frames/${frame}/clear`, { object }));
 
@@ -94,19 +133,33 @@ export const accept = (frame) => ask("POST", `/api/frames/${frame}/accept`, {});
 /** @param {number} frame */
 export const looked = (frame) => ask("POST", `/api/frames/${frame}/looked`);
 
-/** @param {"undo"|"redo"} which @returns {Promise<{frame: number|null, text: string}>} */
+/**
+ * @param {"undo"|"redo"} which
+ * @returns {Promise<{frame: number|null, text: string}>}
+ */
 export const goBack = (which) => askJson("POST", `/api/${which}`);
 
-/** @param {Partial<VideoObject>} values @returns {Promise<{id: number}>} */
+/**
+ * @param {Partial<VideoObject>} values
+ * @returns {Promise<{id: number}>}
+ */
 export const addObject = (values) => askJson("POST", "/api/objects", values);
 
-/** @param {number} id @param {Partial<VideoObject>} values */
+/**
+ * @param {number} id
+ * @param {Partial<VideoObject>} values
+ */
 export const changeObject = (id, values) => ask("PATCH", `/api/objects/${id}`, values);
 
 /** @param {number} id */
 export const removeObject = (id) => ask("DELETE", `/api/objects/${id}`);
 
-/** @param {Direction} direction @param {number} frame @param {number[]|null} objects @returns {Promise<Job>} */
+/**
+ * @param {Direction} direction
+ * @param {number} frame
+ * @param {number[]|null} objects
+ * @returns {Promise<Job>}
+ */
 export const startJob = (direction, frame, objects) => askJson("POST", "/api/jobs", { direction, frame, objects });
 
 export const cancelJob = () => ask("DELETE", "/api/jobs");
@@ -117,11 +170,17 @@ export const getChecks = () => askJson("GET", "/api/check");
 /** @returns {Promise<Format[]>} */
 export const getFormats = () => askJson("GET", "/api/formats");
 
-/** @param {string[]} formats @returns {Promise<Job>} */
+/**
+ * @param {string[]} formats
+ * @returns {Promise<Job>}
+ */
 export const startExport = (formats) => askJson("POST", "/api/exports", { formats });
 
 export const openFolder = () => ask("POST", "/api/open-folder");
 
-/** @param {string} format @param {number} frame */
+/**
+ * @param {string} format
+ * @param {number} frame
+ */
 export const previewAddress = (format, frame) =>
   `/api/exports/preview?format=${encodeURIComponent(format)}&frame=${frame}`;

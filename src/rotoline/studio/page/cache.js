@@ -31,25 +31,38 @@ export class FrameCache {
     this.capacity = 48;
   }
 
-  /** What is held of a frame, possibly older than the server's. @param {number} frame */
+  /**
+   * What is held of a frame, possibly older than the server's.
+   * @param {number} frame
+   */
   get(frame) {
     return this.#held.get(frame);
   }
 
-  /** Whether the newest is held. @param {number} frame */
+  /**
+   * Whether the newest is held.
+   * @param {number} frame
+   */
   has(frame) {
     const value = this.#held.get(frame);
     return value !== undefined && this.isFresh(value, frame);
   }
 
-  /** Keeps a value that came another way. @param {number} frame @param {T} value */
+  /**
+   * Keeps a value that came another way.
+   * @param {number} frame
+   * @param {T} value
+   */
   put(frame, value) {
     const old = this.#held.get(frame);
     if (old !== undefined && old !== value) this.free(old);
     this.#held.set(frame, value);
   }
 
-  /** Says which frames are needed, most urgent first; the others are no longer loaded. @param {number[]} frames */
+  /**
+   * Says which frames are needed, most urgent first; the others are no longer loaded.
+   * @param {number[]} frames
+   */
   want(frames) {
     this.#wanted = frames.slice(0, this.capacity);
     const wanted = new Set(this.#wanted);

@@ -11,7 +11,7 @@ const SHOWN = 50;
 /** Place in the list; -1 before the first. */
 let place = -1;
 
-async function load() {
+export async function loadChecks() {
   try {
     const { frames } = await getChecks();
     change({ checks: frames });
@@ -20,7 +20,10 @@ async function load() {
   }
 }
 
-/** With the names that objects have now. @param {string} text */
+/**
+ * With the names that objects have now.
+ * @param {string} text
+ */
 function named(text) {
   return text.replace(/object (\d+)/g, (known, id) => {
     return state.project?.objects.find((one) => one.id === Number(id))?.name ?? known;
@@ -29,15 +32,15 @@ function named(text) {
 
 /** Why there is no frame to check. */
 function nothing() {
-  const isTracked = [...state.lanes.values()].some((lane) => lane.some((value) => value > 0));
+  const isTracked = [...state.lanes.values()].some((lane) => lane.some((value) => value > 1));
   return isTracked
-    ? "There is nothing left to check: every tracked frame with an object in sight is marked."
+    ? "There is nothing left to check: all tracked frames are marked."
     : "There is nothing to check yet: track an object first.";
 }
 
 /** @param {number} direction */
 export async function goToCheck(direction) {
-  if (state.checks.length === 0) await load();
+  if (state.checks.length === 0) await loadChecks();
   if (state.checks.length === 0) return say(nothing());
   const current = state.checks.findIndex((one) => one.frame === state.frame);
   const from = current >= 0 ? current : place;
@@ -74,16 +77,19 @@ function drawList() {
   if (rows.length === 0) none.textContent = nothing();
 }
 
-/** Keeps the list up to date; called once. */
-export function startChecks() {
+/**
+ * Keeps the list up to date; called once.
+ * @param {(tell: () => void) => void} onShow
+ */
+export function startChecks(onShow) {
+  onShow(loadChecks);
   let status = "";
   watch(["job", "project"], () => {
     const now = state.job?.status ?? "none";
     const isOver = now !== "running" && now !== "waiting";
-    if (state.project && now !== status && isOver) load();
+    if (state.project && now !== status && isOver) loadChecks();
     if (state.project) status = now;
   });
-  watch(["ranking"], () => state.ranking > 0 && load());
   watch(["checks"], () => (place = -1));
   watch(["checks", "frame"], drawList);
   watch(["project"], () => {

@@ -1,6 +1,7 @@
 /** What each command of keys.json does. */
 
-/** @import {Direction, ToolName} from "./types.js" */
+/** @typedef {import("./types.js").Direction} Direction */
+/** @typedef {import("./types.js").ToolName} ToolName */
 
 import { goToCheck } from "./checks.js";
 import { accept, clearObject, goBack, removeStroke } from "./marking.js";

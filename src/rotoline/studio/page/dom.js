@@ -33,7 +33,10 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** An icon of icons.svg. @param {string} name */
+/**
+ * An icon of icons.svg.
+ * @param {string} name
+ */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
@@ -44,7 +47,11 @@ export function icon(name) {
   return svg;
 }
 
-/** Another icon in an element that has one. @param {Element} element @param {string} name */
+/**
+ * Another icon in an element that has one.
+ * @param {Element} element
+ * @param {string} name
+ */
 export const setIcon = (element, name) =>
   element.querySelector("use")?.setAttribute("href", `/static/icons.svg#${name}`);
 
@@ -95,5 +102,8 @@ export function keepSharp(canvas, draw) {
   }
 }
 
-/** A colour of the style sheet. @param {string} name */
+/**
+ * A colour of the style sheet.
+ * @param {string} name
+ */
 export const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

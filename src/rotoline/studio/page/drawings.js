@@ -1,6 +1,6 @@
 /** Strokes, boxes and polygons over the frame, as they were drawn. */
 
-/** @import {Stroke} from "./types.js" */
+/** @typedef {import("./types.js").Stroke} Stroke */
 
 import { objectColour } from "./palette.js";
 
@@ -39,7 +39,11 @@ export function drawStroke(context, stroke, { scale, isSelected }) {
   return undefined;
 }
 
-/** A brush or eraser that is being drawn; once it is applied, the mask shows it. @param {CanvasRenderingContext2D} context @param {Stroke} stroke */
+/**
+ * A brush or eraser that is being drawn; once it is applied, the mask shows it.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Stroke} stroke
+ */
 function drawExact(context, stroke) {
   context.save();
   context.lineCap = context.lineJoin = "round";

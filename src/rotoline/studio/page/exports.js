@@ -1,6 +1,6 @@
 /** Leaving: formats with a preview, and the folder. */
 
-/** @import {Format} from "./types.js" */
+/** @typedef {import("./types.js").Format} Format */
 
 import * as api from "./api.js";
 import { button, byId, make } from "./dom.js";
@@ -10,7 +10,10 @@ import { change, state, watch } from "./state.js";
 
 /** @type {Format[]} */
 let formats = [];
-/** The format whose preview is shown. @type {string|null} */
+/**
+ * The format whose preview is shown.
+ * @type {string|null}
+ */
 let previewed = null;
 
 /** @param {Format} format */
@@ -64,7 +67,10 @@ async function openFolder() {
   }
 }
 
-/** Connects the panel; called once. @param {(tell: () => void) => void} onShow */
+/**
+ * Connects the panel; called once.
+ * @param {(tell: () => void) => void} onShow
+ */
 export function startExports(onShow) {
   button("export").addEventListener("click", start);
   button("open-folder").addEventListener("click", openFolder);

@@ -4,7 +4,7 @@ import { frameAddress, getPicture } from "./api.js";
 import { FrameCache } from "./cache.js";
 import { state } from "./state.js";
 
-/** @import {Axis} from "./lanes.js" */
+/** @typedef {import("./lanes.js").Axis} Axis */
 
 export const STRIP = 44;
 /** The server keeps small pictures of this width. */
@@ -26,7 +26,10 @@ export function makeFilmstrip(redraw) {
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   let later;
 
-  /** @param {Axis} axis @returns {{frame: number, x: number, width: number}[]} */
+  /**
+   * @param {Axis} axis
+   * @returns {{frame: number, x: number, width: number}[]}
+   */
   function places({ begin, end, left, width }) {
     const [h, w] = state.project?.size ?? [9, 16];
     const wanted = (STRIP * w) / h;
@@ -39,7 +42,11 @@ export function makeFilmstrip(redraw) {
   }
 
   return {
-    /** @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} top */
+    /**
+     * @param {CanvasRenderingContext2D} context
+     * @param {Axis} axis
+     * @param {number} top
+     */
     draw(context, axis, top) {
       if (!state.project?.source.is_found) return;
       const all = places(axis);

@@ -5,7 +5,7 @@ import { FrameCache } from "./cache.js";
 import { report } from "./messages.js";
 import { count, hasMask, state, watch } from "./state.js";
 
-/** @import {Mask} from "./types.js" */
+/** @typedef {import("./types.js").Mask} Mask */
 
 /** Wide enough for most windows; the full size is loaded only where it is looked at closely. */
 const VIEW_WIDTH = 1280;
@@ -13,7 +13,10 @@ const BYTES = 200e6;
 const BEFORE = 8;
 const AHEAD = 16;
 
-/** Newest known revision of frames that changed since the page was opened. @type {Map<number, number>} */
+/**
+ * Newest known revision of frames that changed since the page was opened.
+ * @type {Map<number, number>}
+ */
 const revisions = new Map();
 /** @type {(() => void)[]} */
 const listeners = [];
@@ -49,13 +52,19 @@ const masks = new FrameCache({
 /** @param {number} frame */
 const needed = (frame) => revisions.get(frame) ?? state.project?.revisions ?? 0;
 
-/** @param {number} frame @param {boolean} isFull */
+/**
+ * @param {number} frame
+ * @param {boolean} isFull
+ */
 function address(frame, isFull) {
   const project = /** @type {NonNullable<typeof state.project>} */ (state.project);
   return frameAddress(project.key, frame, isFull || project.size[1] <= VIEW_WIDTH ? null : VIEW_WIDTH);
 }
 
-/** A lost connection has its own banner. @param {Error} error */
+/**
+ * A lost connection has its own banner.
+ * @param {Error} error
+ */
 function reportLoad(error) {
   if (!(error instanceof ServerError && error.status === 0)) report(error);
 }
@@ -64,19 +73,35 @@ function tell() {
   for (const listener of listeners) listener();
 }
 
-/** Calls whenever a picture or mask has come. @param {() => void} listener */
+/**
+ * Calls whenever a picture or mask has come.
+ * @param {() => void} listener
+ */
 export const onLoad = (listener) => listeners.push(listener);
 
-/** The picture to show of a frame, if it is there. @param {number} frame */
+/**
+ * The picture to show of a frame, if it is there.
+ * @param {number} frame
+ */
 export const pictureOf = (frame) => (isClose && large.get(frame)) || pictures.get(frame) || large.get(frame);
 
-/** Ids of a frame, if they are there. @param {number} frame */
+/**
+ * Ids of a frame, if they are there.
+ * @param {number} frame
+ */
 export const maskOf = (frame) => masks.get(frame);
 
-/** Whether all of a frame can be shown. @param {number} frame */
+/**
+ * Whether all of a frame can be shown.
+ * @param {number} frame
+ */
 export const isReady = (frame) => pictures.has(frame) && (masks.has(frame) || !hasMask(frame));
 
-/** Keeps the answer to a stroke, unless a newer one was there first. @param {number} frame @param {Mask} mask */
+/**
+ * Keeps the answer to a stroke, unless a newer one was there first.
+ * @param {number} frame
+ * @param {Mask} mask
+ */
 export function keepMask(frame, mask) {
   const held = masks.get(frame);
   if (held && held.revision > mask.revision) return;
@@ -85,7 +110,10 @@ export function keepMask(frame, mask) {
   tell();
 }
 
-/** Hears that masks have changed. @param {{frame: number, revision: number}[]} changed */
+/**
+ * Hears that masks have changed.
+ * @param {{frame: number, revision: number}[]} changed
+ */
 export function noteRevisions(changed) {
   for (const { frame, revision } of changed) {
     if (revision > (revisions.get(frame) ?? -1)) revisions.set(frame, revision);
@@ -93,14 +121,20 @@ export function noteRevisions(changed) {
   loadAround();
 }
 
-/** Says whether the frame is looked at so closely that its full size is needed. @param {boolean} now */
+/**
+ * Says whether the frame is looked at so closely that its full size is needed.
+ * @param {boolean} now
+ */
 export function lookClosely(now) {
   if (now === isClose) return;
   isClose = now;
   loadAround();
 }
 
-/** Loads everything again, because the server was away. @param {boolean} isOtherClip */
+/**
+ * Loads everything again, because the server was away.
+ * @param {boolean} isOtherClip
+ */
 export function reload(isOtherClip) {
   revisions.clear();
   masks.clear();
@@ -125,7 +159,11 @@ export function loadAround() {
   large.want(isClose && width > VIEW_WIDTH && speed === 0 ? [frame] : []);
 }
 
-/** Frames around one, those that come next first. @param {number} centre @param {number} direction */
+/**
+ * Frames around one, those that come next first.
+ * @param {number} centre
+ * @param {number} direction
+ */
 function ring(centre, direction) {
   const frames = [centre];
   for (let step = 1; step <= AHEAD; step++) {

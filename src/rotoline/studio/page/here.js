@@ -1,6 +1,6 @@
 /** What was drawn in the shown frame: its strokes, and which masks are accepted. */
 
-/** @import {Stroke} from "./types.js" */
+/** @typedef {import("./types.js").Stroke} Stroke */
 
 import { byId, icon, make } from "./dom.js";
 import { removeStroke } from "./marking.js";

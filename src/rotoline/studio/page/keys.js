@@ -1,6 +1,7 @@
 /** Keys to commands, by the table of keys.json, which also draws the sheet. */
 
-/** @import {KeyEntry, KeyTable} from "./types.js" */
+/** @typedef {import("./types.js").KeyEntry} KeyEntry */
+/** @typedef {import("./types.js").KeyTable} KeyTable */
 
 import { commands } from "./commands.js";
 
@@ -10,7 +11,10 @@ const PLACES = { BracketLeft: "[", BracketRight: "]", Minus: "-", Equal: "=", Co
 
 /** @type {Map<string, KeyEntry>} */
 const entries = new Map();
-/** Keys that are held down, and what their release ends. @type {Map<string, {entry: KeyEntry, key: string}>} */
+/**
+ * Keys that are held down, and what their release ends.
+ * @type {Map<string, {entry: KeyEntry, key: string}>}
+ */
 const held = new Map();
 
 /**
@@ -34,7 +38,10 @@ export function names(event) {
   return found;
 }
 
-/** Whether a key belongs to the element that has the focus. @param {KeyboardEvent} event */
+/**
+ * Whether a key belongs to the element that has the focus.
+ * @param {KeyboardEvent} event
+ */
 function isTaken(event) {
   const focus = event.target instanceof HTMLElement ? event.target : null;
   if (document.querySelector("dialog[open]")) return true;
@@ -69,7 +76,10 @@ function release(event) {
   commands[one.entry.command](one.entry.value, one.key, false);
 }
 
-/** Fetches the table and listens; called once. @returns {Promise<KeyTable>} */
+/**
+ * Fetches the table and listens; called once.
+ * @returns {Promise<KeyTable>}
+ */
 export async function startKeys() {
   /** @type {KeyTable} */
   const table = await (await fetch("/static/keys.json")).json();

@@ -1,6 +1,6 @@
 /** Draws the lanes: for each object where it is visible, how sure that is, and its marks. */
 
-/** @import {Mark} from "./types.js" */
+/** @typedef {import("./types.js").Mark} Mark */
 
 import { colourOf } from "./dom.js";
 import { confidenceColour, objectColour } from "./palette.js";
@@ -29,7 +29,11 @@ function readInk() {
 
 /** @typedef {{begin: number, end: number, left: number, width: number}} Axis frames begin to end (after the last) over pixels */
 
-/** @param {Axis} axis @param {number} frame @returns {number} left edge of a frame */
+/**
+ * @param {Axis} axis
+ * @param {number} frame
+ * @returns {number} left edge of a frame
+ */
 export const xOf = ({ begin, end, left, width }, frame) => left + ((frame - begin) / (end - begin)) * width;
 
 /**
@@ -61,7 +65,13 @@ export function drawLanes(context, axis, scrolled, height) {
   }
 }
 
-/** @param {CanvasRenderingContext2D} context @param {number} id @param {string} name @param {number} top @param {number} width */
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} id
+ * @param {string} name
+ * @param {number} top
+ * @param {number} width
+ */
 function drawName(context, id, name, top, width) {
   context.fillStyle = objectColour(id);
   context.beginPath();
@@ -105,7 +115,11 @@ function drawBar(context, axis, lane, top) {
   }
 }
 
-/** @param {Uint8Array} lane @param {number} begin @param {number} end */
+/**
+ * @param {Uint8Array} lane
+ * @param {number} begin
+ * @param {number} end
+ */
 function leastSure(lane, begin, end) {
   let least = 256;
   let other = 0;
@@ -117,7 +131,13 @@ function leastSure(lane, begin, end) {
   return least < 256 ? least : other;
 }
 
-/** A diamond where masks are accepted, a dot where there are strokes. @param {CanvasRenderingContext2D} context @param {Axis} axis @param {Mark} mark @param {number} y */
+/**
+ * A diamond where masks are accepted, a dot where there are strokes.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Axis} axis
+ * @param {Mark} mark
+ * @param {number} y
+ */
 function drawMark(context, axis, mark, y) {
   const x = xOf(axis, mark.frame + 0.5);
   if (x < axis.left - MARK || x > axis.left + axis.width + MARK) return;
@@ -136,7 +156,10 @@ function drawMark(context, axis, mark, y) {
   context.stroke();
 }
 
-/** The legend of the colours. @param {HTMLCanvasElement} canvas */
+/**
+ * The legend of the colours.
+ * @param {HTMLCanvasElement} canvas
+ */
 export function drawScale(canvas) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   for (let x = 0; x < canvas.width; x++) {

@@ -54,7 +54,7 @@ async function start() {
   startHere();
   startPanels();
   startRun();
-  startChecks();
+  startChecks((tell) => onShow("check", tell));
   startExports((tell) => onShow("export", tell));
   connectButtons();
   watch(["project"], showProject);

@@ -1,6 +1,7 @@
 /** Strokes to the server, masks back; the newest answer wins. */
 
-/** @import {Stroke, Mask} from "./types.js" */
+/** @typedef {import("./types.js").Stroke} Stroke */
+/** @typedef {import("./types.js").Mask} Mask */
 
 import * as api from "./api.js";
 import { keepMask } from "./frames.js";
@@ -32,7 +33,10 @@ export async function attempt(request) {
   }
 }
 
-/** Sends one drawing of the shown frame. @param {Stroke} drawn */
+/**
+ * Sends one drawing of the shown frame.
+ * @param {Stroke} drawn
+ */
 export async function mark(drawn) {
   const frame = state.frame;
   const sent = { frame, stroke: drawn };
@@ -54,7 +58,10 @@ export async function mark(drawn) {
 /** @type {Promise<number>|null} */
 let making = null;
 
-/** Adds an object and chooses it. @returns {Promise<number>} */
+/**
+ * Adds an object and chooses it.
+ * @returns {Promise<number>}
+ */
 export function addObject() {
   making ??= (async () => {
     const { id } = await api.addObject({});
@@ -65,7 +72,10 @@ export function addObject() {
   return making;
 }
 
-/** Fetches strokes and accepted masks of a frame, if it is still shown. @param {number} frame */
+/**
+ * Fetches strokes and accepted masks of a frame, if it is still shown.
+ * @param {number} frame
+ */
 export async function loadDetails(frame) {
   if (frame !== state.frame || state.speed !== 0 || !state.project) return;
   try {

@@ -1,6 +1,7 @@
 /** Ids of a frame as a coloured picture. */
 
-/** @import {Mask, ViewMode} from "./types.js" */
+/** @typedef {import("./types.js").Mask} Mask */
+/** @typedef {import("./types.js").ViewMode} ViewMode */
 import { channels } from "./palette.js";
 
 /**
@@ -16,7 +17,11 @@ const FILL = 0.42;
 /** Of the object that is chosen. */
 const CHOSEN_FILL = 0.5;
 
-/** As the bytes of a picture lie in memory. @param {string} colour @param {number} alpha */
+/**
+ * As the bytes of a picture lie in memory.
+ * @param {string} colour
+ * @param {number} alpha
+ */
 function pixel(colour, alpha) {
   const [red, green, blue] = channels(colour);
   return ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;

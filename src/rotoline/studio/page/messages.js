@@ -22,7 +22,10 @@ export function say(text, kind = "note") {
   if (kind === "note") setTimeout(() => message.remove(), SECONDS * 1000);
 }
 
-/** Shows what went wrong, as the server says it. @param {unknown} error */
+/**
+ * Shows what went wrong, as the server says it.
+ * @param {unknown} error
+ */
 export function report(error) {
   if (error instanceof Superseded) return;
   if (error instanceof DOMException && error.name === "AbortError") return;

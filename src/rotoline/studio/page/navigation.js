@@ -17,7 +17,10 @@ export function goTo(frame) {
   change({ frame: Math.min(last, Math.max(0, Math.round(frame))) });
 }
 
-/** Moves by some frames and pauses. @param {number} frames */
+/**
+ * Moves by some frames and pauses.
+ * @param {number} frames
+ */
 export function step(frames) {
   change({ speed: 0 });
   goTo(state.frame + frames);
@@ -31,7 +34,10 @@ export function markedFrames() {
   return [...new Set(frames)].sort((a, b) => a - b);
 }
 
-/** To the next or previous marked frame. @param {number} direction */
+/**
+ * To the next or previous marked frame.
+ * @param {number} direction
+ */
 export function goToMark(direction) {
   const frames = markedFrames();
   const next =
@@ -40,7 +46,10 @@ export function goToMark(direction) {
   if (next !== undefined) goTo(next);
 }
 
-/** Tells the server, once a frame. @param {number} frame */
+/**
+ * Tells the server, once a frame.
+ * @param {number} frame
+ */
 export function noteLook(frame) {
   if (lookedAt.has(frame) || isReadOnly()) return;
   lookedAt.add(frame);
@@ -52,7 +61,10 @@ function keepPlace() {
   if (state.project) history.replaceState(null, "", `#${state.frame}`);
 }
 
-/** Notices frames at which somebody stays; called once. @param {() => void} tell after each */
+/**
+ * Notices frames at which somebody stays; called once.
+ * @param {() => void} tell after each
+ */
 export function startNavigation(tell) {
   onLook = tell;
   /** @type {ReturnType<typeof setTimeout>|undefined} */

@@ -1,6 +1,6 @@
 /** The list of objects, and the chosen one's name and colour. */
 
-/** @import {VideoObject} from "./types.js" */
+/** @typedef {import("./types.js").VideoObject} VideoObject */
 
 import * as api from "./api.js";
 import { button, byId, icon, make } from "./dom.js";
@@ -12,7 +12,10 @@ import { change, chosen, isReadOnly, marksOf, state, watch } from "./state.js";
 const list = byId("objects", HTMLUListElement);
 const nameField = byId("object-name", HTMLInputElement);
 
-/** @param {number} id @param {Partial<VideoObject>} values */
+/**
+ * @param {number} id
+ * @param {Partial<VideoObject>} values
+ */
 async function update(id, values) {
   await attempt(() => api.changeObject(id, values));
   await loadProject();
@@ -65,7 +68,10 @@ async function removeChosen() {
   await loadProject();
 }
 
-/** @param {VideoObject} object @param {"is_visible"|"is_locked"} key */
+/**
+ * @param {VideoObject} object
+ * @param {"is_visible"|"is_locked"} key
+ */
 function toggle(object, key) {
   const isOn = object[key];
   const [on, off, what] = key === "is_visible" ? ["eye", "eye-off", "Show"] : ["lock", "unlock", "Lock"];
@@ -78,10 +84,16 @@ function toggle(object, key) {
   return element;
 }
 
-/** @param {string} sign @param {number} number */
+/**
+ * @param {string} sign
+ * @param {number} number
+ */
 const counted = (sign, number) => (number ? ` ${sign} ${number}` : "");
 
-/** @param {VideoObject} object @param {number} place */
+/**
+ * @param {VideoObject} object
+ * @param {number} place
+ */
 function row(object, place) {
   const colour = objectColour(object.id);
   const badge = make("span", { class: "badge" }, String(place + 1));

@@ -15,13 +15,19 @@ export function objectColour(id) {
   return objects[place]?.colour ?? COLOURS[Math.max(0, place) % COLOURS.length];
 }
 
-/** @param {string} colour as #rrggbb @returns {[number, number, number]} */
+/**
+ * @param {string} colour as #rrggbb
+ * @returns {[number, number, number]}
+ */
 export function channels(colour) {
   const value = Number.parseInt(colour.slice(1), 16);
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
-/** Whether dark text is read better on a colour than white text. @param {string} colour */
+/**
+ * Whether dark text is read better on a colour than white text.
+ * @param {string} colour
+ */
 export function isLight(colour) {
   const [red, green, blue] = channels(colour);
   return 0.299 * red + 0.587 * green + 0.114 * blue > 140;

@@ -7,7 +7,11 @@ const NAMES = ["track", "check", "export"];
 /** @type {Record<string, (() => void)[]>} */
 const listeners = {};
 
-/** Calls whenever a page is shown. @param {string} name @param {() => void} tell */
+/**
+ * Calls whenever a page is shown.
+ * @param {string} name
+ * @param {() => void} tell
+ */
 export const onShow = (name, tell) => (listeners[name] ??= []).push(tell);
 
 /** @param {string} name */

@@ -10,7 +10,10 @@ const FASTEST = 8;
 /** When the shown frame was due, in milliseconds of the page. */
 let due = 0;
 
-/** First and last frame that are played. @returns {[number, number]} */
+/**
+ * First and last frame that are played.
+ * @returns {[number, number]}
+ */
 export const played = () => state.range ?? [0, count() - 1];
 
 /** @param {number} now */
@@ -24,7 +27,11 @@ function tick(now) {
   requestAnimationFrame(tick);
 }
 
-/** @param {number} now @param {number} milliseconds @param {number} stride */
+/**
+ * @param {number} now
+ * @param {number} milliseconds
+ * @param {number} stride
+ */
 function showNext(now, milliseconds, stride) {
   const [first, last] = played();
   let next = state.frame + Math.sign(state.speed) * stride;
@@ -55,7 +62,10 @@ function play(speed) {
 
 export const togglePlay = () => play(state.speed === 0 ? 1 : 0);
 
-/** J, K and L of an editor. @param {number} direction */
+/**
+ * J, K and L of an editor.
+ * @param {number} direction
+ */
 export function shuttle(direction) {
   const isFaster = Math.sign(state.speed) === direction;
   play(isFaster ? Math.sign(direction) * Math.min(FASTEST, Math.abs(state.speed) * 2) : direction);

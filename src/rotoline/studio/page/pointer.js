@@ -1,7 +1,8 @@
 /** Mouse, pen and trackpad on the picture: draw, pan, zoom. */
 
-/** @import {Stroke, Point} from "./types.js" */
-/** @import {Tool} from "./tools/index.js" */
+/** @typedef {import("./types.js").Stroke} Stroke */
+/** @typedef {import("./types.js").Point} Point */
+/** @typedef {import("./tools/index.js").Tool} Tool */
 
 import { byId } from "./dom.js";
 import { mark } from "./marking.js";
@@ -20,13 +21,20 @@ const PEN_ERASER = 5;
 /** @type {Tool|null} */
 let tool = null;
 let isObject = true;
-/** Where the last pan event was. @type {Point|null} */
+/**
+ * Where the last pan event was.
+ * @type {Point|null}
+ */
 let panFrom = null;
 /** While Space is held, a drag pans. */
 let isPanKeyDown = false;
 let hasPanned = false;
 
-/** Hears of the Space bar. @param {boolean} isDown @returns {boolean} whether it was used to pan */
+/**
+ * Hears of the Space bar.
+ * @param {boolean} isDown
+ * @returns {boolean} whether it was used to pan
+ */
 export function holdPan(isDown) {
   if (isDown && !isPanKeyDown) hasPanned = false;
   isPanKeyDown = isDown;
@@ -96,7 +104,10 @@ function finish() {
   return isOnFrame(stroke) ? mark(stroke) : undefined;
 }
 
-/** @param {Point[]} points @returns {Stroke} */
+/**
+ * @param {Point[]} points
+ * @returns {Stroke}
+ */
 function asStroke(points) {
   const sign = withSign(state.tool, isObject);
   // Far outside the frame it matters no more where a line goes; the server takes no such points.
@@ -106,7 +117,10 @@ function asStroke(points) {
   return { object: state.object ?? 0, ...sign, radius: state.radius[state.tool] ?? 0.5, points: kept };
 }
 
-/** Whether a drawing touches the frame at all. @param {Stroke} stroke */
+/**
+ * Whether a drawing touches the frame at all.
+ * @param {Stroke} stroke
+ */
 function isOnFrame({ points, radius }) {
   const [height, width] = state.project?.size ?? [1, 1];
   const covers = (/** @type {number[]} */ values, /** @type {number} */ size) =>
@@ -120,7 +134,10 @@ function showDraft() {
   redraw();
 }
 
-/** Forgets a drawing that is not complete. @returns {boolean} whether there was one */
+/**
+ * Forgets a drawing that is not complete.
+ * @returns {boolean} whether there was one
+ */
 export function cancelDrawing() {
   const wasDrawing = tool !== null;
   tool = state.tool === "polygon" ? new Polygon() : null;
@@ -130,7 +147,10 @@ export function cancelDrawing() {
   return wasDrawing && hadPoints;
 }
 
-/** Closes a polygon. @returns {boolean} whether there was one */
+/**
+ * Closes a polygon.
+ * @returns {boolean} whether there was one
+ */
 export function closeDrawing() {
   if (!(tool instanceof Polygon) || tool.points.length === 0) return false;
   tool.close();

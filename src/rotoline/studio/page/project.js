@@ -1,8 +1,10 @@
 /** The project as the server knows it: fetched once, kept up to date by its events. */
 
-/** @import {Job, Project} from "./types.js" */
+/** @typedef {import("./types.js").Job} Job */
+/** @typedef {import("./types.js").Project} Project */
 
 import { getProject, ServerError } from "./api.js";
+import { loadChecks } from "./checks.js";
 import { noteRevisions, reload } from "./frames.js";
 import { banner, report, say } from "./messages.js";
 import { change, state } from "./state.js";
@@ -13,7 +15,10 @@ const RETRY_SECONDS = 2;
 /** Lanes are told together, not one frame at a time. */
 const LANE_MILLISECONDS = 100;
 
-/** @param {string} text base64 @returns {Uint8Array} */
+/**
+ * @param {string} text base64
+ * @returns {Uint8Array}
+ */
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 /** @param {Project} project */
@@ -90,7 +95,10 @@ function takeJob(job) {
 /** Listens to the server; called once, and again when the stream was refused. */
 export function listen() {
   const events = new EventSource("/api/events");
-  /** @param {string} name @param {(data: any) => void} take */
+  /**
+   * @param {string} name
+   * @param {(data: any) => void} take
+   */
   const on = (name, take) =>
     events.addEventListener(name, (event) => take(JSON.parse(/** @type {MessageEvent} */ (event).data || "{}")));
   events.addEventListener("open", () => {
@@ -104,7 +112,8 @@ export function listen() {
   on("frames", (data) => takeFrames(data.frames));
   on("job", takeJob);
   on("problem", (data) => say(data.error, "error"));
-  on("checks", () => change({ ranking: state.ranking + 1 }));
+  // A ranking is begun when it is asked for, and told when it is there.
+  on("check", loadChecks);
   on("closed", () => {
     events.close();
     change({ connection: "closed" });

@@ -1,6 +1,6 @@
 /** Tracking through the clip, and what runs now. */
 
-/** @import {Direction} from "./types.js" */
+/** @typedef {import("./types.js").Direction} Direction */
 
 import * as api from "./api.js";
 import { button, byId } from "./dom.js";

@@ -1,6 +1,6 @@
 /** The sheet of keys, drawn from the table that the handler uses, and the keys in the tooltips. */
 
-/** @import {KeyTable} from "./types.js" */
+/** @typedef {import("./types.js").KeyTable} KeyTable */
 
 import { byId, button, make } from "./dom.js";
 
@@ -20,7 +20,10 @@ export function showSheet() {
   if (!dialog.open) dialog.showModal();
 }
 
-/** @param {KeyTable} table @param {string} group */
+/**
+ * @param {KeyTable} table
+ * @param {string} group
+ */
 function section(table, group) {
   const rows = make("dl", {});
   for (const entry of table.keys.filter((one) => one.group === group)) {
@@ -40,7 +43,10 @@ function section(table, group) {
   return make("section", {}, make("h3", {}, group), rows);
 }
 
-/** Adds the key to what a button says of itself. @param {KeyTable} table */
+/**
+ * Adds the key to what a button says of itself.
+ * @param {KeyTable} table
+ */
 function labelButtons(table) {
   for (const element of document.querySelectorAll("[data-command]")) {
     const [command, value] = (element.getAttribute("data-command") ?? "").split("=");
@@ -53,7 +59,10 @@ function labelButtons(table) {
   }
 }
 
-/** Draws the sheet; called once. @param {KeyTable} table */
+/**
+ * Draws the sheet; called once.
+ * @param {KeyTable} table
+ */
 export function startSheet(table) {
   byId("sheet-keys", HTMLDivElement).append(...table.groups.map((group) => section(table, group)));
   button("close-sheet").addEventListener("click", () => dialog.close());

@@ -1,6 +1,7 @@
 /** Draws the shown frame with its masks and strokes. */
 
-/** @import {Stroke, Point} from "./types.js" */
+/** @typedef {import("./types.js").Stroke} Stroke */
+/** @typedef {import("./types.js").Point} Point */
 
 import { byId, keepSharp, oncePerPicture } from "./dom.js";
 import { drawPointer, drawStroke } from "./drawings.js";
@@ -20,7 +21,10 @@ const cutout = document.createElement("canvas");
 export const sketch = {
   /** @type {Stroke|null} */
   draft: null,
-  /** Strokes of a frame that the server has not yet confirmed. @type {{frame: number, stroke: Stroke}[]} */
+  /**
+   * Strokes of a frame that the server has not yet confirmed.
+   * @type {{frame: number, stroke: Stroke}[]}
+   */
   sent: [],
   /** @type {Point|null} */
   pointer: null,
@@ -36,7 +40,11 @@ export const view = new View(() => {
   redraw();
 });
 
-/** Point of the stage under the pointer. @param {MouseEvent} event @returns {Point} */
+/**
+ * Point of the stage under the pointer.
+ * @param {MouseEvent} event
+ * @returns {Point}
+ */
 export function stagePoint(event) {
   const box = canvas.getBoundingClientRect();
   return [event.clientX - box.left, event.clientY - box.top];
@@ -66,7 +74,11 @@ function draw() {
   }
 }
 
-/** The frame and its masks as the chosen view shows them. @param {number} width @param {number} height */
+/**
+ * The frame and its masks as the chosen view shows them.
+ * @param {number} width
+ * @param {number} height
+ */
 function drawFrame(width, height) {
   const picture = pictureOf(state.frame);
   const mask = state.isHidden ? undefined : maskOf(state.frame);
@@ -98,7 +110,12 @@ function drawLayer(layer) {
   context.drawImage(layer, 0, 0, layer.width * stride, layer.height * stride);
 }
 
-/** @param {ImageBitmap} picture @param {HTMLCanvasElement} layer @param {number} width @param {number} height */
+/**
+ * @param {ImageBitmap} picture
+ * @param {HTMLCanvasElement} layer
+ * @param {number} width
+ * @param {number} height
+ */
 function cutOut(picture, layer, width, height) {
   if (cutout.width !== layer.width || cutout.height !== layer.height) {
     cutout.width = layer.width;
@@ -113,7 +130,11 @@ function cutOut(picture, layer, width, height) {
   return cutout;
 }
 
-/** Squares that say "nothing here". @param {number} width @param {number} height */
+/**
+ * Squares that say "nothing here".
+ * @param {number} width
+ * @param {number} height
+ */
 function drawChecks(width, height) {
   const side = 10 / view.scale;
   context.fillStyle = "#c4c7cb";
@@ -129,7 +150,11 @@ function drawChecks(width, height) {
   context.fill(path);
 }
 
-/** Outlines of the frames before and after. @param {number} width @param {number} height */
+/**
+ * Outlines of the frames before and after.
+ * @param {number} width
+ * @param {number} height
+ */
 function drawNeighbours(width, height) {
   [-1, 1].forEach((step, place) => {
     const mask = maskOf(state.frame + step);

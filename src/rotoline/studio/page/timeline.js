@@ -6,7 +6,7 @@ import { drawLanes, drawScale, LANE, xOf } from "./lanes.js";
 import { goTo } from "./navigation.js";
 import { change, count, state, watch } from "./state.js";
 
-/** @import {Axis} from "./lanes.js" */
+/** @typedef {import("./lanes.js").Axis} Axis */
 
 const RULER = 20;
 const HEAD = RULER + STRIP + 6;
@@ -65,7 +65,10 @@ function drawTracks() {
   drawTop();
 }
 
-/** Numbers at round distances. @param {Axis} now */
+/**
+ * Numbers at round distances.
+ * @param {Axis} now
+ */
 function drawRuler(now) {
   const least = 70 / (now.width / (now.end - now.begin));
   const power = 10 ** Math.floor(Math.log10(Math.max(1, least)));
@@ -115,7 +118,11 @@ function drawPlayhead() {
   drawFlag(String(state.frame), x, now);
 }
 
-/** @param {string} text @param {number} x @param {Axis} now */
+/**
+ * @param {string} text
+ * @param {number} x
+ * @param {Axis} now
+ */
 function drawFlag(text, x, now) {
   const width = top.measureText(text).width + 12;
   const left = Math.min(now.left + now.width + RIGHT - width, Math.max(LEFT - 8, x - width / 2));
@@ -127,7 +134,11 @@ function drawFlag(text, x, now) {
   top.fillText(text, left + 6, RULER / 2);
 }
 
-/** @param {Axis} now @param {[number, number]} range @param {number} height */
+/**
+ * @param {Axis} now
+ * @param {[number, number]} range
+ * @param {number} height
+ */
 function shadeOutside(now, [first, last], height) {
   top.fillStyle = colourOf("--shade");
   const [left, right] = [xOf(now, first), xOf(now, last + 1)];
@@ -162,7 +173,11 @@ function move(event) {
   drawTop();
 }
 
-/** Shows frames from one to another. @param {number} from @param {number} to */
+/**
+ * Shows frames from one to another.
+ * @param {number} from
+ * @param {number} to
+ */
 function show(from, to) {
   const length = Math.min(count(), Math.max(FEWEST, to - from));
   begin = Math.max(0, Math.min(from, count() - length));

@@ -1,6 +1,7 @@
 /** Tools, their sign and size, and how the masks are shown. */
 
-/** @import {ToolName, ViewMode} from "./types.js" */
+/** @typedef {import("./types.js").ToolName} ToolName */
+/** @typedef {import("./types.js").ViewMode} ViewMode */
 
 import { button, byId } from "./dom.js";
 import { change, chosen, state, watch } from "./state.js";
@@ -25,7 +26,10 @@ export const chooseTool = (tool) => change({ tool });
 
 export const swapSign = () => change({ isObject: !state.isObject });
 
-/** Larger or smaller by some steps; a step is a half, one, or a tenth of the radius. @param {number} steps */
+/**
+ * Larger or smaller by some steps; a step is a half, one, or a tenth of the radius.
+ * @param {number} steps
+ */
 export function resizeTool(steps) {
   const radius = state.radius[state.tool];
   if (radius === undefined) return;
@@ -43,7 +47,10 @@ export function nextView() {
   change({ view: VIEWS[(VIEWS.indexOf(state.view) + 1) % VIEWS.length] });
 }
 
-/** The slider is finer for small sizes. @param {number} radius */
+/**
+ * The slider is finer for small sizes.
+ * @param {number} radius
+ */
 const toSlider = (radius) => Math.round((100 * Math.log(radius / SMALLEST)) / Math.log(LARGEST / SMALLEST));
 /** @param {number} place */
 const fromSlider = (place) => SMALLEST * (LARGEST / SMALLEST) ** (place / 100);

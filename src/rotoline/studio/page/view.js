@@ -1,6 +1,6 @@
 /** Where the frame lies in the stage: one scale and one offset, in CSS pixels. */
 
-/** @import {Point} from "./types.js" */
+/** @typedef {import("./types.js").Point} Point */
 
 const LARGEST = 64;
 const MARGIN = 16;
@@ -23,7 +23,10 @@ export class View {
     this.frameHeight = 1;
   }
 
-  /** @param {number} width @param {number} height */
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
   resize(width, height) {
     this.width = width;
     this.height = height;
@@ -31,7 +34,10 @@ export class View {
     else this.#set(this.scale, this.x, this.y);
   }
 
-  /** @param {number} width @param {number} height */
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
   setFrame(width, height) {
     if (width === this.frameWidth && height === this.frameHeight) return;
     this.frameWidth = width;
@@ -51,7 +57,11 @@ export class View {
     return Math.min(width / this.frameWidth, height / this.frameHeight, LARGEST);
   }
 
-  /** The point of the stage keeps showing the same point of the frame. @param {Point} at @param {number} factor */
+  /**
+   * The point of the stage keeps showing the same point of the frame.
+   * @param {Point} at
+   * @param {number} factor
+   */
   zoomAt([x, y], factor) {
     const smallest = Math.min(this.#fittingScale(), 1) / 4;
     const scale = Math.min(LARGEST, Math.max(smallest, this.scale * factor));
@@ -70,18 +80,28 @@ export class View {
     this.zoom(1 / devicePixelRatio / this.scale);
   }
 
-  /** @param {number} dx @param {number} dy in CSS pixels */
+  /**
+   * @param {number} dx
+   * @param {number} dy in CSS pixels
+   */
   pan(dx, dy) {
     this.#set(this.scale, this.x + dx, this.y + dy);
     this.isFitted = false;
   }
 
-  /** @param {Point} point of the stage @returns {Point} in frame pixels */
+  /**
+   * @param {Point} point of the stage
+   * @returns {Point} in frame pixels
+   */
   toFrame([x, y]) {
     return [(x - this.x) / this.scale, (y - this.y) / this.scale];
   }
 
-  /** @param {number} scale @param {number} x @param {number} y */
+  /**
+   * @param {number} scale
+   * @param {number} x
+   * @param {number} y
+   */
   #set(scale, x, y) {
     // Some of the frame stays in sight, and its corner lies on a pixel of the screen, where
     // neighbouring frame pixels are drawn equally large.

@@ -1,18 +1,24 @@
 /** A box from one corner to the opposite one. */
 
-/** @import {Point} from "../types.js" */
+/** @typedef {import("../types.js").Point} Point */
 
 export class Box {
   /** @type {Point[]} */
   points = [];
   isDone = false;
 
-  /** @param {Point} point @param {number} _reach */
+  /**
+   * @param {Point} point
+   * @param {number} _reach
+   */
   press(point, _reach) {
     this.points = [point, point];
   }
 
-  /** @param {Point} point @param {number} _reach */
+  /**
+   * @param {Point} point
+   * @param {number} _reach
+   */
   drag(point, _reach) {
     this.points = [this.points[0], point];
   }

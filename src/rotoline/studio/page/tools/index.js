@@ -1,6 +1,6 @@
 /** The tools by name. */
 
-/** @import {ToolName} from "../types.js" */
+/** @typedef {import("../types.js").ToolName} ToolName */
 
 export { Polygon } from "./polygon.js";
 import { Box } from "./box.js";
@@ -9,7 +9,11 @@ import { Polygon } from "./polygon.js";
 
 /** @typedef {Freehand|Box|Polygon} Tool */
 
-/** A fresh drawing with a tool. @param {ToolName} name @returns {Tool} */
+/**
+ * A fresh drawing with a tool.
+ * @param {ToolName} name
+ * @returns {Tool}
+ */
 export function startTool(name) {
   if (name === "box") return new Box();
   if (name === "polygon") return new Polygon();

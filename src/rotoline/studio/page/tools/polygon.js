@@ -1,6 +1,6 @@
 /** A polygon of clicks; a click on its first point, a double click or Enter closes it. */
 
-/** @import {Point} from "../types.js" */
+/** @typedef {import("../types.js").Point} Point */
 
 export class Polygon {
   /** @type {Point[]} */
@@ -9,7 +9,10 @@ export class Polygon {
   next = null;
   isDone = false;
 
-  /** @param {Point} point @param {number} reach in frame pixels: how near is "on" a point */
+  /**
+   * @param {Point} point
+   * @param {number} reach in frame pixels: how near is "on" a point
+   */
   press(point, reach) {
     const isNear = (/** @type {Point} */ one) => Math.hypot(point[0] - one[0], point[1] - one[1]) <= reach;
     const last = this.points[this.points.length - 1];
@@ -18,7 +21,10 @@ export class Polygon {
     this.next = null;
   }
 
-  /** @param {Point} _point @param {number} _reach */
+  /**
+   * @param {Point} _point
+   * @param {number} _reach
+   */
   drag(_point, _reach) {}
 
   /** @param {Point} point */
