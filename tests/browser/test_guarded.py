@@ -113,3 +113,23 @@ def test_another_site_can_neither_change_nor_frame_it(small_studio, open_page, e
     assert posted.value.status in (401, 403)
     assert page.request.get(f"{small_studio.address}api/project").json()["objects"] == before
     page.problems.clear()
+
+
+@pytest.mark.slow
+def test_a_name_is_shown_as_text(start_studio, small_clip, open_page, tmp_path):
+    page = open_page(start_studio(small_clip, "--output", tmp_path / "project"))
+    name = "<img src=x onerror=alert(1)>&amp;<b>"
+    page.keyboard.press("m")
+    page.locator("#chosen-object").wait_for()
+    page.locator("#object-name").fill(name)
+    page.keyboard.press("Enter")
+    page.locator("#objects .name").get_by_text(name, exact=True).wait_for()
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_page_that_is_loaded_again_shows_the_same_frame(small_studio, open_page):
+    page = open_page(small_studio)
+    page.keyboard.press("End")
+    page.wait_for_url("**/#7")
+    page.reload()
+    page.locator("#stage[aria-label^='Frame 7']").wait_for()

@@ -206,5 +206,5 @@ function describe() {
   const { project, frame, object } = state;
   if (!project) return;
   const name = project.objects.find((one) => one.id === object)?.name ?? "none";
-  canvas.setAttribute("aria-label", `Frame ${frame + 1} of ${project.count}. Tool: ${state.tool}. Object: ${name}.`);
+  canvas.setAttribute("aria-label", `Frame ${frame} of ${project.count - 1}. Tool: ${state.tool}. Object: ${name}.`);
 }
