@@ -228,7 +228,9 @@ def test_frames_to_check_come_from_the_review(page):
     project.results.keep("f4", type(result)(**{**vars(result), "confidence": {1: 0.2}}))
     masks.touch(3)
     page.until(lambda: [one["frame"] for one in page.json("/api/check")["frames"]] == [3])
-    assert "confidence 0.20" in page.json("/api/check")["frames"][0]["text"]
+    first = page.json("/api/check")["frames"][0]
+    assert (first["object"], first["is_found"]) == (disc, True)
+    assert "confidence 0.20" in first["text"]
 
 
 def test_where_nothing_is_found_the_least_sure_frames_are_checked(page):
@@ -240,6 +242,7 @@ def test_where_nothing_is_found_the_least_sure_frames_are_checked(page):
     checks = page.json("/api/check")["frames"]
     assert [(one["frame"], one["is_found"]) for one in checks] == [(1, False)]
     assert "object 1: confidence 0.9" in checks[0]["text"]
+    assert checks[0]["object"] == disc
     # A page that has asked too early is told.
     page.until(lambda: "check" in [one.name for one in events.since(last)])
 

@@ -11,11 +11,17 @@ from PIL import Image
 from rotoline.errors import InputError
 from rotoline.review.findings import LOW_CONFIDENCE, find_all
 from rotoline.review.measures import Measuring
-from rotoline.review.ranking import LISTED, MIN_DISTANCE, rank_frames, suppress_neighbours
+from rotoline.review.ranking import (
+    LISTED,
+    MIN_DISTANCE,
+    ListedFrame,
+    rank_frames,
+    suppress_neighbours,
+)
 from rotoline.studio.frame_masks import FrameMasks
 from rotoline.studio.pictures import Pictures
 from rotoline.studio.project import Project
-from rotoline.types import Frame
+from rotoline.types import Frame, ObjectId
 
 _SMALL = (64, 36)
 """Width and height to which pictures are reduced to compare their colours."""
@@ -30,6 +36,8 @@ class WorthLooking(NamedTuple):
 
     frame: int
     text: str
+    object: ObjectId | None
+    """The object that it is about most; None for all."""
     is_found: bool = True
     """Whether something was found in it, or it is only less sure than the others."""
 
@@ -100,13 +108,7 @@ class Checks:
             measuring.add(project.name(index), index, labels.astype(np.uint8), confidence, small)
         measures = measuring.finish()
         ranked = rank_frames(find_all(measures), len(measures.names))
-        self._found = [
-            WorthLooking(
-                int(measures.indices[one.frame]),
-                "; ".join(finding.reason for finding in (one.findings or one.nearby)[:3]),
-            )
-            for one in ranked
-        ]
+        self._found = [_worth(one, int(measures.indices[one.frame])) for one in ranked]
         self._revision = revision
         self._tell()
 
@@ -119,30 +121,23 @@ class Checks:
 
     def _by_confidence(self) -> list[WorthLooking]:
         """A ranking by the confidence alone, which is quick."""
-        doubts = self._doubts()
+        ids, doubts = self._doubts()
         urgency = np.where(doubts > 1 - LOW_CONFIDENCE, doubts, 0).sum(axis=0)
         chosen = suppress_neighbours(urgency, MIN_DISTANCE, LISTED)
-        return [WorthLooking(index, "low confidence") for index in chosen]
+        return [_least_sure_of(ids, doubts, index) for index in chosen]
 
     def _least_sure(self, found: Sequence[int]) -> list[WorthLooking]:
         """Frames of which nothing was found, those with the lowest confidence first."""
-        ids, doubts = sorted(self._project.state.objects), self._doubts()
+        ids, doubts = self._doubts()
         worst = doubts.max(axis=0, initial=0)
-        worst[list(self._project.state.frames)] = 0
+        worst[[i for i in self._project.state.frames if i < len(worst)]] = 0
         for index in found:
             worst[max(0, index - MIN_DISTANCE) : index + MIN_DISTANCE + 1] = 0
-        return [
-            WorthLooking(
-                index,
-                f"nothing found; object {ids[at]}: confidence {1 - doubts[at, index]:.2f}",
-                is_found=False,
-            )
-            for index in suppress_neighbours(worst, MIN_DISTANCE, _LEAST_SURE)
-            for at in [int(doubts[:, index].argmax())]
-        ]
+        chosen = suppress_neighbours(worst, MIN_DISTANCE, _LEAST_SURE)
+        return [_least_sure_of(ids, doubts, index, is_found=False) for index in chosen]
 
-    def _doubts(self) -> NDArray[np.float64]:
-        """1 - confidence of every object in every frame, float `(objects, count)`.
+    def _doubts(self) -> tuple[list[ObjectId], NDArray[np.float64]]:
+        """All ids, and 1 - confidence of each in every frame, float `(objects, count)`.
 
         0 where an object is hidden or unknown, and at least a little where it is visible.
         """
@@ -150,4 +145,19 @@ class Checks:
         lanes = np.array([results.lane(one) for one in ids], float).reshape(
             len(ids), self._project.count
         )
-        return np.where(lanes > 1, np.maximum(1 - (lanes - 2) / 253, 1e-6), 0.0)
+        return ids, np.where(lanes > 1, np.maximum(1 - (lanes - 2) / 253, 1e-6), 0.0)
+
+
+def _worth(one: ListedFrame, index: int) -> WorthLooking:
+    found = one.findings or one.nearby
+    ids = [i for finding in found for i in finding.object_ids]
+    text = "; ".join(finding.reason for finding in found[:3])
+    return WorthLooking(index, text, ids[0] if ids else None)
+
+
+def _least_sure_of(
+    ids: Sequence[ObjectId], doubts: NDArray[np.float64], index: int, *, is_found: bool = True
+) -> WorthLooking:
+    at = int(doubts[:, index].argmax())
+    text = f"object {ids[at]}: confidence {1 - doubts[at, index]:.2f}"
+    return WorthLooking(index, text if is_found else f"nothing found; {text}", ids[at], is_found)

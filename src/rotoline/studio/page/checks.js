@@ -53,8 +53,10 @@ export async function goToCheck(direction) {
 /** @param {number} index */
 function show(index) {
   place = index;
-  const { frame, text } = state.checks[index];
+  const { frame, text, object } = state.checks[index];
   goTo(frame);
+  // What is drawn there is meant for the object that looks wrong.
+  if (state.project?.objects.some((one) => one.id === object)) change({ object });
   noteLook(frame);
   byId("check-said", HTMLElement).textContent = `Frame ${frame}: ${named(text)}`;
 }

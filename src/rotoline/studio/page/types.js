@@ -63,7 +63,7 @@
  * @property {number} revision
  *
  * @typedef {{revision: number, ids: Uint8Array}} Mask ids of a frame, row by row
- * @typedef {{frame: number, text: string, is_found: boolean}} Check is_found: whether something was found in it
+ * @typedef {{frame: number, text: string, object: number|null, is_found: boolean}} Check object: the one that it is about most; is_found: whether something was found in it
  * @typedef {{name: string, title: string, target: string, extra_missing: string|null}} Format extra_missing: why it cannot be written here
  *
  * @typedef {object} KeyEntry
