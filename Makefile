@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo check test docs bench clean static types
+.PHONY: demo check test test-benchmarks docs bench clean static types
 
 demo: $(VENV)/ready
 	rm -rf demo-output
@@ -12,10 +12,14 @@ demo: $(VENV)/ready
 check: static
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m "not slow and not gpu" -n auto --maxprocesses 8
 
-# Everything.
+# Everything but the scripts of benchmarks/.
 test: static
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --maxprocesses 8
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m "not benchmark" -n auto --maxprocesses 8
 	$(VENV)/bin/mkdocs build --quiet
+
+# That every script of benchmarks/ runs, on small inputs.
+test-benchmarks: $(VENV)/ready
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m benchmark -n auto --maxprocesses 8
 
 static: $(VENV)/ready
 	$(VENV)/bin/ruff format --check --quiet .

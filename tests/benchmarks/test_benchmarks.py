@@ -10,7 +10,7 @@ import pytest
 
 from rotoline.kernels.propagation import native
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.benchmark]
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = {path.stem for path in BENCHMARKS.glob("[!_]*.py")} - {"robustness"}
