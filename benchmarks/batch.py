@@ -10,7 +10,6 @@ and one thread than in this process.
 """
 
 import itertools
-import json
 import resource
 import shutil
 import tempfile
@@ -201,7 +200,7 @@ def main() -> None:
     options = make_parser(__doc__ or "").parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lines = report(measure(Path(folder), tiny=options.tiny), options.label)
-    print(make_table(json.loads(json.dumps(lines))))
+    print(make_table(lines))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import rotoline
 from rotoline.batch.jobs import Outcome
 from rotoline.batch.page import make_page
 from rotoline.batch.storage import place_of
+from rotoline.io.run_record import now
 
 if TYPE_CHECKING:
     from rotoline.batch.driver import Batch
@@ -30,7 +30,7 @@ class BatchRecord:
 
     def __init__(self, batch: "Batch", ended: Mapping[str, Outcome]) -> None:
         self._batch, self._ended = batch, ended
-        self._began, self._started = time.perf_counter(), _now()
+        self._began, self._started = time.perf_counter(), now()
         self._written_at = self._cost = 0.0
         part = "" if batch.shard is None else "-{}-of-{}".format(*batch.shard)
         root = place_of(batch.root)
@@ -72,7 +72,7 @@ class BatchRecord:
             "shard": None if batch.shard is None else list(batch.shard),
             "version": rotoline.__version__,
             "started": self._started,
-            "updated": _now(),
+            "updated": now(),
             "seconds": round(time.perf_counter() - self._began, 1),
             "counts": counts,
             "items": {one.id: _shown(one) for one in ended},
@@ -83,7 +83,3 @@ def _shown(outcome: Outcome) -> dict[str, Any]:
     return outcome.model_dump(exclude={"id"}, exclude_defaults=True, mode="json") | {
         "status": outcome.status
     }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -17,8 +17,8 @@ import traceback
 from pathlib import Path
 from typing import IO, Any
 
+from rotoline.batch.jobs import failure
 from rotoline.batch.ledger import FIELD, refuse_other
-from rotoline.errors import ConfigError, InputError, WeightsError
 
 SECONDS_BETWEEN_REPORTS = 0.5
 _saying = threading.Lock()
@@ -40,9 +40,7 @@ def main() -> None:
             answer: dict[str, Any] = {"done": True}
         except Exception as error:  # noqa: BLE001 (one item must not end the others)
             traceback.print_exc()
-            is_final = isinstance(error, InputError | ConfigError | WeightsError)
-            answer = {"error": str(error) or repr(error), "kind": type(error).__name__}
-            answer |= {"is_final": is_final}
+            answer = failure(error)
         _say(answers, answer)
 
 
@@ -78,7 +76,6 @@ class Segmenter:
         """
         import torch
 
-        from rotoline.config import read_config
         from rotoline.presets import find_preset
         from rotoline.run import segment_to_folder
 
@@ -87,7 +84,6 @@ class Segmenter:
         overwrite = _is_other(output, request["record"], may_replace=request["overwrite"])
         preset, weights = request["preset"], request["weights"]
         config = type(find_preset(preset).config).model_validate(request["config"])
-        config = read_config(config, None, [])
         steps = segment_to_folder(
             Path(request["video"]),
             Path(request["masks"]),

@@ -19,10 +19,9 @@ from rotoline.batch.ledger import (
     fingerprint,
     forget_failure,
     is_known,
-    known_failure,
+    known_outcome,
     look_up,
     note_failure,
-    summarise,
 )
 
 _THREADS = 16
@@ -167,10 +166,7 @@ class Driver:
             found = look_up(job)
         except Exception:  # noqa: BLE001 (each store has errors of its own; the worker will say so)
             return None
-        if found.is_done and found.record is not None:
-            summary = summarise(found.record)
-            return Outcome(id=job.item.id, status="done", was_done=True, summary=summary)
-        return known_failure(job, found.fingerprint)
+        return known_outcome(job, found)
 
     def _step(self, engine: Engine) -> None:
         while self._waiting and len(self._running) < engine.most:

@@ -7,13 +7,13 @@ from typing import Any
 
 import rotoline
 from rotoline.batch.claims import Claim, Held, claim
-from rotoline.batch.jobs import Job, Outcome, Status
+from rotoline.batch.jobs import Job, Outcome, Status, failure
 from rotoline.batch.ledger import (
     FIELD,
     RUN,
     Fingerprint,
     Found,
-    known_failure,
+    known_outcome,
     look_up,
     read_json,
     refuse_other,
@@ -22,7 +22,7 @@ from rotoline.batch.ledger import (
 from rotoline.batch.scratch import Workplace, workplace
 from rotoline.batch.storage import place_of
 from rotoline.batch.worker import Answer, Check, Worker, limits_check
-from rotoline.errors import ConfigError, InputError, WeightsError
+from rotoline.errors import ConfigError
 
 SECONDS_BETWEEN_SIZES = 5.0
 
@@ -41,13 +41,7 @@ def run_job(job: Job, worker: Worker, is_stopped: Callable[[], bool] = lambda: F
     try:
         return _run(job, worker, is_stopped)
     except Exception as error:  # noqa: BLE001 (one item must not end the others)
-        return _ended(
-            job,
-            "failed",
-            kind=type(error).__name__,
-            error=str(error) or repr(error),
-            is_final=isinstance(error, InputError | ConfigError | WeightsError),
-        )
+        return _ended(job, "failed", **failure(error))
 
 
 def _run(job: Job, worker: Worker, is_stopped: Callable[[], bool]) -> Outcome:
@@ -56,7 +50,7 @@ def _run(job: Job, worker: Worker, is_stopped: Callable[[], bool]) -> Outcome:
             f"{platform.node()} has rotoline {rotoline.__version__}, and the driver {job.version}; "
             "install the same on all machines"
         )
-    known = _known(job, look_up(job))
+    known = known_outcome(job, look_up(job), host=platform.node())
     if known is not None:
         return known
     got = claim(job.root, job.item.id, job.means.beat, job.stale)
@@ -64,16 +58,10 @@ def _run(job: Job, worker: Worker, is_stopped: Callable[[], bool]) -> Outcome:
         return _ended(job, "claimed")
     with got:
         found = look_up(job)  # somebody may just have finished it
-        outcome = _known(job, found) or _segment(job, found, got, worker, is_stopped)
+        outcome = known_outcome(job, found, host=platform.node())
+        outcome = outcome or _segment(job, found, got, worker, is_stopped)
         got.is_done = outcome.status == "done"
     return outcome
-
-
-def _known(job: Job, found: Found) -> Outcome | None:
-    """How an item ended before; None if it is still to be done."""
-    if found.is_done and found.record is not None:
-        return _ended(job, "done", was_done=True, summary=summarise(found.record))
-    return known_failure(job, found.fingerprint)
 
 
 class _NotDoneError(Exception):

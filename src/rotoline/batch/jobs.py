@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from rotoline.errors import ConfigError, InputError, WeightsError
+
 HOME = ".rotoline-batch"
 """Folder of a batch inside its root: claims and failures."""
 
@@ -148,6 +150,15 @@ class Outcome(BaseModel):
     """The machine that it ran on."""
     summary: Summary | None = None
     """Of what is done: its results."""
+
+
+def failure(error: Exception) -> dict[str, Any]:
+    """The fields of an `Outcome` about an error; wrong input would fail again."""
+    return {
+        "kind": type(error).__name__,
+        "error": str(error) or repr(error),
+        "is_final": isinstance(error, InputError | ConfigError | WeightsError),
+    }
 
 
 def this_host() -> str:

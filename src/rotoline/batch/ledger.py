@@ -142,7 +142,21 @@ def note_failure(job: Job, outcome: Outcome, wanted: Fingerprint) -> None:
     _failure(job.root, job.item.id).write(text.encode())
 
 
-def known_failure(job: Job, wanted: Fingerprint) -> Outcome | None:
+def known_outcome(job: Job, found: Found, *, host: str = "") -> Outcome | None:
+    """How an item ended before; None if it is still to be done.
+
+    Args:
+        job: The item.
+        found: What is in its output.
+        host: The machine that found it done.
+    """
+    if found.is_done and found.record is not None:
+        summary = summarise(found.record)
+        return Outcome(id=job.item.id, status="done", was_done=True, host=host, summary=summary)
+    return _known_failure(job, found.fingerprint)
+
+
+def _known_failure(job: Job, wanted: Fingerprint) -> Outcome | None:
     """How an item failed before; None if it did not, or its inputs are others now."""
     found = read_json(_failure(job.root, job.item.id))
     if found is None or found.get(FIELD) != wanted:

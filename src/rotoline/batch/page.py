@@ -14,8 +14,7 @@ from urllib.parse import quote
 
 from rotoline.batch.ledger import REPORT
 from rotoline.batch.storage import is_address
-from rotoline.review.page import style
-from rotoline.review.table import printable
+from rotoline.review.document import as_html, make_document
 
 if TYPE_CHECKING:
     from rotoline.batch.driver import Batch
@@ -37,17 +36,10 @@ def make_page(record: Mapping[str, Any], batch: "Batch") -> str:
     failed = {name: one for name, one in items.items() if one["status"] == "failed"}
     links = {one.id: _link(one.output, batch) for one in batch.items}
     template = Template(files("rotoline.batch").joinpath("page.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        style=style(),
-        title=f"Batch {_text(batch.manifest.name)}",
-        header="\n".join(
-            f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>'
-            for name, value in _header(record, done)
-        ),
-        failed=_failed(failed),
-        worst=_worst(done, links),
-        clips=_clips(done, links),
+    main = template.substitute(
+        failed=_failed(failed), worst=_worst(done, links), clips=_clips(done, links)
     )
+    return make_document(f"Batch {batch.manifest.name}", _header(record, done), main)
 
 
 def _header(
@@ -80,8 +72,8 @@ def _failed(failed: Mapping[str, Mapping[str, Any]]) -> str:
         shown = f"<details><summary>log</summary><pre>{_text_lines(log)}</pre></details>"
         times = one.get("attempts", 1)
         rows.append(
-            f'<tr><th scope="row">{_text(name)}</th><td>{_text(one.get("kind", ""))}</td>'
-            f"<td>{times}</td><td>{_text(one.get('error', ''))}{shown if log else ''}</td></tr>"
+            f'<tr><th scope="row">{as_html(name)}</th><td>{as_html(one.get("kind", ""))}</td>'
+            f"<td>{times}</td><td>{as_html(one.get('error', ''))}{shown if log else ''}</td></tr>"
         )
     advice = (
         "<p>Correct the files, and run the command again; --retry-failed tries all of them.</p>"
@@ -97,7 +89,7 @@ def _worst(done: Mapping[str, Mapping[str, Any]], links: Mapping[str, str]) -> s
     ]
     rows = [
         f'<tr><td>{value:.2f}</td><th scope="row">{_linked(name, links)}</th>'
-        f"<td>{_text(frame)}</td><td>{_text(item)}</td></tr>"
+        f"<td>{as_html(frame)}</td><td>{as_html(item)}</td></tr>"
         for value, name, frame, item in sorted(found)[:_WORST]
     ]
     words = (
@@ -115,7 +107,7 @@ def _clips(done: Mapping[str, Mapping[str, Any]], links: Mapping[str, str]) -> s
     rows = []
     for name in sorted(done, key=confidence)[:MOST]:
         one = done[name]
-        notes = "<br>".join(_text(warning) for warning in one.get("warnings", ()))
+        notes = "<br>".join(as_html(warning) for warning in one.get("warnings", ()))
         rows.append(
             f'<tr><th scope="row">{_linked(name, links)}</th><td>{confidence(name):.2f}</td>'
             f"<td>{one.get('frames', 0)}</td><td>{one.get('objects', 0)}</td>"
@@ -146,12 +138,8 @@ def _link(output: str, batch: "Batch") -> str:
 
 def _linked(name: str, links: Mapping[str, str]) -> str:
     link = links.get(name)
-    return f'<a href="{escape(link)}">{_text(name)}</a>' if link else _text(name)
-
-
-def _text(value: object) -> str:
-    return escape(printable(str(value)))
+    return f'<a href="{escape(link)}">{as_html(name)}</a>' if link else as_html(name)
 
 
 def _text_lines(text: str) -> str:
-    return "\n".join(_text(line) for line in text.splitlines())
+    return "\n".join(as_html(line) for line in text.splitlines())

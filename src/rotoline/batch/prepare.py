@@ -1,6 +1,5 @@
 """A batch from a manifest and options; everything that can be checked is checked before it runs."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -63,20 +62,15 @@ def configs_of(
     Raises:
         ConfigError: A setting of an item cannot be used; the message gives its line.
     """
-    found: dict[str, Mapping[str, Any]] = {"": _plain(config)}
+    found: dict[str, Mapping[str, Any]] = {"": config.model_dump(mode="json")}
     for item in items:
         if item.settings:
             try:
                 own = read_config(config, None, assignments_of(item.settings))
             except ConfigError as error:
                 raise ConfigError(f"{manifest}: line {item.line}: {error}") from error
-            found[item.id] = _plain(own)
+            found[item.id] = own.model_dump(mode="json")
     return found
-
-
-def _plain(config: SystemConfig) -> Mapping[str, Any]:
-    plain: Mapping[str, Any] = json.loads(config.model_dump_json())
-    return plain
 
 
 def recipe_of(

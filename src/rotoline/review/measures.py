@@ -186,6 +186,11 @@ def _count_pairs(first: LabelMap, second: LabelMap) -> NDArray[np.int64]:
     return counts.reshape(_LABELS, _LABELS)
 
 
+def reduced(picture: Frame) -> Frame:
+    """All that is measured of a picture, uint8 `(36, 64, 3)`; it may be given in its place."""
+    return np.asarray(Image.fromarray(picture).resize(_THUMBNAIL, Image.Resampling.BOX))
+
+
 def colour_histogram(picture: Frame) -> Floats:
     """The share of every colour in a picture, float `(512,)` that sums to 1.
 
@@ -194,8 +199,7 @@ def colour_histogram(picture: Frame) -> Floats:
     Args:
         picture: uint8 RGB `(H, W, 3)`.
     """
-    small = np.asarray(Image.fromarray(picture).resize(_THUMBNAIL, Image.Resampling.BOX))
-    levels = small.reshape(-1, 3).astype(np.int64) * _LEVELS // 256
+    levels = reduced(picture).reshape(-1, 3).astype(np.int64) * _LEVELS // 256
     colours = levels @ np.array([_LEVELS**2, _LEVELS, 1])
     result: Floats = np.bincount(colours, minlength=_LEVELS**3) / len(colours)
     return result

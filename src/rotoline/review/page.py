@@ -9,7 +9,6 @@ import io
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -19,11 +18,11 @@ from PIL import Image
 
 from rotoline.io.overlay import OBJECT_COLOURS, draw_overlay
 from rotoline.io.pictures import shorten
+from rotoline.review.document import as_html, make_document
 from rotoline.review.findings import LOW_CONFIDENCE, Finding
 from rotoline.review.measures import Measures
 from rotoline.review.ranking import ListedFrame
 from rotoline.review.strips import describe, draw_strip
-from rotoline.review.table import printable
 from rotoline.types import Frame, LabelMap, ObjectId
 
 _WIDTH = 320
@@ -74,32 +73,18 @@ def make_page(review: Review) -> str:
     template = Template(files("rotoline.review").joinpath("page.html").read_text(encoding="utf-8"))
     cuts = [review.measures.names[t] for t in review.cuts]
     cut_text = f" There are cuts before the frames {shorten(cuts)}." if cuts else ""
-    return template.substitute(
-        style=style(),
-        title=f"Report on {_text(review.run.name or review.run)}",
-        warnings="\n".join(f'<p class="warning">{_text(one)}</p>' for one in _problems(review)),
-        header="\n".join(
-            f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>'
-            for name, value in _header(review)
-        ),
+    main = template.substitute(
         introduction=_introduction(review),
         frames="\n".join(
             _listed(review, rank, one) for rank, one in enumerate(review.listed, start=1)
         ),
         commands=_commands(review),
         threshold=f"{LOW_CONFIDENCE:g}",
-        cuts=_text(cut_text),
+        cuts=as_html(cut_text),
         strips="\n".join(_strip(review, row) for row in range(len(review.measures.object_ids))),
     )
-
-
-def style() -> str:
-    """The style sheet of reports."""
-    return files("rotoline.review").joinpath("style.css").read_text(encoding="utf-8")
-
-
-def _text(value: object) -> str:
-    return escape(printable(str(value)))
+    title = f"Report on {review.run.name or review.run}"
+    return make_document(title, _header(review), main, _problems(review), has_images=True)
 
 
 def _problems(review: Review) -> list[str]:
@@ -150,10 +135,10 @@ def _introduction(review: Review) -> str:
 
 
 def _listed(review: Review, rank: int, one: ListedFrame) -> str:
-    name = _text(review.measures.names[one.frame])
-    reasons = [f"<li>{_text(found.reason)}</li>" for found in one.findings]
+    name = as_html(review.measures.names[one.frame])
+    reasons = [f"<li>{as_html(found.reason)}</li>" for found in one.findings]
     reasons += [
-        f"<li>frame {_text(review.measures.names[found.frame])}: {_text(found.reason)}</li>"
+        f"<li>frame {as_html(review.measures.names[found.frame])}: {as_html(found.reason)}</li>"
         for found in one.nearby
     ]
     shown = f"<ul>{''.join(reasons[:_SHOWN])}</ul>"
@@ -175,7 +160,7 @@ def _figure(review: Review, position: int, where: str) -> str:
     if data is None:
         return "<figure></figure>"
     measures = review.measures
-    name = _text(measures.names[position])
+    name = as_html(measures.names[position])
     seen = [
         str(i)
         for i, area in zip(measures.object_ids, measures.areas[position], strict=True)
@@ -200,7 +185,7 @@ def _commands(review: Review) -> str:
         objects = one.object_ids or review.measures.object_ids
         shown = shorten([str(i) for i in objects])
         items.append(
-            f"<tr><td>{_text(review.measures.names[one.frame])}</td><td>{_text(shown)}</td></tr>"
+            f"<tr><td>{as_html(review.measures.names[one.frame])}</td><td>{as_html(shown)}</td></tr>"
         )
     copies = [
         shlex.join(["cp", "--", str(path), "corrections/"])
@@ -218,12 +203,12 @@ def _commands(review: Review) -> str:
         "<p>Correct the masks of some of these frames, the first ones first. Each mask is a "
         "picture with the name of its frame and the colours of the results, such as a corrected "
         "copy of the result:</p>"
-        f"<pre><code>{_text(lines)}</code></pre>"
+        f"<pre><code>{as_html(lines)}</code></pre>"
         "<p>Look at these objects:</p>"
         '<table><tr><th scope="col">frame</th><th scope="col">objects</th></tr>'
         f"{''.join(items)}</table>"
         "<p>Remove the copies that you did not correct, and run:</p>"
-        f"<pre><code>{_text(go_on)}</code></pre>"
+        f"<pre><code>{as_html(go_on)}</code></pre>"
     )
 
 
@@ -232,7 +217,7 @@ def _strip(review: Review, row: int) -> str:
     name = measures.object_ids[row]
     description = describe(measures, row).partition(": ")[2]
     given = review.object_names.get(name)
-    title = f": {_text(given)}" if given else ""
+    title = f": {as_html(given)}" if given else ""
     colour = "#" + bytes(OBJECT_COLOURS[name]).hex()
     return (
         f'<div class="strip"><div><span class="swatch" style="background: {colour}"></span> '
