@@ -21,9 +21,9 @@ TINY_SIZE = (64, 96)
 """The same with `--tiny`."""
 
 
-def read_clip(count, size=SIZE):
-    """Read the first frames of the bundled clip, uint8 `(*size, 3)`."""
-    frames = zip(range(count), rotoline.open_frames(VIDEO), strict=False)
+def read_clip(count, size=SIZE, source=None):
+    """Read the first frames of the bundled clip or another, uint8 `(*size, 3)`."""
+    frames = zip(range(count), rotoline.open_frames(source or VIDEO), strict=False)
     return [np.asarray(Image.fromarray(frame).resize(size[::-1])) for _, frame in frames]
 
 

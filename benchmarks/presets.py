@@ -1,10 +1,14 @@
 """Seconds of learning and per frame: the preset `paper` next to `fast`, same clip, one run.
 
     python benchmarks/presets.py [--weights FILE] [--pixels 414720] [--steps 6] [--frames 6]
-                                 [--tiny] [--label NAME]
+                                 [--objects 1 5 20] [--pictures FOLDER] [--tiny] [--label NAME]
 
 The first frames of the bundled clip at 854x480 with its own masks, one object and three. Without
 --weights the networks have random weights, which takes the same time.
+
+With --objects there are both presets with so many objects, the preset `paper` with its classifier
+alone: what a GPU does per second. --pictures takes the frames from a folder of pictures, for
+machines without PyAV.
 
 The paper fine-tunes for 30,000 steps. Here some are measured, the first left out (it allocates),
 and `schedule_hours` is their median times 30,000 times the number of networks, one per object and,
@@ -126,14 +130,19 @@ def main():
     parser.add_argument("--pixels", type=int, default=FAST.working_pixels)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--frames", type=int, default=6)
+    parser.add_argument("--objects", type=int, nargs="+")
+    parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
     cases, size, blocks = CASES, SIZE, (3, 4, 23, 3)
     if options.tiny:
         cases, size, blocks = TINY_CASES, TINY_SIZE, (1, 1, 1, 1)
         options.pixels, options.steps, options.frames = size[0] * size[1], 2, 1
+    if options.objects:
+        cases = [("fast", count, ()) for count in options.objects]
+        cases += [("paper", count, (PROBE, BFLOAT16)) for count in options.objects]
     paper = load_model(options.weights, "paper") if options.weights else random_model(blocks)
     models = {"fast": load_model(), "paper": paper}
-    frames = read_clip(options.frames + 2, size)
+    frames = read_clip(options.frames + 2, size, options.pictures)
 
     def lines():
         for preset, objects, settings in cases:

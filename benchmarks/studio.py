@@ -16,6 +16,7 @@ and is not counted.
 """
 
 import json
+import shutil
 import tempfile
 import time
 import warnings
@@ -23,11 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
-import rotoline
 from _report import describe_machine, make_parser, report
+from rotoline.demo import NAMES, TRUTH, VIDEO
+from rotoline.evaluation.folders import evaluate_folders
 from rotoline.io.frames import open_frames
-from rotoline.io.masks import read_mask
-from rotoline.metrics import boundary_accuracy, region_similarity
 from rotoline.studio.project import Project, create_project
 from rotoline.studio.server import create_app
 
@@ -36,8 +36,6 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 STROKES = Path(__file__).with_name("studio_strokes.json")
-CLIP = Path(rotoline.__file__).parent / "demo" / "clip"
-NAMES = {1: "bunny", 2: "boulders", 3: "slab"}
 
 
 class Page:
@@ -80,21 +78,18 @@ class Page:
 
 def measure(project):
     """J&F of each object over the frames that were masked by hand and are in the project."""
-    scores = {object_id: [] for object_id in NAMES}
-    for path in sorted((CLIP / "truth").glob("*.png")):
-        found = project / "masks" / path.name
-        if found.is_file():
-            masks, truth = read_mask(found), read_mask(path)
-            for object_id, values in scores.items():
-                pair = masks == object_id, truth == object_id
-                values.append((region_similarity(*pair) + boundary_accuracy(*pair)) / 2)
-    means = {NAMES[one]: round(float(np.mean(values)), 3) for one, values in scores.items()}
-    return {**means, "mean": round(float(np.mean(list(scores.values()))), 3)}
+    with tempfile.TemporaryDirectory() as truth:
+        for path in TRUTH.glob("*.png"):
+            if (project / "masks" / path.name).is_file():
+                shutil.copy(path, truth)
+        scores = evaluate_folders(project, Path(truth), every_frame=True)
+    means = {NAMES[one.object_id]: round(one.j_and_f, 3) for one in scores.objects}
+    return {**means, "mean": round(scores.j_and_f, 3)}
 
 
 def run_all(folder, *, is_tiny):
     """One line for each frame with strokes, and one for the export."""
-    source = open_frames(CLIP / "bigbuckbunny.mp4", end="22" if is_tiny else None)
+    source = open_frames(VIDEO, end="22" if is_tiny else None)
     settings = {"working_pixels": 160 * 288} if is_tiny else {}
     create_project(folder, source, settings=settings)
     app = create_app(Project(folder), token="benchmark")

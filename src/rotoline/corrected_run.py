@@ -7,7 +7,6 @@ either as it was, or completed by the next `--resume`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from rotoline.errors import ConfigError
 from rotoline.io.atomic import remove_parts
 from rotoline.io.frame_store import FrameStore, open_store, temporary_store
 from rotoline.io.frames import FrameSource
-from rotoline.io.run_record import read_run_record, write_run_record
+from rotoline.io.run_record import now, read_run_record, write_run_record
 from rotoline.io.run_state import (
     FRAMES,
     STATE,
@@ -88,7 +87,7 @@ class CorrectedRun:
                     name = self._source.name(step.result.index)
                     store[step.result.index] = finished_frame(name, step.result)
                     redone.append(step.result.index)
-            about = {"masks": names, "frames_redone": len(redone), "at": _now()}
+            about = {"masks": names, "frames_redone": len(redone), "at": now()}
             corrected = FinishedRun(
                 dict(sorted(given.masks.items())), list(given.complete), store.end, redone, about
             )
@@ -151,7 +150,3 @@ class CorrectedRun:
 
     def _open(self, finished: FinishedRun) -> FrameStore:
         return open_store(self._state / FRAMES, finished.frames_end)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

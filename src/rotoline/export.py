@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rotoline.errors import InputError
-from rotoline.io.frames import FrameSource, open_frames
+from rotoline.io.frames import FrameSource, open_frames, recorded_reading
 from rotoline.io.output_folder import added_to
 from rotoline.io.pictures import shorten
 from rotoline.io.run_results import RunResults
@@ -91,16 +91,7 @@ def reopen(results: RunResults, video: Path | None) -> FrameSource:
             f"there is no {path}{where}, of which {results.folder} holds the masks; if it was "
             "moved, say where it is now, with --video"
         )
-    levels = recorded.get("grey_range")
-    source = open_frames(
-        path,
-        stream=recorded.get("stream"),
-        grey_range=None if levels is None else (levels[0], levels[1]),
-        start=recorded.get("start"),
-        end=recorded.get("end"),
-        every=recorded.get("every", 1),
-        first_number=recorded.get("first_number", 0),
-    )
+    source = open_frames(path, **recorded_reading(recorded))
     if source.size != results.size:
         raise InputError(
             f"{path} is {source.size[0]} x {source.size[1]} and {results.folder} was made of "

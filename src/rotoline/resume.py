@@ -1,15 +1,13 @@
 """How a run begins: anew, from where another process was stopped, or in place of old results."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from rotoline.correction import changed_masks
 from rotoline.errors import ConfigError, OutputError
+from rotoline.io.content import mask_hash
 from rotoline.io.frames import FrameSource
 from rotoline.io.old_results import check_replaceable, is_left_by_run, is_to_be_replaced
 from rotoline.io.output_folder import check_output, is_empty
@@ -163,7 +161,4 @@ def _said(record: Mapping[str, Any], name: str) -> str:
 
 def mask_hashes(source: FrameSource, masks: Mapping[int, LabelMap]) -> dict[str, str]:
     """Hashes of masks by the name of their frame, for `run.json`."""
-    return {
-        source.name(index): hashlib.sha256(np.ascontiguousarray(mask).tobytes()).hexdigest()
-        for index, mask in masks.items()
-    }
+    return {source.name(index): mask_hash(mask) for index, mask in masks.items()}

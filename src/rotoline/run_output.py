@@ -6,7 +6,6 @@ import time
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from rotoline.errors import InputError, OutputError
 from rotoline.io.atomic import remove_parts
 from rotoline.io.frames import FrameSource
 from rotoline.io.old_results import put_back, remove_old_results, set_aside
-from rotoline.io.run_record import write_run_record
+from rotoline.io.run_record import now, write_run_record
 from rotoline.io.run_state import (
     FinishedFrames,
     RunState,
@@ -75,7 +74,7 @@ class RunOutput:
         self._began = self._checkpoint_at = time.perf_counter()
         self._cost = self._before = 0.0
         self._first_at: float | None = None
-        self._started = _now()
+        self._started = now()
         self._writers: Writers | None = None
         self.is_tuned = False
         self.finished: dict[int, array[float]] = {}
@@ -227,7 +226,7 @@ class RunOutput:
             OutputError: It cannot be written.
         """
         source, finished = self._source, self.finished
-        process = {"pid": os.getpid(), "host": platform.node(), "updated": _now()}
+        process = {"pid": os.getpid(), "host": platform.node(), "updated": now()}
         record = {
             "status": status,
             **self._inputs,
@@ -258,7 +257,3 @@ class RunOutput:
 def names_in(record: Mapping[str, Any]) -> dict[ObjectId, str]:
     """The names of objects in `run.json`."""
     return {ObjectId(one): str(name) for one, name in record.get("names", {}).items()}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

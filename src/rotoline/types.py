@@ -111,6 +111,11 @@ class FrameResult:
         return detections
 
 
+def ids_in(labels: LabelMap) -> list[ObjectId]:
+    """The objects that a label map shows, ascending; not background and void."""
+    return [one for one in np.unique(labels).tolist() if 0 < one < VOID]
+
+
 def without_void(labels: LabelMap) -> LabelMap:
     """Return a copy of a label map in which void pixels are background."""
     return np.where(labels == VOID, 0, labels).astype(np.uint8)

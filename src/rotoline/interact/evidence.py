@@ -12,7 +12,7 @@ from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.memory_readout import MemoryFrames
 from rotoline.systems.fast.online_ridge import MEMORY_FRAMES
 from rotoline.systems.fast.strokes import KnownFrame, known_frame
-from rotoline.types import VOID, LabelMap, ObjectId
+from rotoline.types import VOID, LabelMap, ObjectId, ids_in
 
 
 class TaughtFrame(NamedTuple):
@@ -34,7 +34,7 @@ def teach_frame(mask: LabelMap, features: Features, size: tuple[int, int]) -> Ta
         features: Of its frame.
         size: The working size.
     """
-    ids = [one for one in np.unique(mask).tolist() if 0 < one < VOID]
+    ids = ids_in(mask)
     masks = torch.from_numpy(np.stack([mask == one for one in ids or [VOID]])).float()
     masks = functional.interpolate(masks[None], size=size, mode="area")[0]
     known = known_frame(features, masks, torch.ones(len(masks), dtype=torch.bool))

@@ -24,6 +24,7 @@ from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.systems.fast import FastConfig, FastSystem
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.strokes import StrokeMaps, segment_from_strokes
+from rotoline.systems.fast.system import STRIDE
 from rotoline.systems.fast.upsampling import enlarge
 from rotoline.systems.protocol import SystemConfig
 from rotoline.tracker import Tracker
@@ -280,7 +281,7 @@ class Session:
         """Logits `(K, h, w)` of what strokes correct: -8 for objects that are new here."""
         if not before:
             return None
-        height, width = (extent // 4 for extent in self._working)
+        height, width = (extent // STRIDE for extent in self._working)
         logits = torch.full((len(ids), height, width), -SATURATED_LOGIT, dtype=torch.float32)
         for row, object_id in enumerate(ids):
             if object_id in before:

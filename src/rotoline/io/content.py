@@ -1,9 +1,12 @@
-"""Hashes that tell a video from others, without reading all of it."""
+"""Hashes that tell a video from others, without reading all of it, and a mask from others."""
 
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
 from rotoline.io.pictures import list_pictures
+from rotoline.types import LabelMap
 
 _ENDS, _START = 2**20, 2**12
 """Bytes at either end of a video, and at the start of a picture, that tell it from another."""
@@ -29,3 +32,8 @@ def content_hash(video: Path) -> str:
             file.seek(max(0, size - _ENDS))
             found.update(file.read(_ENDS))
     return found.hexdigest()
+
+
+def mask_hash(mask: LabelMap) -> str:
+    """A hash of every pixel of a mask `(H, W)`, for `run.json`."""
+    return hashlib.sha256(np.ascontiguousarray(mask).tobytes()).hexdigest()

@@ -131,35 +131,39 @@ def whole_length(path: Path) -> int:
     """How many bytes of a file are whole frames."""
     if not path.is_file():
         return 0
-    size, position = path.stat().st_size, 0
     with path.open("rb") as file:
-        while len(header := file.read(_HEADER.size)) == _HEADER.size:
-            following = position + _HEADER.size + _HEADER.unpack(header)[1]
-            if following > size:
-                break
-            position = following
-            file.seek(position)
-    return position
+        ends = (end for _, _, end in _whole_frames(file, path.stat().st_size))
+        return max(ends, default=0)
 
 
 def read_store(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield index and bytes of every frame in a file, up to where it ends or is damaged."""
     with path.open("rb") as file:
-        while len(header := file.read(_HEADER.size)) == _HEADER.size:
-            index, length = _HEADER.unpack(header)
-            if len(data := file.read(length)) < length:
-                return
-            yield index, data
+        for index, place, end in _whole_frames(file, path.stat().st_size):
+            yield index, file.read(end - place - _HEADER.size)
 
 
 def _scan(file: IO[bytes], path: Path, end: int) -> Iterator[tuple[int, int]]:
     """Yield index and place of what a file of `end` bytes holds, and leave it at its end."""
+    reached = 0
+    for index, place, following in _whole_frames(file, end):
+        yield index, place
+        reached = following
+    if reached != end:
+        raise InputError(f"{path} is damaged; start the run anew with --overwrite")
+    file.seek(end)
+
+
+def _whole_frames(file: IO[bytes], size: int) -> Iterator[tuple[int, int, int]]:
+    """Yield index, place and end of every frame in the first `size` bytes, as far as it is whole.
+
+    While a frame is yielded, the file is at its bytes.
+    """
     position = 0
-    while position < end:
-        header = file.read(_HEADER.size)
-        length = end if len(header) < _HEADER.size else _HEADER.unpack(header)[1]
+    while len(header := file.read(_HEADER.size)) == _HEADER.size:
+        index, length = _HEADER.unpack(header)
         place, position = position, position + _HEADER.size + length
-        if position > end:
-            raise InputError(f"{path} is damaged; start the run anew with --overwrite")
-        yield _HEADER.unpack(header)[0], place
+        if position > size:
+            return
+        yield index, place, position
         file.seek(position)

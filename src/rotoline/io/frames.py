@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +143,19 @@ class Reading(TypedDict, total=False):
     first_number: int
     limits: Limits
     sandbox: bool
+
+
+RECORDED = ("stream", "grey_range", "start", "end", "every", "first_number")
+"""What of it `run.json` and the file of a project keep."""
+
+
+def recorded_reading(record: Mapping[str, Any]) -> Reading:
+    """The arguments of `open_frames` from what JSON has kept of them."""
+    chosen: dict[str, Any] = {name: record[name] for name in RECORDED if name in record}
+    levels = chosen.get("grey_range")
+    if levels is not None:
+        chosen["grey_range"] = (levels[0], levels[1])
+    return cast(Reading, chosen)
 
 
 def open_frames(  # noqa: PLR0913 (each is a choice of the user)

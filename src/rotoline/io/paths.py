@@ -15,6 +15,17 @@ PROJECT, PROJECT_MARKS = "project.json", "marks"
 frames."""
 
 
+def user_folder(variable: str, otherwise: str) -> Path:
+    """The folder of rotoline for a kind of files of this user (XDG base directories).
+
+    Args:
+        variable: The environment variable that names the place, such as `XDG_CACHE_HOME`.
+        otherwise: The place in the home folder where it is not set, such as `.cache`.
+    """
+    given = os.environ.get(variable)
+    return (Path(given) if given else Path.home() / otherwise) / "rotoline"
+
+
 def is_project(path: Path) -> bool:
     """Whether a path is the folder of a project of `rotoline studio`."""
     return (path / PROJECT).is_file()

@@ -46,6 +46,16 @@ def decode(counts: str | Sequence[int], size: tuple[int, int]) -> Mask:
     return _fill(runs, height * width).reshape(width, height).T
 
 
+def encode_columns(mask: Mask) -> tuple[int, ...]:
+    """The run lengths of COCO of a mask, bool `(H, W)`, as numbers; `decode` undoes it.
+
+    Example:
+        >>> encode_columns(np.array([[0, 1], [0, 1]], dtype=bool))
+        (2, 2)
+    """
+    return tuple(encode_rows(mask.T))
+
+
 def encode_rows(mask: Mask) -> list[int]:
     """The run lengths of CVAT of a mask, bool `(H, W)`."""
     flat = mask.ravel()

@@ -4,6 +4,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ def versions() -> dict[str, str]:
         "rotoline": rotoline.__version__,
         **{name: version(name) for name in PACKAGES},
     }
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def device(used: torch.device) -> dict[str, str | int]:

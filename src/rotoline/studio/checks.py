@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from rotoline.errors import InputError
 from rotoline.review.findings import LOW_CONFIDENCE, find_all
-from rotoline.review.measures import Measuring
+from rotoline.review.measures import Measuring, reduced
 from rotoline.review.ranking import (
     LISTED,
     MIN_DISTANCE,
@@ -23,8 +22,6 @@ from rotoline.studio.pictures import Pictures
 from rotoline.studio.project import Project
 from rotoline.types import Frame, ObjectId
 
-_SMALL = (64, 36)
-"""Width and height to which pictures are reduced to compare their colours."""
 _SECONDS = 3.0
 """How long the first ranking is waited for; until it is there, confidence alone decides."""
 _LEAST_SURE = 5
@@ -113,10 +110,9 @@ class Checks:
         self._tell()
 
     def _picture(self, index: int) -> Frame:
-        """A frame, reduced; what `rotoline.review` does to every frame first."""
+        """A frame, reduced, so that it can be kept."""
         if index not in self._small:
-            image = Image.fromarray(self._pictures.frame(index))
-            self._small[index] = np.asarray(image.resize(_SMALL, Image.Resampling.BOX))
+            self._small[index] = reduced(self._pictures.frame(index))
         return self._small[index]
 
     def _by_confidence(self) -> list[WorthLooking]:

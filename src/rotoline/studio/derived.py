@@ -3,16 +3,14 @@
 They are what `rotoline export`, `rotoline report` and `rotoline segment --masks` read.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rotoline.io.atomic import make_folder, output_errors
+from rotoline.io.content import mask_hash
 from rotoline.io.frames import FrameSource
 from rotoline.io.masks import write_mask
 from rotoline.io.old_results import OLD_STATE
@@ -100,7 +98,7 @@ def write_record(
         },
         "content": {
             "video": project.about.source.content,
-            "masks": {project.name(i): _hash(masks.mark(i)) for i in marked},
+            "masks": {project.name(i): mask_hash(masks.mark(i)) for i in marked},
         },
         "annotated_frames": [project.name(index) for index in marked],
         "complete_frames": [project.name(i) for i in marked if state.frames[i].is_complete],
@@ -121,10 +119,6 @@ def _confidences(project: Project) -> Iterator[tuple[str, dict[int, float]]]:
     for index in project.results:
         known = project.results.confidence(index)
         yield project.name(index), {i: known.get(i, 0.0) for i in ids}
-
-
-def _hash(mask: LabelMap) -> str:
-    return hashlib.sha256(np.ascontiguousarray(mask).tobytes()).hexdigest()
 
 
 def remove_stale_files(project: Project) -> None:

@@ -12,6 +12,7 @@ from rotoline.io.atomic import replacing
 from rotoline.io.frame_store import whole_length
 from rotoline.io.frames import FrameSource
 from rotoline.io.readers.numbering import clean_name
+from rotoline.io.rle import encode_columns
 from rotoline.io.run_record import read_run_record
 from rotoline.io.run_results import RunResults
 from rotoline.io.run_state import FRAMES, STATE, read_given_masks
@@ -19,11 +20,8 @@ from rotoline.presets import FAST
 from rotoline.stages.preprocess import working_size
 from rotoline.studio.project_log import HINTS, HintsLog
 from rotoline.studio.results import Results
-from rotoline.studio.runs import column_runs
-from rotoline.types import SATURATED_LOGIT, VOID, FrameResult, LabelMap, ObjectId
-
-_STRIDE = 4
-"""Pixels of the working size for one of the maps."""
+from rotoline.systems.fast.system import STRIDE
+from rotoline.types import SATURATED_LOGIT, FrameResult, LabelMap, ObjectId, ids_in
 
 
 def import_run(folder: Path, source: FrameSource) -> None:
@@ -59,8 +57,7 @@ def import_run(folder: Path, source: FrameSource) -> None:
 
 def runs_by_object(labels: LabelMap) -> dict[ObjectId, tuple[int, ...]]:
     """The run lengths of every object in a label map, as an event holds them."""
-    ids = [one for one in np.unique(labels).tolist() if 0 < one < VOID]
-    return {object_id: column_runs(labels == object_id) for object_id in ids}
+    return {object_id: encode_columns(labels == object_id) for object_id in ids_in(labels)}
 
 
 def _given_masks(folder: Path, found: RunResults, source: FrameSource) -> GivenMasks:
@@ -81,7 +78,7 @@ def _given_masks(folder: Path, found: RunResults, source: FrameSource) -> GivenM
 def _keep_label_maps(folder: Path, found: RunResults, source: FrameSource) -> None:
     """Keep the results of a run that has kept no maps, with maps made of the masks."""
     height, width = working_size(found.size, FAST.working_pixels)
-    ids, size = found.object_ids, (height // _STRIDE, width // _STRIDE)
+    ids, size = found.object_ids, (height // STRIDE, width // STRIDE)
     results = Results(folder, found.size, source.count or len(found.names))
     try:
         for name in found.names:

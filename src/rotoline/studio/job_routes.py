@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from rotoline.errors import InputError, OutputError, RotolineError
+from rotoline.errors import InputError, RotolineError
 from rotoline.io.writers import WRITERS, find_writer
 from rotoline.io.writers.together import check_formats, known_formats
 from rotoline.studio import jobs, marking
@@ -44,8 +44,7 @@ TITLES = {
 def post_job(studio: Open, new: NewJob) -> dict[str, Any]:
     """Track."""
     project, engine = studio.project, studio.engine
-    if project.is_read_only:
-        raise OutputError(project.read_only_because)
+    project.check_writable()
     project.opened_source()
     project.check_index(new.frame)
     text, spans = jobs.plan_tracking(project, new.direction, new.frame, new.objects)
@@ -86,8 +85,7 @@ def get_formats(studio: Open) -> list[dict[str, Any]]:
 def post_export(studio: Open, new: NewExport) -> dict[str, Any]:
     """Export the results."""
     project, engine = studio.project, studio.engine
-    if project.is_read_only:
-        raise OutputError(project.read_only_because)
+    project.check_writable()
     formats = known_formats(new.formats)
     options: dict[str, object] = new.options.model_dump(exclude_none=True)
     check_formats(formats, project.opened_source(), options)

@@ -120,8 +120,7 @@ async def accept(studio: Studio, index: int, object_id: ObjectId | None) -> None
                     masks=masks,
                     is_whole=object_id is None,
                 )
-    studio.engine.changed(change.frames)
-    studio.events.publish("project", {})
+    _tell(studio, change)
 
 
 async def _check_frame(studio: Studio, index: int) -> None:
@@ -176,7 +175,12 @@ def refuse_locked(studio: Studio, object_id: ObjectId) -> None:
         raise InputError(f"{one.name} is locked; unlock it to change it")
 
 
-async def _mask_after(studio: Studio, index: int, change: Change) -> Mask:
+def _tell(studio: Studio, change: Change) -> None:
+    """Tell the engine and the pages what was recorded."""
     studio.engine.changed(change.frames)
     studio.events.publish("project", {})
+
+
+async def _mask_after(studio: Studio, index: int, change: Change) -> Mask:
+    _tell(studio, change)
     return await mask_of(studio, index)

@@ -1,6 +1,5 @@
 """Open whatever the command was given: a clip, a project, or the output folder of a run."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from rotoline.config import read_config
 from rotoline.errors import ConfigError, InputError
 from rotoline.export import reopen
 from rotoline.io.frames import Reading, open_frames
-from rotoline.io.paths import is_project
+from rotoline.io.paths import is_project, user_folder
 from rotoline.io.run_results import RunResults
 from rotoline.presets import FAST
 from rotoline.settings import flatten
@@ -62,8 +61,7 @@ def open_anything(
 
 def default_folder(name: str) -> Path:
     """A folder for a project of the bundled clip, in the data folder of the user."""
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "rotoline" / name
+    return user_folder("XDG_DATA_HOME", ".local/share") / name
 
 
 def _refuse_options(folder: Path, reading: Reading, settings: Sequence[str]) -> None:

@@ -3,10 +3,11 @@
 import io
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from rotoline.io.overlay import draw_overlay
 from rotoline.io.palette import DAVIS_PALETTE
+from rotoline.io.writers.cutout import blurred, cut_out
 from rotoline.types import Frame, LabelMap
 
 _CUT_OUT = ("cutout", "prores", "ffv1", "exr")
@@ -26,13 +27,12 @@ def preview(name: str, frame: Frame, labels: LabelMap) -> bytes:
     """
     alpha = np.where(labels > 0, 255, 0).astype(np.uint8)
     if name in _CUT_OUT:
-        picture = Image.fromarray(np.dstack([np.where(alpha[..., None] > 0, frame, 0), alpha]))
+        picture = cut_out(frame, alpha)
     elif name in _MATTES:
         picture = Image.fromarray(alpha)
     elif name == "cutout-video":
         image = Image.fromarray(frame)
-        behind = image.filter(ImageFilter.GaussianBlur(max(image.size) / 40))
-        picture = Image.composite(image, behind, Image.fromarray(alpha))
+        picture = Image.composite(image, blurred(image), Image.fromarray(alpha))
     elif name in ("png", "tiff"):
         picture = Image.fromarray(DAVIS_PALETTE[labels])
     else:

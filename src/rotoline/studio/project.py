@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import RLock
 
 from rotoline.errors import InputError, OutputError
-from rotoline.io.frames import FrameSource, open_frames
+from rotoline.io.frames import FrameSource, open_frames, recorded_reading
 from rotoline.io.output_folder import is_empty, locked_output
 from rotoline.io.paths import PROJECT, PROJECT_MARKS, is_project
 from rotoline.io.run_record import FILE as RUN_RECORD
@@ -28,7 +28,6 @@ from rotoline.studio.project_file import (
     count_frames,
     describe_source,
     read_project_file,
-    reading_of,
     reopen_source,
     write_project_file,
 )
@@ -153,7 +152,7 @@ class Project:
         Raises:
             InputError: The clip is not where it was.
         """
-        return open_frames(self.opened_source().path, **reading_of(self.about.reading))
+        return open_frames(self.opened_source().path, **recorded_reading(self.about.reading))
 
     def set_count(self, count: int) -> None:
         """Correct the number of frames, once all of them were decoded."""
@@ -176,6 +175,15 @@ class Project:
             )
         return index
 
+    def check_writable(self) -> None:
+        """Refuse to change a project that can only be looked at.
+
+        Raises:
+            OutputError: It is open elsewhere, or cannot be written.
+        """
+        if self.is_read_only:
+            raise OutputError(self.read_only_because)
+
     def record(self, kind: str, **fields: object) -> Change:
         """Record an event; it is on the disk when this returns.
 
@@ -184,8 +192,7 @@ class Project:
             OutputError: The project is open elsewhere, or cannot be written.
         """
         with self.lock:
-            if self.is_read_only:
-                raise OutputError(self.read_only_because)
+            self.check_writable()
             before = self.state
             event = self._log.append(kind, **fields)
             self.history.add(event)

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -10,11 +10,9 @@ import rotoline
 from rotoline.errors import InputError
 from rotoline.io.atomic import write_text
 from rotoline.io.content import content_hash
-from rotoline.io.frames import FrameSource, Reading, open_frames
+from rotoline.io.frames import RECORDED, FrameSource, open_frames, recorded_reading
 from rotoline.io.paths import PROJECT
 from rotoline.studio.project_log import explain_fields
-
-_READING = ("stream", "grey_range", "start", "end", "every", "first_number")
 
 _Length = Annotated[int, Field(ge=1, le=2**17)]
 
@@ -30,7 +28,7 @@ def _check_rate(rate: str) -> str:
 
 
 def _check_reading(reading: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(reading) - set(_READING))
+    unknown = sorted(set(reading) - set(RECORDED))
     if unknown:
         raise ValueError(f"there is no {unknown[0]}")
     grey_range = reading.get("grey_range")
@@ -115,7 +113,7 @@ def reopen_source(
         if not path.exists():
             continue
         if content_hash(path) == about.source.content:
-            return _checked(folder, about, open_frames(path, **reading_of(about.reading)))
+            return _checked(folder, about, open_frames(path, **recorded_reading(about.reading)))
         if given is not None:
             raise InputError(
                 f"{given} is not the clip that {folder} was made with, which was "
@@ -138,14 +136,6 @@ def _checked(folder: Path, about: ProjectFile, source: FrameSource) -> FrameSour
         f"{folder / PROJECT} says {said[0]} frames of {said[2]}x{said[1]}, and {source.path} has "
         f"{found[0]} of {found[2]}x{found[1]}; put back a copy of project.json"
     )
-
-
-def reading_of(recorded: dict[str, Any]) -> Reading:
-    """The arguments of `open_frames` from what JSON keeps of them."""
-    chosen: dict[str, Any] = {name: recorded[name] for name in _READING if name in recorded}
-    if chosen.get("grey_range") is not None:
-        chosen["grey_range"] = tuple(chosen["grey_range"])
-    return cast(Reading, chosen)
 
 
 def read_project_file(folder: Path) -> ProjectFile:

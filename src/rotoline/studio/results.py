@@ -63,7 +63,7 @@ class Results(Mapping[int, FrameResult]):
 
     def __iter__(self) -> Iterator[int]:
         with self._lock:
-            return iter(sorted(i for i in self._store if i < self._count))
+            return iter(np.flatnonzero(self._has).tolist())
 
     def __len__(self) -> int:
         return int(self._has.sum())

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-from rotoline.io.frames import open_frames
+from rotoline.io.frames import open_frames, recorded_reading
 from rotoline.studio.checks import Checks
 from rotoline.studio.engine import Engine
 from rotoline.studio.events import Events
 from rotoline.studio.frame_masks import FrameMasks
 from rotoline.studio.pictures import Pictures
 from rotoline.studio.project import Project
-from rotoline.studio.project_file import reading_of
 from rotoline.studio.solver import Computing
 
 
@@ -27,7 +26,7 @@ class Studio:
         self.checks: Checks | None = None
         if project.source is not None:
             # One of its own: a source may be read by one thread alone.
-            source = open_frames(project.source.path, **reading_of(project.about.reading))
+            source = open_frames(project.source.path, **recorded_reading(project.about.reading))
             self.pictures = Pictures(source, project.count, self._set_count)
             self.checks = Checks(project, self.masks, self.pictures, self._tell_ranking)
         self.engine = Engine(

@@ -7,7 +7,6 @@ complete, and the record comes last: weights without it count as absent.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
@@ -18,6 +17,7 @@ from urllib.request import Request, urlopen
 
 from rotoline.errors import WeightsError
 from rotoline.io.atomic import make_folder, output_errors
+from rotoline.io.paths import user_folder
 from rotoline.io.run_record import current_commit
 from rotoline.runtime.progress import Progress
 from rotoline.weights.files import read_weights, write_weights
@@ -31,8 +31,7 @@ CHUNK = 1 << 20
 
 def weights_folder() -> Path:
     """The folder of fetched weights: `$XDG_CACHE_HOME/rotoline`, or `~/.cache/rotoline`."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "rotoline"
+    return user_folder("XDG_CACHE_HOME", ".cache")
 
 
 def weights_path(name: str, folder: Path) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from rotoline.errors import ConfigError
@@ -17,6 +18,16 @@ from rotoline.types import Frame, FrameResult
 
 _BLUR = 1 / 40
 """Standard deviation of the blur, as a part of the longer side of the frame."""
+
+
+def cut_out(frame: Frame, alpha: NDArray[np.uint8]) -> Image.Image:
+    """A frame, uint8 RGB `(H, W, 3)`, with an alpha `(H, W)`; black where that is 0."""
+    return Image.fromarray(np.dstack([np.where(alpha[..., None] > 0, frame, 0), alpha]))
+
+
+def blurred(frame: Image.Image) -> Image.Image:
+    """The frame that stands behind the objects."""
+    return frame.filter(ImageFilter.GaussianBlur(_BLUR * max(frame.size)))
 
 
 class CutoutWriter(OrderedWriter):
@@ -36,12 +47,10 @@ class CutoutWriter(OrderedWriter):
     def write_next(self, result: FrameResult, picture: Frame) -> None:
         """Write one picture, complete or not at all."""
         alpha = to_bytes(alpha_of_all(result, soft=self._soft))
-        shown = np.where(alpha[..., None] > 0, picture, 0)
         folder = self._output / self.target
         make_folder(folder)
         with replacing(folder / f"{self._frames.name(result.index)}.png") as temporary:
-            image = Image.fromarray(np.dstack([shown, alpha]))
-            image.save(temporary, format="PNG", compress_level=1)
+            cut_out(picture, alpha).save(temporary, format="PNG", compress_level=1)
 
     def close(self) -> None:
         """Do nothing: no file is open."""
@@ -88,7 +97,7 @@ class CutoutVideoWriter(OrderedWriter):
             self._movie = Movie(path, h264(), self._frames, with_sound=True)
         frame = Image.fromarray(picture)
         if self._colour is None:
-            behind = frame.filter(ImageFilter.GaussianBlur(_BLUR * max(frame.size)))
+            behind = blurred(frame)
         else:
             behind = Image.new("RGB", frame.size, self._colour)
         alpha = Image.fromarray(to_bytes(alpha_of_all(result, soft=self._soft)))

@@ -8,7 +8,7 @@ import { count, hasMask, state, watch } from "./state.js";
 /** @typedef {import("./types.js").Mask} Mask */
 
 /** Wide enough for most windows; the full size is loaded only where it is looked at closely. */
-const VIEW_WIDTH = 1280;
+export const VIEW_WIDTH = 1280;
 const BYTES = 200e6;
 const BEFORE = 8;
 const AHEAD = 16;
@@ -23,22 +23,21 @@ const listeners = [];
 /** Whether the full size of the shown frame is needed. */
 let isClose = false;
 
-const pictures = new FrameCache({
-  load: (frame, signal) => getPicture(address(frame, false), signal),
-  isFresh: () => true,
-  free: (picture) => picture.close(),
-  onLoad: tell,
-  onError: reportLoad,
-});
-
-const large = new FrameCache({
-  load: (frame, signal) => getPicture(address(frame, true), signal),
-  isFresh: () => true,
-  free: (picture) => picture.close(),
-  onLoad: tell,
-  onError: reportLoad,
-  parallel: 1,
-});
+/**
+ * @param {boolean} isFull
+ * @param {number} parallel
+ */
+const pictureCache = (isFull, parallel) =>
+  new FrameCache({
+    load: (frame, signal) => getPicture(address(frame, isFull), signal),
+    isFresh: () => true,
+    free: (picture) => picture.close(),
+    onLoad: tell,
+    onError: reportLoad,
+    parallel,
+  });
+const pictures = pictureCache(false, 4);
+const large = pictureCache(true, 1);
 large.capacity = 2;
 
 /** @type {FrameCache<Mask>} */

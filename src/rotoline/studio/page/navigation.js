@@ -26,7 +26,7 @@ export function step(frames) {
   goTo(state.frame + frames);
 }
 
-/** Frames with marks of visible objects, in order. */
+/** Frames with marks, in order. */
 export function markedFrames() {
   const { project } = state;
   if (!project) return [];

@@ -5,7 +5,7 @@
 
 import { byId, keepSharp, oncePerPicture } from "./dom.js";
 import { drawPointer, drawStroke } from "./drawings.js";
-import { lookClosely, maskOf, onLoad, pictureOf } from "./frames.js";
+import { lookClosely, maskOf, onLoad, pictureOf, VIEW_WIDTH } from "./frames.js";
 import { MaskPainter } from "./masks.js";
 import { objectColour } from "./palette.js";
 import { state, watch } from "./state.js";
@@ -35,7 +35,7 @@ export const redraw = oncePerPicture(draw);
 
 export const view = new View(() => {
   const width = state.project?.size[1] ?? 1;
-  lookClosely(view.scale * devicePixelRatio > Math.min(1, 1280 / width));
+  lookClosely(view.scale * devicePixelRatio > Math.min(1, VIEW_WIDTH / width));
   byId("zoom", HTMLOutputElement).value = `${Math.round(view.scale * devicePixelRatio * 100)} %`;
   redraw();
 });
