@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo check test test-benchmarks docs bench clean static types
+.PHONY: demo check test test-benchmarks docs bench dist clean static types
 
 demo: $(VENV)/ready
 	rm -rf demo-output
@@ -35,13 +35,18 @@ types:
 # python3 -m http.server --directory site
 docs: $(VENV)/ready
 	$(VENV)/bin/python scripts/make_reference.py
+	$(VENV)/bin/python scripts/make_licences.py
 	$(VENV)/bin/mkdocs build --quiet
+
+# What a release consists of, in dist/: docs/how-to/release.md.
+dist:
+	sh scripts/make_dist.sh $(PYTHON)
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/frame.py
 
 clean:
-	rm -rf $(VENV) demo-output site
+	rm -rf $(VENV) .venv-release .venv-sbom demo-output dist site
 
 # MkDocs is pinned in requirements.txt; its theme announces a successor at every build.
 export NO_MKDOCS_2_WARNING = 1
