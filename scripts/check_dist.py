@@ -47,7 +47,8 @@ def main() -> None:
 def wheel_faults(path: Path, tracked: Collection[str]) -> Iterator[str]:
     """What is wrong with a wheel, given the paths that git has."""
     with zipfile.ZipFile(path) as archive:
-        sizes = {info.filename: info.file_size for info in archive.infolist()}
+        files = [info for info in archive.infolist() if not info.is_dir()]
+    sizes = {info.filename: info.file_size for info in files}
     names = {name for name in sizes if not re.match(r"rotoline-[^/]+\.dist-info/", name)}
     kernels = {name for name in names if fnmatch(name, KERNEL)}
     if len(kernels) != 1:
