@@ -7,10 +7,9 @@ Cutie has random weights here, in place of those that it downloads: its masks ar
 time and memory are those of the same operations. Settings are those of its script for videos:
 480 rows, a frame in ten remembered, long-term memory on. Both programs take the frames of
 `frame.py`, on the processor, in float32, each case in a process of its own; nothing is fine-tuned.
-The last case has small frames and many of them: whether memory grows. On a machine that does other
-things, processor seconds say more than seconds. What helps rotoline outside of its networks, memory
-that is kept by the process, is set for Cutie, too; subnormal numbers, which random weights may
-produce, are flushed.
+On a machine that does other things, processor seconds say more than seconds. What helps rotoline
+outside of its networks, memory that is kept by the process, is set for Cutie, too; subnormal
+numbers, which random weights may produce, are flushed.
 """
 
 import json
@@ -23,7 +22,7 @@ from unittest import mock
 
 from _report import describe_machine, make_parser, report
 
-FULL, HALF, TINY = (480, 854), (240, 427), (96, 160)
+FULL, TINY = (480, 854), (96, 160)
 """Heights and widths of frames. Cutie needs 30 places in its memory: smaller ones are refused."""
 
 
@@ -86,16 +85,13 @@ def measure(*, program, frames, objects, size):
     clip, labels = tracking.read_clip(60, size), tracking.make_annotation(objects, size)
     name, _, kind = program.partition("-")
     step = make_cutie(kind) if name == "cutie" else make_rotoline()
-    times, work, peaks = [], [], {}
+    times, work = [], []
     with torch.inference_mode():
         for index, frame in enumerate(tracking.play(clip, frames)):
             began, worked = time.perf_counter(), time.process_time()
             step(frame, labels if index == 0 else None)
             times.append(time.perf_counter() - began)
             work.append(time.process_time() - worked)
-            if (index + 1) % 100 == 0 or index + 1 == frames:
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                peaks[index + 1] = round(peak / 1024, 1)
     line = {
         "program": program,
         "objects": objects,
@@ -103,7 +99,7 @@ def measure(*, program, frames, objects, size):
         "size": size,
         "seconds_per_frame_median": round(statistics.median(times[1:]), 4),
         "processor_seconds_per_frame_median": round(statistics.median(work[1:]), 4),
-        "peak_mb_after_frames": peaks,
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
     print(json.dumps(line | describe_machine()))
 
@@ -130,7 +126,7 @@ def main():
     if options.case:
         measure(**options.case)
     else:
-        all_cases = [(FULL, 1, 12), (FULL, 5, 8), (HALF, 1, 200)]
+        all_cases = [(FULL, 1, 12), (FULL, 5, 8)]
         report(run_all([(TINY, 1, 4)] if options.tiny else all_cases), options.label)
 
 
