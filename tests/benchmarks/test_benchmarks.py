@@ -184,3 +184,13 @@ def test_batch_counts_clips_locally_and_on_ray():
     assert cases[0]["overhead"] is not None
     assert task["seconds"] > 0
     assert len(table) == 2 + len(cases)
+
+
+def test_peer_cutie_measures_both_programs_on_the_same_frames():
+    pytest.importorskip("cutie")
+    lines, _ = run("peer_cutie")
+    assert [line["program"] for line in lines] == ["rotoline", "cutie-small", "cutie-base"]
+    for line in lines:
+        assert (line["objects"], line["frames"], line["size"]) == (1, 4, [96, 160])
+        assert line["seconds_per_frame_median"] > 0
+        assert line["peak_mb"] > 0

@@ -16,7 +16,7 @@ from rotoline.errors import ConfigError, WeightsError
 from rotoline.systems.fast.network import FastNet, network_from_state
 from rotoline.training import fast, session
 from rotoline.training.batch_losses import batch_losses
-from rotoline.training.checkpoints import FILE_NAME
+from rotoline.training.checkpoints import find_checkpoint
 from rotoline.training.fast import FastRecipe, FastTraining, one_cycle
 from rotoline.training.loop import run
 from rotoline.weights import imagenet
@@ -86,7 +86,11 @@ def test_resumed_training_equals_an_uninterrupted_one(clips, tmp_path, monkeypat
     records = list(train_fast(resumed, clips, config, tmp_path / "parts"))
     assert [record["step"] for record in records] == [2, 3]
     assert_same(whole.state_dict(), resumed.state_dict())
-    assert_same(*(load_file(tmp_path / part / FILE_NAME) for part in ("whole", "parts")))
+    one, other = (find_checkpoint(tmp_path / part) for part in ("whole", "parts"))
+    assert len(one) > 1
+    assert max(path.stat().st_size for path in one) < 16 * 2**20
+    for path, same in zip(one, other, strict=True):
+        assert_same(load_file(path), load_file(same))
     # Once finished, there is nothing left to do, and the result is the same.
     finished = FastNet()
     assert list(train_fast(finished, clips, config, tmp_path / "parts")) == []
@@ -177,8 +181,25 @@ def test_checkpoint_of_other_settings_is_refused(clips, tmp_path):
         next(train_fast(fresh_net(), clips, other, tmp_path))
 
 
+@pytest.mark.slow
+def test_checkpoint_of_which_a_file_is_missing_does_not_count(clips, tmp_path):
+    config = settings("steps=4")
+    training = train_fast(fresh_net(), clips, config, tmp_path)
+    for _ in range(3):
+        next(training)
+    kept = {path.name: path.read_bytes() for path in find_checkpoint(tmp_path)}
+    list(training)
+    find_checkpoint(tmp_path)[-1].unlink()  # as if the program had been killed while writing
+    for name, data in kept.items():
+        (tmp_path / name).write_bytes(data)
+    records = list(train_fast(fresh_net(), clips, config, tmp_path))
+    assert [record["step"] for record in records] == [2, 3]
+    whole = find_checkpoint(tmp_path)
+    assert sorted(tmp_path.glob("checkpoint*")) == whole
+
+
 def test_damaged_checkpoint_is_refused(clips, tmp_path):
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"broken")
+    (tmp_path / "checkpoint-000002-1-of-1.safetensors").write_bytes(b"broken")
     with pytest.raises(WeightsError, match="damaged"):
         next(train_fast(fresh_net(), clips, settings(), tmp_path))
 

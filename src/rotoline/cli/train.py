@@ -125,7 +125,7 @@ def fast(
 ) -> None:
     """Train the networks of the preset fast; run the command again to resume.
 
-    Writes OUTPUT/log.jsonl, OUTPUT/checkpoint.safetensors, and at the end OUTPUT/fast.safetensors
+    Writes OUTPUT/log.jsonl, OUTPUT/checkpoint-*.safetensors, and at the end OUTPUT/fast.safetensors
     with its record. For several processes: torchrun --nproc-per-node N -m rotoline -- train fast
     """
     from rotoline.config import read_config
@@ -213,7 +213,7 @@ def paper_foreground(
 ) -> None:
     """Train the foreground network of the preset paper; run the command again to resume.
 
-    Writes OUTPUT/log.jsonl, OUTPUT/checkpoint.safetensors, and at the end
+    Writes OUTPUT/log.jsonl, OUTPUT/checkpoint-*.safetensors, and at the end
     OUTPUT/foreground.safetensors with its record. The defaults are the schedule of the paper. For
     several GPUs or processes: torchrun --nproc-per-node N -m rotoline -- train paper-foreground
     """
@@ -235,9 +235,10 @@ def paper_spn(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Train the propagation network of the preset paper; run the command again to resume.
 
-    Writes OUTPUT/log.jsonl, OUTPUT/checkpoint.safetensors, and at the end OUTPUT/paper.safetensors
-    with its record: both networks, for rotoline segment --preset paper --weights. For several GPUs
-    or processes: torchrun --nproc-per-node N -m rotoline -- train paper-spn
+    Writes OUTPUT/log.jsonl, OUTPUT/checkpoint-*.safetensors, and at the end
+    OUTPUT/paper.safetensors with its record: both networks, for rotoline segment --preset paper
+    --weights. For several GPUs or processes: torchrun --nproc-per-node N -m rotoline -- train
+    paper-spn
     """
     from rotoline.config import read_config
     from rotoline.training.paper_spn import PretrainedWeights, SpnRecipe, SpnTraining

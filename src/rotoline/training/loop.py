@@ -61,7 +61,8 @@ def run(training: TrainingRun[Sample], folder: Path) -> Iterator[StepRecord]:
 
     Args:
         training: What to train.
-        folder: Folder for `checkpoint.safetensors` and `log.jsonl`, which has the yielded records.
+        folder: Folder for `checkpoint-*.safetensors`, and for `log.jsonl`, which has the yielded
+            records.
 
     Yields:
         A record for every step.
