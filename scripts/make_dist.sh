@@ -5,7 +5,11 @@ set -eu
 python=$1
 tools=.venv-release
 installed=.venv-sbom
-rm -rf dist build "$tools" "$installed"
+if [ -n "$(git status --porcelain)" ]; then
+    echo "the working tree has changes that no commit has; commit them: a release is made from a commit" >&2
+    exit 2
+fi
+rm -rf dist "$tools" "$installed"
 
 "$python" -m venv "$tools"
 "$tools/bin/python" -m pip install --quiet \
