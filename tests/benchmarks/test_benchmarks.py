@@ -70,6 +70,13 @@ def test_allocator_compares_processes_that_compute_the_same():
     assert 0 <= summary["difference"] <= 1e-4
 
 
+def test_together_compares_one_run_with_two_at_once():
+    (line,), _ = run("together")
+    assert line["spins"] == 0
+    assert (len(line["all_alone"]), len(line["all_two_at_once"])) == (1, 2)
+    assert line["ratio"] > 0
+
+
 def test_strokes_measures_the_time_to_a_mask():
     lines, _ = run("strokes")
     assert [line["objects"] for line in lines] == [1, 3]

@@ -18,9 +18,11 @@ from rotoline.data.scene_plans import (
     Motion,
     ScenePlan,
 )
+from rotoline.data.scene_reveals import FIRST_FRAMES, sample_pan, slide_off
+from rotoline.data.scene_views import place_in_frame, radius_in_frame, sample_view, zoom_of
 from rotoline.data.stills import UNKNOWN
 from rotoline.data.training_clips import Clip, reflect_index, sample_set
-from rotoline.learning.geometry import centre_to_origin, similarity, translation
+from rotoline.learning.geometry import similarity, translation
 from rotoline.learning.sampler import Sampler
 from rotoline.learning.warp import DEFORMATION_GRID, interpolated, sample_motions
 
@@ -28,10 +30,6 @@ MAX_GAPS = (10, 60)
 """Largest distance in frames from the reference to the targets, at the start and after two thirds
 of the training."""
 
-ZOOM = (0.6, 2.4)
-"""Pixels of the picture per pixel of the frame."""
-MAX_BEYOND = 1.4
-"""Largest size of a view, the square root of its area, as a multiple of that of its picture."""
 COMPANION_SHARE = 0.6
 """Probability that another large object of a still is tracked too."""
 TOGETHER_SHARE = 0.3
@@ -51,6 +49,10 @@ LATE_SHARE = 0.5
 """Probability that a pasted object that is not tracked is absent from the reference frame."""
 HIDDEN_SHARE = 0.15
 """Probability that a layer is out of sight for some frames after the reference."""
+PAN_SHARE, COVER_SHARE = 0.2, 0.25
+"""Probability that an object is partly beyond an edge, or partly covered, before the targets."""
+COVER_SIZES = (0.5, 1.2)
+"""Size of what covers an object, as a fraction of that of the object."""
 SIZES = (0.05, 0.7)
 """Size of a pasted object, the square root of its area, as a fraction of that of the frame."""
 VIDEO_SPREAD, OBJECT_SPREAD, BACKGROUND_SPREAD, SCENE_SPREAD = 1.0, 5.0, 2.0, 3.0
@@ -88,6 +90,8 @@ class _Draft:
     """The objects of the base of the scene, of which copies can be made."""
     objects: int = 0
     """Number of tracked objects."""
+    pan: list[Tensor] | None = None
+    """Motion of the camera, `(3, 3)` for each frame; None if it stays (`sample_pan`)."""
 
     def new_object(self) -> int:
         """The label of another tracked object."""
@@ -100,7 +104,8 @@ class _Draft:
         amount = self.sampler.uniform(0, bend) * self.size[1]
         reference, first, change = amount * self.sampler.noise(3, 2, *DEFORMATION_GRID)
         bends = [reference, *interpolated(first, change, LENGTH - 1)]
-        return Motion([view @ motion for motion in motions], bends)
+        pan = self.pan or [torch.eye(3)] * LENGTH
+        return Motion([view @ p @ motion for p, motion in zip(pan, motions, strict=True)], bends)
 
     def hidden(self) -> tuple[int, ...]:
         """The frames after the reference in which a tracked layer is out of sight, often none."""
@@ -166,8 +171,10 @@ class ScenePlanner:
         shown = self.index[pictures[0]]
         groups = _tracked(clip, shown, sampler)
         focus = sampler.one_of(groups)[1] if groups else None
-        view = _sample_view(focus, clip.extent, self.size, sampler)
-        zoom = _zoom(view)
+        view = sample_view(focus, clip.extent, self.size, sampler)
+        if focus and sampler.chance(PAN_SHARE):
+            draft.pan = sample_pan(focus, view, self.size, sampler)
+        zoom = zoom_of(view)
         draft.things = [
             _Thing(pictures, labels, where, zoom, clip.is_still) for labels, where in groups
         ]
@@ -180,6 +187,8 @@ class ScenePlanner:
         for _ in range(sampler.one_of(PASTED_COUNTS)):
             if len(draft.layers) < MAX_LAYERS:
                 self._paste(draft, clip.group, max_gap)
+        if focus and len(draft.layers) < MAX_LAYERS and sampler.chance(COVER_SHARE):
+            self._cover(draft, focus, view)
         return ScenePlan(tuple(draft.layers), draft.objects)
 
     def _sample_clip(self, sampler: Sampler, group: str | None = None) -> _Source:
@@ -243,7 +252,7 @@ class ScenePlanner:
         """Another picture; whatever it shows is background."""
         sampler = draft.sampler
         clip = self._sample_clip(sampler)
-        view = _sample_view(None, clip.extent, self.size, sampler)
+        view = sample_view(None, clip.extent, self.size, sampler)
         moved = draft.moved(view, BACKGROUND_SPREAD, BACKGROUND_BEND)
         return LayerPlan(pictures=_pictures(clip, 1, sampler), labels={}, motion=moved)
 
@@ -277,6 +286,41 @@ class ScenePlanner:
                 gains=[sampler.uniform(0.6, 1.4) if is_recoloured else 1.0 for _ in range(3)],
                 texture=self._sample_clip(sampler).first if has_texture else None,
                 motion=draft.moved(view, OBJECT_SPREAD, OBJECT_BEND if thing.is_still else 0.0),
+            )
+        )
+
+    def _cover(self, draft: _Draft, focus: ObjectView, view: Tensor) -> None:
+        """Put something before a part of an object until the targets, where it leaves or is gone.
+
+        Args:
+            draft: The scene.
+            focus: The object, in the picture of the reference.
+            view: Where that picture is.
+        """
+        sampler = draft.sampler
+        thing = self._sample_thing(sampler, None, max_gap=1)
+        if thing is None:
+            return
+        size = 2 * radius_in_frame(view, focus) * sampler.uniform(*COVER_SIZES)
+        x, y = place_in_frame(view, torch.tensor(focus.point(sampler)))
+        turn = similarity(
+            math.radians(sampler.uniform(-15, 15)),
+            math.sqrt(thing.view.area) / size,
+            mirrored=sampler.chance(0.5),
+        )
+        place = translation(*thing.view.centre.tolist()) @ turn @ translation(-x, -y)
+        motion = draft.moved(place, VIDEO_SPREAD, 0.0)
+        hidden: tuple[int, ...] = ()
+        if sampler.chance(0.5):
+            hidden = tuple(range(FIRST_FRAMES, LENGTH))
+        else:
+            motion = slide_off(motion, 2 * size, sampler)
+        draft.layers.append(
+            LayerPlan(
+                pictures=thing.pictures[:1] * LENGTH,
+                labels=dict.fromkeys(thing.labels, 0),
+                hidden=hidden,
+                motion=motion,
             )
         )
 
@@ -325,34 +369,3 @@ def _tracked(
     # With a layer for the background and one for what is pasted.
     chosen = [focus, *sampler.shuffled(others)][: MAX_OBJECTS - 1]
     return [((one.label,), one) for one in chosen]
-
-
-def _sample_view(
-    focus: ObjectView | None, extent: Sequence[int], size: tuple[int, int], sampler: Sampler
-) -> Tensor:
-    """A view with a part of an object, or anywhere in a picture `extent` (height, width) large.
-
-    It stays within the picture where that is large enough. The rotation is up to 10 degrees, and
-    half of the views are mirrored.
-    """
-    # In a small picture a wide view would show the mirrored picture more than the picture.
-    ratio = math.sqrt(math.prod(extent) / math.prod(size))
-    widest = min(max(1.0, MAX_BEYOND * ratio), ZOOM[1])
-    zoom = math.exp(sampler.uniform(math.log(ZOOM[0]), math.log(widest)))
-    if focus is None:
-        point = (sampler.uniform(0, extent[1]), sampler.uniform(0, extent[0]))
-    else:
-        point = focus.point(sampler)
-    middle = []
-    for at, length, window in zip(point, reversed(extent), reversed(size), strict=True):
-        half = zoom * window / 2
-        at += sampler.uniform(-0.6, 0.6) * half
-        middle.append(min(max(at, half), length - half) if length > 2 * half else length / 2)
-    angle = math.radians(sampler.uniform(-10, 10))
-    turn = similarity(angle, zoom, mirrored=sampler.chance(0.5))
-    return translation(*middle) @ turn @ centre_to_origin(size)
-
-
-def _zoom(view: Tensor) -> float:
-    """Pixels of the picture per pixel of the frame."""
-    return math.sqrt(abs(float(torch.linalg.det(view[:2, :2]))))
