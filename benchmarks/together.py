@@ -18,8 +18,8 @@ import statistics
 import subprocess
 import sys
 
+import frame
 from _report import describe_machine, make_parser, report
-from frame import __file__ as FRAME
 
 ROUNDS = 3
 
@@ -27,7 +27,7 @@ ROUNDS = 3
 def start(spins, case):
     """Start a run of benchmarks/frame.py with a number of spins."""
     environment = os.environ | {"GOMP_SPINCOUNT": str(spins)}
-    command = [sys.executable, FRAME, "--case", json.dumps(case)]
+    command = [sys.executable, frame.__file__, "--case", json.dumps(case)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
@@ -35,7 +35,7 @@ def seconds_of(process):
     """Mean seconds a frame of a run, once it is done."""
     output, _ = process.communicate()
     if process.returncode:
-        raise SystemExit(f"{FRAME} failed with {process.returncode}")
+        raise SystemExit(f"{frame.__file__} failed with {process.returncode}")
     return json.loads(output.splitlines()[-1])["seconds_per_frame_mean"]
 
 
