@@ -33,6 +33,7 @@ from rotoline.cli import (
 )
 from rotoline.cli.terminal import console, print_error, print_warning
 from rotoline.errors import RotolineError, explain
+from rotoline.runtime.threads import limit_spinning
 
 
 class _Group(TyperGroup):
@@ -124,6 +125,7 @@ app.add_typer(published, name="weights")
 
 def main() -> None:
     """Run the command line."""
+    limit_spinning()
     for stream in (sys.stdout, sys.stderr):
         # A name with letters that the terminal does not have is no reason to fail.
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
