@@ -56,7 +56,7 @@ def assert_same(one, other):
 
 @pytest.mark.slow
 def test_training_lowers_the_loss(clips, tmp_path, monkeypatch):
-    """On episodes that it was not trained on; parts that come into view need more than ten steps."""
+    """On episodes that it was not trained on; what comes into view needs more than ten steps."""
     monkeypatch.setattr(fast, "EMA_DECAY", 0.0)
     for share in ("PAN_SHARE", "COVER_SHARE"):
         monkeypatch.setattr(scene_planner, share, 0.0)
