@@ -90,8 +90,8 @@ class _Draft:
     """The objects of the base of the scene, of which copies can be made."""
     objects: int = 0
     """Number of tracked objects."""
-    pan: list[Tensor] | None = None
-    """Motion of the camera, `(3, 3)` for each frame; None if it stays (`sample_pan`)."""
+    pan: list[Tensor] = field(default_factory=lambda: [torch.eye(3)] * LENGTH)
+    """Motion of the camera, `(3, 3)` for each frame; at first it stays (`sample_pan`)."""
 
     def new_object(self) -> int:
         """The label of another tracked object."""
@@ -104,8 +104,8 @@ class _Draft:
         amount = self.sampler.uniform(0, bend) * self.size[1]
         reference, first, change = amount * self.sampler.noise(3, 2, *DEFORMATION_GRID)
         bends = [reference, *interpolated(first, change, LENGTH - 1)]
-        pan = self.pan or [torch.eye(3)] * LENGTH
-        return Motion([view @ p @ motion for p, motion in zip(pan, motions, strict=True)], bends)
+        views = [view @ pan @ motion for pan, motion in zip(self.pan, motions, strict=True)]
+        return Motion(views, bends)
 
     def hidden(self) -> tuple[int, ...]:
         """The frames after the reference in which a tracked layer is out of sight, often none."""
@@ -268,10 +268,9 @@ class ScenePlanner:
             if found is None:
                 return
             thing = found
-        place = translation(-width * sampler.uniform(0.05, 0.95), -height * sampler.uniform(0, 1))
-        angle = math.radians(sampler.uniform(-15, 15))
-        turn = similarity(angle, thing.zoom, mirrored=sampler.chance(0.5))
-        view = translation(*thing.view.centre.tolist()) @ turn @ place
+        view = _placed(
+            thing, (width * sampler.uniform(0.05, 0.95), height * sampler.uniform(0, 1)), sampler
+        )
         is_tracked = draft.objects < MAX_OBJECTS and sampler.chance(TRACKED_SHARE)
         late = (0,) if sampler.chance(LATE_SHARE) else ()
         hidden = draft.hidden() if is_tracked else late
@@ -302,14 +301,9 @@ class ScenePlanner:
         if thing is None:
             return
         size = 2 * radius_in_frame(view, focus) * sampler.uniform(*COVER_SIZES)
-        x, y = place_in_frame(view, torch.tensor(focus.point(sampler)))
-        turn = similarity(
-            math.radians(sampler.uniform(-15, 15)),
-            math.sqrt(thing.view.area) / size,
-            mirrored=sampler.chance(0.5),
-        )
-        place = translation(*thing.view.centre.tolist()) @ turn @ translation(-x, -y)
-        motion = draft.moved(place, VIDEO_SPREAD, 0.0)
+        place = place_in_frame(view, torch.tensor(focus.point(sampler)))
+        thing = thing._replace(zoom=math.sqrt(thing.view.area) / size)
+        motion = draft.moved(_placed(thing, place, sampler), VIDEO_SPREAD, 0.0)
         hidden: tuple[int, ...] = ()
         if sampler.chance(0.5):
             hidden = tuple(range(FIRST_FRAMES, LENGTH))
@@ -334,6 +328,17 @@ class ScenePlanner:
         labels, view = sampler.one_of(groups)
         wanted = math.exp(sampler.uniform(*map(math.log, SIZES))) * math.sqrt(math.prod(self.size))
         return _Thing(pictures, labels, view, math.sqrt(view.area) / wanted, clip.is_still)
+
+
+def _placed(thing: _Thing, place: tuple[float, float], sampler: Sampler) -> Tensor:
+    """A view that shows an object with its centre at `place`, (x, y) in the frame, turned a little.
+
+    The rotation is up to 15 degrees, and half of the views are mirrored.
+    """
+    angle = math.radians(sampler.uniform(-15, 15))
+    turn = similarity(angle, thing.zoom, mirrored=sampler.chance(0.5))
+    x, y = place
+    return translation(*thing.view.centre.tolist()) @ turn @ translation(-x, -y)
 
 
 def _pictures(clip: _Source, max_gap: int, sampler: Sampler) -> list[int]:

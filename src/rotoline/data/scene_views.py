@@ -55,4 +55,4 @@ def place_in_frame(view: Tensor, point: Tensor) -> tuple[float, float]:
 
 def radius_in_frame(view: Tensor, seen: ObjectView) -> float:
     """Half of the square root of an object's area, in pixels of the frame."""
-    return 0.5 * math.sqrt(seen.area / abs(float(torch.linalg.det(view[:2, :2]))))
+    return 0.5 * math.sqrt(seen.area) / zoom_of(view)
