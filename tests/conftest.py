@@ -1,5 +1,6 @@
 """Synthetic clips with known answers, settings that make the pipeline quick, and the command."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -276,3 +277,17 @@ def batch_arguments():
     """The arguments of `rotoline batch` that `single_run` corresponds to."""
     settings = [part for name, value in QUICK.items() for part in ("--set", f"{name}={value}")]
     return [*settings, "--format", "png", "--format", "scores", "--threads", "1"]
+
+
+@pytest.fixture(scope="session")
+def load_script():
+    """A function that loads a script of the folder `scripts` as a module, by its name."""
+
+    def load(name):
+        path = Path(__file__).parents[1] / "scripts" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

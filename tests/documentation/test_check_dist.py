@@ -1,6 +1,5 @@
 """What is released holds what git has: a stray or missing file is named."""
 
-import importlib.util
 import tarfile
 import zipfile
 from pathlib import Path
@@ -14,12 +13,8 @@ RECORD = "rotoline-1.0.dist-info/RECORD"
 
 
 @pytest.fixture(scope="module")
-def script():
-    path = ROOT / "scripts" / "check_dist.py"
-    spec = importlib.util.spec_from_file_location("check_dist", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("check_dist")
 
 
 @pytest.mark.parametrize(

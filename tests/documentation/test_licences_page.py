@@ -1,6 +1,5 @@
 """The page of licences is what the packages say, and what must not be installed is refused."""
 
-import importlib.util
 from email.message import Message
 from importlib.metadata import version
 from pathlib import Path
@@ -12,12 +11,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def script():
-    path = ROOT / "scripts" / "make_licences.py"
-    spec = importlib.util.spec_from_file_location("make_licences", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("make_licences")
 
 
 def package(**metadata):

@@ -1,6 +1,5 @@
 """The generated pages are what the code says, and say all of it."""
 
-import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -15,14 +14,9 @@ REFERENCE = ROOT / "docs" / "reference"
 
 
 @pytest.fixture(scope="module")
-def script():
+def script(load_script):
     """The module scripts/make_reference.py."""
-    spec = importlib.util.spec_from_file_location(
-        "make_reference", ROOT / "scripts" / "make_reference.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("make_reference")
 
 
 def read(name):

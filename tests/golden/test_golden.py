@@ -4,9 +4,6 @@ If this fails on purpose, run `.venv/bin/python scripts/update_golden.py` and lo
 it writes, `tests/golden/sheet.png`, before committing it.
 """
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,13 +16,9 @@ floating-point numbers in different orders, so pixels on the border of an object
 
 
 @pytest.fixture(scope="module")
-def golden():
+def golden(load_script):
     """The module scripts/update_golden.py."""
-    path = Path(__file__).parents[2] / "scripts" / "update_golden.py"
-    spec = importlib.util.spec_from_file_location("update_golden", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("update_golden")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 The table of that page is made from `ROWS`: run scripts/make_inputs_page.py after a change.
 """
 
-import importlib.util
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -272,11 +271,8 @@ def test_statement_of_the_table_is_true(one, tmp_path, moving, make_video):
     one.check(tmp_path, moving, make_video)
 
 
-def test_page_has_the_table():
-    root = Path(__file__).parents[2]
-    spec = importlib.util.spec_from_file_location("page", root / "scripts" / "make_inputs_page.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+def test_page_has_the_table(load_script):
+    script = load_script("make_inputs_page")
     page = script.PAGE.read_text(encoding="utf-8")
     assert script.with_table(page, ROWS) == page, (
         "run: .venv/bin/python scripts/make_inputs_page.py"
