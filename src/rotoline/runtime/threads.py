@@ -5,8 +5,8 @@ from collections.abc import MutableMapping
 
 SPINS = 3000
 """Rounds that an idle thread spins. The library's own default of 300,000 keeps the processor busy
-between all operations of a run, and two runs at once then hinder each other; see
-docs/results.md#time-and-memory and `benchmarks/together.py`."""
+between all operations of a run, and two runs at once then hinder each other
+(`benchmarks/together.py`)."""
 _CHOSEN_BY_USER = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
