@@ -245,7 +245,7 @@ def command_page() -> str:
             lines.append(f"```\n{_usage(name, command)}\n```")
         options = [_option_row(one) for one in command.params if not one.hidden]
         if options:
-            lines.append(_table(("Argument or option", "Type", "Default", "Meaning"), options))
+            lines.append(_table(("Argument or option", "Value", "Default", "Meaning"), options))
     return _join(lines)
 
 
@@ -254,10 +254,10 @@ def _usage(name: str, command: Any) -> str:
     words = [name]
     for one in command.params:
         if _is_argument(one):
-            word = one.name.upper() + (" ..." if one.nargs == -1 else "")
+            word = _argument_name(one) + (" ..." if one.nargs == -1 else "")
             words.append(word if one.required else f"[{word}]")
         elif one.required:
-            words.append(f"{one.opts[0]} {one.name.upper()}")
+            words.append(f"{one.opts[0]} {one.metavar or one.name.upper()}")
     optional = any(not _is_argument(one) and not one.required for one in command.params)
     return " ".join([*words, "[OPTIONS]"] if optional else words)
 
@@ -266,18 +266,27 @@ def _is_argument(parameter: Any) -> bool:
     return not parameter.opts[0].startswith("-")
 
 
+def _argument_name(argument: Any) -> str:
+    """What `--help` calls an argument."""
+    return _without_brackets(argument.metavar) if argument.metavar else argument.name.upper()
+
+
+def _without_brackets(metavar: str) -> str:
+    return metavar.strip("[]") if metavar.startswith("[") else metavar
+
+
 def _option_row(one: Any) -> list[str]:
     """One line of the table of a command's arguments and options."""
     if _is_argument(one):
-        name = f"`{one.name.upper()}`"
+        name = " or ".join(f"`{word}`" for word in _argument_name(one).split("|"))
     else:
         name = " / ".join(f"`{word}`" for word in (*one.opts, *one.secondary_opts))
     annotation = one.type_descriptor.annotation
     choices = list(_literals(annotation))
-    if one.metavar and one.metavar.startswith("["):
-        choices = one.metavar.strip("[]").split("|")
     is_flag = annotation is bool
     kind = _choices(choices) if choices else "flag" if is_flag else _option_type(annotation)
+    if one.metavar and not _is_argument(one):
+        kind = _choices(_without_brackets(one.metavar).split("|"))
     if one.required:
         default = "required"
     elif one.default is None or one.default == "" or (is_flag and not one.default):

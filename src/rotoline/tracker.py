@@ -61,8 +61,8 @@ class Tracker:
         report: Called with the progress of learning and tuning, where they take long.
 
     Raises:
-        ConfigError: `config` is no settings, or one of them is unknown or out of range.
-        InputError: `system` or `trace` is something else.
+        ConfigError: `config` does not hold settings, or one of them is unknown or out of range.
+        InputError: `system` or `trace` is of another type.
     """
 
     annotations: Annotations

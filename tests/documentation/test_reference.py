@@ -53,6 +53,14 @@ def test_every_command_and_option_is_explained(script):
                 assert f"`{option}`" in page or option == one.name
 
 
+def test_options_show_the_unit_or_form_of_their_value():
+    page = read("cli.md")
+    assert "| `--memory-limit` | `GB` |" in page
+    assert "| `--grey-range` | `LOW HIGH` |" in page
+    assert "| `--to` | `FORMAT[,FORMAT...]` |" in page
+    assert "rotoline studio [CLIP|PROJECT] [OPTIONS]" in page
+
+
 def test_every_error_has_a_section():
     page = read("errors.md")
     for name, _ in inspect.getmembers(errors, inspect.isclass):

@@ -27,20 +27,25 @@ Weights = Annotated[
 ]
 Steps = Annotated[
     int | None,
-    typer.Option(help="Optimiser steps of fine-tuning per object; short for learner.steps."),
+    typer.Option(
+        help="Optimiser steps of fine-tuning per object in the preset paper; short for "
+        "learner.steps."
+    ),
 ]
 Budget = Annotated[
     float | None,
-    typer.Option(help="Seconds of fine-tuning in all; short for learner.budget."),
+    typer.Option(
+        help="Seconds of fine-tuning in all in the preset paper; short for learner.budget."
+    ),
 ]
 Tune = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="About how long the network is fine-tuned on the marked frames, on two CPU cores; 0 "
-        "for not at all. By default 5 with one object, 0 with several. Short for tuning.steps, "
-        "with 8 steps for a second on every machine, so that the same number gives the same "
-        "result.",
+        help="About how long the network of the preset fast is fine-tuned on the marked frames, on "
+        "two CPU cores; 0 for not at all. By default 5 with one object, 0 with several. Short for "
+        "tuning.steps, with 8 steps for a second on every machine, so that the same number gives "
+        "the same result.",
         show_default=False,
     ),
 ]

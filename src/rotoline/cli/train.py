@@ -253,7 +253,7 @@ def pack(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the files.", show_default=False)
     ],
-    part_size: Annotated[float, typer.Option(help="Largest size of a file in MiB.")] = 60.0,
+    part_size: Annotated[float, typer.Option(metavar="MiB", help="Largest size of a file.")] = 60.0,
 ) -> None:
     """Pack training data into a few small files, to send it to another machine.
 
