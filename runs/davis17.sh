@@ -9,9 +9,8 @@
 # Time:     .10 s per frame with one object and 11 ms more for each further object on two CPU cores:
 #           five minutes for the 2,000 frames of the 30 sequences.
 # Disk:     20 MB for the masks; DAVIS itself has 1 GB.
-# Expected: not measured yet. On the development split, six sequences of DAVIS-2016 train that the
-#           weights have not seen, J&F is .823 (docs/results.md). The paper reports .576 for its own
-#           system on DAVIS-2017 val.
+# Expected: not measured yet. What networks of this kind reach on clips that they have not seen is in
+#           docs/results.md. The paper reports .576 for its own system on DAVIS-2017 val.
 set -eu
 DAVIS=${1:?"usage: sh runs/davis17.sh DAVIS [OUTPUT]"}
 O=${2:-runs/davis17}
