@@ -7,9 +7,9 @@
 # (pip install 'rotoline[train]') and a checkout with the history of the repository. Each training
 # resumes where it was interrupted when this script is run again.
 #
-# Their result shipped until 2026-11-26. The recipe has changed since: the code of commit 12cd830
-# repeats that run, and time, memory and losses below are of it. The third stage, 2,253 steps of 16
-# episodes with 4,045 stills on a GPU, cannot be repeated: docs/log/2026-11-26-stills.md.
+# Their result shipped until 2026-11-26. The recipe has changed since: that of then is in the code of
+# commit 12cd830, and time, memory and losses below are of the run of then. The third stage, 2,253
+# steps of 16 episodes with 4,045 stills on a GPU, cannot be repeated: docs/log/2026-11-26-stills.md.
 #
 # Time:     3,000 steps of .55 s, half an hour on two CPU cores.
 # Memory:   4 GB for DAVIS-2016 train at 480p.

@@ -7,9 +7,9 @@
 # DATA is laid out as in docs/how-to/train.md. vgg16-hed needs h5py (pip install 'rotoline[hed]').
 # Each training resumes where it was interrupted when this script is run again.
 #
-# This is what two and a half hours on two CPU cores allowed, not the paper's schedule, which is the default of
-# both commands: 100,000 steps from resnet101-imagenet and 60,000 steps from vgg16-imagenet, 2 to 4
-# and 4 to 8 hours on a GPU by estimate.
+# This is what two and a half hours on two CPU cores allowed, not the paper's schedule, which is the
+# default of both commands: 100,000 steps from resnet101-imagenet and 60,000 steps from
+# vgg16-imagenet, 2 to 4 and 4 to 8 hours on a GPU by estimate.
 #
 # Time:     45, 13 and 58 minutes for the foreground network, 21 and 18 minutes for the SPN, on two
 #           CPU cores with bfloat16 instructions.
