@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from unittest import mock
 
 from _report import describe_machine, make_parser, report
@@ -29,6 +30,9 @@ FULL, TINY = (480, 854), (96, 160)
 def make_cutie(kind):
     """Build Cutie with random weights, and a function that takes a frame and maybe a mask."""
     import torch
+
+    if find_spec("cutie") is None:
+        sys.exit("Cutie is not installed; the first lines of this script say how to install it")
     from cutie.inference.inference_core import InferenceCore
     from cutie.model import big_modules
     from cutie.model.cutie import CUTIE

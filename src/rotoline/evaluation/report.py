@@ -254,9 +254,11 @@ def _doubts(name: str, record: dict[str, Any]) -> list[str]:
     other = {ODD: EVEN, EVEN: ODD}.get(name, "")
     if f"--leave-out {other}" in record["command"]:
         return []
+    # The records of the region filter and of the upsampler, which follow, say it again.
+    data = record["data"].split("; region filter: ")[0]
     return [
         f"The command of the weights {name} has no `--leave-out {other}`; their record says that "
-        f"they were trained on: {record['data']}. **If that is not the {name} half alone, the "
+        f"they were trained on: {data}. **If that is not the {name} half alone, the "
         "figures of unseen clips are too high.**"
     ]
 

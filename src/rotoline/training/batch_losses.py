@@ -1,8 +1,9 @@
 """The losses of many episodes at once, so that a GPU, or a processor with wide units, is kept busy.
 
 `rotoline.systems.fast.episode_loss.episode_losses` gives the losses of one episode, step by step as
-the system works; this module gives the mean of these over a batch. They agree to rounding where
-both compute in float32 (tests/training/test_batch_losses.py).
+the system works; this module gives the mean of these over a batch, and adds the loss of the
+objectness. They agree to rounding where both compute in float32
+(tests/training/test_batch_losses.py).
 """
 
 from collections.abc import Iterator, Mapping

@@ -8,7 +8,8 @@ Several processes: `torchrun --nproc-per-node 2 -m rotoline -- train fast ...`.
 
 What weights of earlier recipes reach is in docs/results.md. No weights of this recipe ship yet.
 
-The losses of a batch are the mean of those of `rotoline.systems.fast.episode_loss`.
+The losses of a batch are the mean of those of `rotoline.systems.fast.episode_loss`, and the loss
+of the objectness.
 """
 
 import math
