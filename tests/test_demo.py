@@ -31,3 +31,11 @@ def test_demo_leaves_masks_overlay_sheet_and_report(tmp_path):
     record = json.loads((out / "run.json").read_text())
     assert record["status"] == "complete"
     assert record["frames"] == record["frames_declared"] == 132
+
+
+def test_demo_refuses_a_folder_with_files_and_names_no_option_that_it_lacks(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    result = CliRunner().invoke(app, ["demo", "--output", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "holds files already" in result.output
+    assert "--resume" not in result.output

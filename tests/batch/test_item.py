@@ -59,7 +59,8 @@ def test_other_inputs_are_refused_unless_results_may_be_replaced(
         assignments = ("fuse.background_threshold=0.4",)
     refused = run_item(make_batch(manifest, *assignments))
     assert refused.status == "failed"
-    assert f"results of another {what};" in refused.error
+    assert refused.is_final
+    assert f"results that were not made of the same {what};" in refused.error
     assert (tmp_path / "out" / "cat" / "run.json").read_bytes() == before
     assert run_item(make_batch(manifest, *assignments, overwrite=True)).status == "done"
     assert len(worker.asked) == 2
@@ -129,7 +130,7 @@ def test_files_elsewhere_are_copied_and_results_uploaded(
     # Results that are not part of the new ones go, and the record is written last.
     memory.pipe_file("/results/cat/masks/old.png", b"old")
     memory.pipe_file("/in/cat.png", (tmp_path / "clips" / "cat.png").read_bytes())
-    assert "another masks" in run_item(batch).error
+    assert "not made of the same masks" in run_item(batch).error
     order = []
     put_file = type(memory).put_file
 
@@ -162,7 +163,10 @@ def test_copies_stay_within_their_bound(write_batch, make_batch, run_item, memor
     assert not old.exists()
 
 
-def test_failures_are_not_tried_again_unasked(write_batch, make_batch, worker, tmp_path):
+@pytest.fixture
+def drive(worker):
+    """A function that runs a batch in this process; gives the last state and how items ended."""
+
     class Engine:
         most = 1
 
@@ -175,10 +179,31 @@ def test_failures_are_not_tried_again_unasked(write_batch, make_batch, worker, t
         def close(self):
             pass
 
-    def run(**options):
-        driver = Driver(make_batch(manifest, **options), Engine)
+    def run(batch):
+        driver = Driver(batch, Engine)
         last = list(driver.run())[-1]
-        return (last.done, last.failed), driver.ended["broken"]
+        return (last.done, last.failed), driver.ended
+
+    return run
+
+
+def test_results_of_other_settings_are_replaced_once_that_is_allowed(
+    write_batch, make_batch, drive, worker
+):
+    manifest = write_batch("cat")
+    assert drive(make_batch(manifest))[0] == (1, 0)
+    other = "fuse.background_threshold=0.4"
+    for _ in range(2):
+        counts, ended = drive(make_batch(manifest, other))
+        assert (counts, ended["cat"].attempts) == ((0, 1), 1)
+    assert len(worker.asked) == 1
+    assert drive(make_batch(manifest, other, overwrite=True))[0] == (1, 0)
+
+
+def test_failures_are_not_tried_again_unasked(write_batch, make_batch, drive, worker, tmp_path):
+    def run(**options):
+        counts, ended = drive(make_batch(manifest, **options))
+        return counts, ended["broken"]
 
     manifest = write_batch("broken", "cat")
     counts, ended = run(retries=2)

@@ -137,7 +137,7 @@ def _is_other(output: Path, record: dict[str, Any], *, may_replace: bool) -> boo
     """Whether a run of other inputs is in the output, which is replaced; other masks count as such.
 
     Raises:
-        OutputError: There is one, and it may not be replaced.
+        ConfigError: There is one, and it may not be replaced.
     """
     from rotoline.io.run_record import read_run_record
     from rotoline.io.run_state import read_state

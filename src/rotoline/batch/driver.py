@@ -159,7 +159,8 @@ class Driver:
         """How an item ended before; None if it is to be tried."""
         job = self._batch.job(item)
         try:
-            if self._batch.retry_failed:
+            # What was refused because of other results may now replace them.
+            if self._batch.retry_failed or job.recipe.overwrite:
                 forget_failure(job)
             if not is_known(job):  # which spares to read its source
                 return None

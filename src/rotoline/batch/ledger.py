@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from rotoline.batch.jobs import HOME, Job, Outcome, Summary, config_hash
 from rotoline.batch.storage import Place, marks_hash, place_of, video_hash
-from rotoline.errors import InputError, OutputError
+from rotoline.errors import ConfigError, InputError
 
 RUN, REPORT = "run.json", "report.html"
 FIELD = "batch"
@@ -80,7 +80,7 @@ def refuse_other(output: object, record: Mapping[str, Any] | None, wanted: Finge
         wanted: What they are to be made of.
 
     Raises:
-        OutputError: There are some.
+        ConfigError: There are some.
     """
     if record is None or record.get(FIELD) == wanted:
         return
@@ -88,8 +88,8 @@ def refuse_other(output: object, record: Mapping[str, Any] | None, wanted: Finge
     found = "a run that no batch has made"
     if isinstance(old, dict):
         names = [name for name in wanted if old.get(name) != wanted[name]]
-        found = f"results of another {' and another '.join(names)}"
-    raise OutputError(f"{output} holds {found}; --overwrite replaces them, or give another output")
+        found = f"results that were not made of the same {' and '.join(names)}"
+    raise ConfigError(f"{output} holds {found}; --overwrite replaces them, or give another output")
 
 
 def read_json(place: Place) -> dict[str, Any] | None:

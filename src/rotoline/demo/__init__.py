@@ -8,6 +8,7 @@ from rotoline.evaluation.folders import evaluate_folders
 from rotoline.evaluation.tables import markdown_table
 from rotoline.io.atomic import write_text
 from rotoline.io.frames import open_frames
+from rotoline.io.output_folder import check_output
 from rotoline.io.overlay import contact_sheet, draw_overlay, write_picture
 from rotoline.io.results import read_label_maps
 from rotoline.io.run_record import read_run_record
@@ -44,7 +45,11 @@ def run_demo(
 
     Yields:
         Progress, at least once a frame.
+
+    Raises:
+        OutputError: The folder holds something.
     """
+    check_output(output)
     yield from segment_to_folder(
         VIDEO, MASKS, output, weights=None, config=config, command=command, report=report
     )

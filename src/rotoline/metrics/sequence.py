@@ -129,7 +129,7 @@ def scored_frames(names: Sequence[str], *, every_frame: bool) -> Sequence[str]:
     if len(names) < 3:
         raise InputError(
             f"the sequence has {len(names)} frames and DAVIS leaves out the first and the "
-            f"last, so none is left; score every frame instead"
+            "last, so none is left; score every frame instead: --every-frame, or every_frame=True"
         )
     return names[1:-1]
 

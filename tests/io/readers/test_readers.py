@@ -266,6 +266,16 @@ def test_cvat_frames_in_which_all_objects_are_outside_are_marked_as_empty(read):
     assert not labels[3].any()
 
 
+def test_a_marked_frame_outside_the_part_that_is_read_is_refused_by_the_name_of_the_file(
+    tmp_path, frames
+):
+    path = tmp_path / "marks.xml"
+    path.write_text(cvat(cvat_track(0, "cat", cvat_mask(4))))
+    part = open_frames(frames.path, end=3)
+    with pytest.raises(InputError, match=r"marks\.xml marks a frame that is not read: .* 00004"):
+        read_annotations(path, part, print)
+
+
 def test_names_that_rotoline_wrote_tell_the_id(read):
     tracks = [cvat_track(0, "object 7", cvat_mask(0)), cvat_track(1, "object 3", cvat_mask(1))]
     labels, names, _ = read(cvat(*tracks), "marks.xml")

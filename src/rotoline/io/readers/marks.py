@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rotoline.errors import InputError
-from rotoline.io.excerpt import Excerpt
+from rotoline.io.excerpt import Excerpt, OutsideExcerptError
 from rotoline.io.frames import FrameSource
 from rotoline.io.mask_files import Warn, match_names
 from rotoline.io.paths import is_folder
@@ -64,7 +64,10 @@ def _match(
         # They count the whole video, whatever part of it is read.
         whole = frames.source if isinstance(frames, Excerpt) else frames
         numbers = [_check_number(file, int(one.name), whole) for one in marked]
-        return list(map(frames.position, numbers)) if isinstance(frames, Excerpt) else numbers
+        try:
+            return list(map(frames.position, numbers)) if isinstance(frames, Excerpt) else numbers
+        except OutsideExcerptError as error:
+            raise InputError(f"{file.path} marks a frame that is not read: {error}") from error
     try:
         everything = file.frames if file.is_whole else marked
         found = match_names([_as_path(file, one) for one in everything], frames, warn)
