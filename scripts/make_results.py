@@ -14,6 +14,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ DEVELOPMENT = RAW / "development" / "dev"
 HALVES, HALVES_BEFORE = RAW / "halves" / "after", RAW / "halves" / "before"
 """`results.json` of `rotoline experiment halves`: by default, and without tuning, with the region
 filter of before."""
+RECIPE = RAW / "halves" / "recipe-16"
+"""The same with weights of the recipe of decision 16: the folders `tuned` and `untuned`."""
 HALVES_ABLATION = RAW / "halves" / "ablation"
 """The same clips: a folder per variant, with the `results.json` that `rotoline experiment ablation`
 wrote."""
@@ -80,6 +83,14 @@ def halves_gain() -> str:
     from rotoline.evaluation.halves import halves_rows
 
     return _compared(HALVES_BEFORE, HALVES, halves_rows)
+
+
+def recipe_gain(tuning: str) -> str:
+    """What the recipe of decision 16 brings on the same clips."""
+    from rotoline.evaluation.halves import halves_rows
+
+    before = HALVES if tuning == "tuned" else HALVES_ABLATION / "no-tuning"
+    return _compared(before, RECIPE / tuning, halves_rows)
 
 
 def halves_ablation() -> str:
@@ -287,6 +298,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "development-accuracy": development_accuracy,
     "halves-accuracy": halves_accuracy,
     "halves-gain": halves_gain,
+    "recipe-gain-untuned": partial(recipe_gain, "untuned"),
+    "recipe-gain-tuned": partial(recipe_gain, "tuned"),
     "halves-ablation": halves_ablation,
     "halves-calibration": halves_calibration,
     "tuning-curve": tuning_curve,

@@ -264,12 +264,12 @@ def _doubts(name: str, record: dict[str, Any]) -> list[str]:
 
 
 def describe_changes(before: Results, after: Results) -> str:
-    """Say which settings differ between two runs, with their values."""
+    """Say which settings differ between two runs, with their values; limits change no result."""
     old, new = flatten(before.config), flatten(after.config)
     changes = [
         f"`{name}` {old.get(name)} → {new.get(name)}"
         for name in sorted({*old, *new})
-        if old.get(name) != new.get(name)
+        if old.get(name) != new.get(name) and not name.startswith("limits.")
     ]
     return f"Settings that differ: {', '.join(changes) or 'none'}."
 
