@@ -20,6 +20,7 @@ from rotoline.cli.options import (
     Weights,
     configure,
 )
+from rotoline.wording import counted
 
 if TYPE_CHECKING:
     from rotoline.batch.driver import Batch
@@ -332,4 +333,4 @@ def plan(
     if planned.without:
         print_warning(f"no masks for {shorten(planned.without)}, which are left out")
     write_manifest(output, planned.lines)
-    console().print(f"{output} names {len(planned.lines)} clips", soft_wrap=True)
+    console().print(f"{output} names {counted(len(planned.lines), 'clip')}", soft_wrap=True)

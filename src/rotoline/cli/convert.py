@@ -7,6 +7,7 @@ import typer
 
 from rotoline.cli.options import Colours, Output
 from rotoline.io.writers import MASK_FORMATS
+from rotoline.wording import counted
 
 Source = Annotated[
     Path,
@@ -69,4 +70,6 @@ def convert(
     )
     last = show_progress(progress)
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
-    console().print(f"{last.done} frames converted; {output} holds {written}", soft_wrap=True)
+    console().print(
+        f"{counted(last.done, 'frame')} converted; {output} holds {written}", soft_wrap=True
+    )

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rotoline.wording import counted
+
 if TYPE_CHECKING:
     from rotoline.metrics import ObjectScores, SequenceScores
 
@@ -51,7 +53,7 @@ def evaluate(
     for name, row in [*rows, ("mean", scores)]:
         table.add_row(name, *(f"{x:.3f}" for x in (row.j_and_f, *_values(row).values())))
     console().print(table)
-    console().print(f"{frames} frames scored")
+    console().print(f"{counted(frames, 'frame')} scored")
 
 
 def _values(scores: "ObjectScores | SequenceScores") -> dict[str, float]:

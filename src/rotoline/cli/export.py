@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rotoline.io.writers import WRITERS
+from rotoline.wording import counted
 
 Run = Annotated[Path, typer.Argument(help="The output folder of rotoline segment.")]
 Formats = Annotated[
@@ -73,4 +74,6 @@ def export(
         raise typer.Exit(130) from None
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
     folder = run if output is None else output
-    console().print(f"{last.done} frames exported; {folder} holds {written}", soft_wrap=True)
+    console().print(
+        f"{counted(last.done, 'frame')} exported; {folder} holds {written}", soft_wrap=True
+    )

@@ -3,6 +3,7 @@
 import typer
 
 from rotoline.cli.export import Output, Run, Video
+from rotoline.wording import counted
 
 
 def report(run: Run, output: Output = None, video: Video = None) -> None:
@@ -23,5 +24,6 @@ def report(run: Run, output: Output = None, video: Video = None) -> None:
         raise typer.Exit(130) from None
     folder = run if output is None else output
     console().print(
-        f"{last.done} frames to look at; {folder} holds {PAGE} and {TABLE}", soft_wrap=True
+        f"{counted(last.done, 'frame')} to look at; {folder} holds {PAGE} and {TABLE}",
+        soft_wrap=True,
     )

@@ -29,6 +29,7 @@ from rotoline.cli.options import (
     Weights,
     configure,
 )
+from rotoline.wording import counted
 
 Video = Annotated[Path, typer.Argument(help="A video file, or a folder of pictures.")]
 Masks = Annotated[
@@ -121,7 +122,9 @@ def segment(  # noqa: PLR0913 (each is an option)
         print_warning(f"stopped; {_kept(output)}; the same command with --resume goes on")
         raise typer.Exit(130) from None
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
-    console().print(f"{last.done} frames segmented; {output} holds {written}", soft_wrap=True)
+    console().print(
+        f"{counted(last.done, 'frame')} segmented; {output} holds {written}", soft_wrap=True
+    )
 
 
 def _kept(output: Path) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from rotoline.cli.options import EvenWeights, OddWeights
+from rotoline.wording import counted
 
 if TYPE_CHECKING:
     from rotoline.training.session import Recipe
@@ -265,7 +266,7 @@ def pack(
     from rotoline.data.packing import pack as write_parts
 
     for part in write_parts(data, output, part_size):
-        console().print(f"{part.path}: {part.pictures} pictures", soft_wrap=True)
+        console().print(f"{part.path}: {counted(part.pictures, 'picture')}", soft_wrap=True)
 
 
 def _find(start: str) -> Path | None:

@@ -25,6 +25,7 @@ from rotoline.errors import InputError
 from rotoline.io.alive import report_alive
 from rotoline.io.streams import find_stream
 from rotoline.limits import DEFAULT_LIMITS, MOST_PIXELS, Limits
+from rotoline.wording import counted
 
 # These read other files, the network or a device, draw text as video, or are single pictures.
 _REFUSED = {
@@ -234,8 +235,9 @@ def decode(
     except av.FFmpegError as error:
         if isinstance(error, MemoryError):  # the end of the memory is not the end of the video
             raise InputError(
-                f"{container.name} needs more memory than there is, after {stats.decoded} frames: "
-                "free some memory, or scale it down; if it is small, it is damaged: copy it again"
+                f"{container.name} needs more memory than there is, after "
+                f"{counted(stats.decoded, 'frame')}: free some memory, or scale it down; if it is "
+                "small, it is damaged: copy it again"
             ) from error
         stats.damage = error.strerror or str(error)
 

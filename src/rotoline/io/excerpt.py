@@ -19,6 +19,7 @@ from rotoline.errors import InputError
 from rotoline.io.backwards import read_backwards, read_some
 from rotoline.io.frame_names import is_number
 from rotoline.types import Frame, described
+from rotoline.wording import counted
 
 if TYPE_CHECKING:
     from rotoline.io.frames import FrameSource
@@ -204,7 +205,7 @@ class Excerpt:
             )
 
     def _missing(self, index: int) -> InputError:
-        has = "" if self.count is None else f", which has {self.count} frames"
+        has = "" if self.count is None else f", which has {counted(self.count, 'frame')}"
         return InputError(
             f"there is no frame {index} in what is read of {self.path}{has}; frames are counted "
             "from 0, so give a smaller index, or one that is not negative"

@@ -46,6 +46,7 @@ from rotoline.io.sandbox import SandboxedFrames
 from rotoline.io.video import VideoFile
 from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import Frame
+from rotoline.wording import counted
 
 FOLDER_FRAME_RATE = Fraction(24)
 """Default frame rate of a folder, in frames per second: the rate of DAVIS."""
@@ -369,7 +370,7 @@ class ImageFolder:
 
     def _missing(self, index: int) -> InputError:
         return InputError(
-            f"{self.path} has {self.count} frames, so there is no frame {index}; "
+            f"{self.path} has {counted(self.count, 'frame')}, so there is no frame {index}; "
             f"give an index from 0 to {self.count - 1}"
         )
 

@@ -25,6 +25,7 @@ from rotoline.io.grey import (
 from rotoline.io.pictures import SIXTEEN_BIT_MODES, opened_picture
 from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import Frame
+from rotoline.wording import counted
 
 _FORMATS = ("TIFF", "WEBP", "AVIF")
 _BEGINNINGS = re.compile(rb"II[*+]\0|MM\0[*+]|RIFF....WEBP|....ftyp(avif|avis)", re.DOTALL)
@@ -223,6 +224,6 @@ class PictureStack:
 
     def _missing(self, index: int) -> InputError:
         return InputError(
-            f"{self.path} has {self.count} frames, so there is no frame {index}; "
+            f"{self.path} has {counted(self.count, 'frame')}, so there is no frame {index}; "
             f"give an index from 0 to {self.count - 1}"
         )

@@ -41,6 +41,7 @@ from rotoline.io.frame_names import FrameNumbers
 from rotoline.io.grey import GreyRange, check_grey_range, fit_grey_range, show_grey
 from rotoline.limits import DEFAULT_LIMITS, Limits
 from rotoline.types import Frame
+from rotoline.wording import counted
 
 _SEEK_LEADS = (0, 64, 256)
 """How many frames before the wanted one to seek to: MPEG transport streams land up to two seconds
@@ -284,7 +285,7 @@ class VideoFile:
         return None if loss is None else f"{self.path} {loss}"
 
     def _missing(self, index: int) -> InputError:
-        has = "" if self.count is None else f", it has {self.count} frames"
+        has = "" if self.count is None else f", it has {counted(self.count, 'frame')}"
         because = "" if self.problem is None else f" ({self.problem})"
         return InputError(
             f"{self.path} has no frame {index}{has}{because}; frames are counted from 0, "

@@ -11,6 +11,7 @@ from rotoline.metrics.inputs import format_size
 from rotoline.metrics.region import region_similarity
 from rotoline.metrics.summary import ObjectScores, SequenceScores
 from rotoline.types import list_ids
+from rotoline.wording import counted
 
 Labels = np.ndarray[Any, Any]
 """Integers `(H, W)`: the object id of every pixel, 0 for background."""
@@ -128,8 +129,9 @@ def scored_frames(names: Sequence[str], *, every_frame: bool) -> Sequence[str]:
         return names
     if len(names) < 3:
         raise InputError(
-            f"the sequence has {len(names)} frames and DAVIS leaves out the first and the "
-            "last, so none is left; score every frame instead: --every-frame, or every_frame=True"
+            f"the sequence has {counted(len(names), 'frame')} and DAVIS leaves out the first and "
+            "the last, so none is left; score every frame instead: --every-frame, or "
+            "every_frame=True"
         )
     return names[1:-1]
 

@@ -15,6 +15,7 @@ from rotoline.runtime.progress import Progress
 from rotoline.studio.frame_masks import FrameMasks
 from rotoline.studio.project import EXPORTS, Project
 from rotoline.types import FrameResult, LabelMap, ObjectId
+from rotoline.wording import counted
 
 Status = Literal["waiting", "running", "done", "cancelled", "failed"]
 Steps = Generator[Progress, None, str]
@@ -119,7 +120,7 @@ def track(
                         done += 1
                     yield step.progress or Progress("tracking", done)
         problem = source.problem
-        return f"{done} frames tracked" + (f"; {problem}" if problem else "")
+        return f"{counted(done, 'frame')} tracked" + (f"; {problem}" if problem else "")
 
     return begin
 

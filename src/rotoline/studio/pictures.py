@@ -16,6 +16,7 @@ from PIL import Image
 from rotoline.errors import InputError
 from rotoline.io.frames import FrameSource
 from rotoline.types import Frame
+from rotoline.wording import counted
 
 _BYTES = 2**28
 """Size of all JPEG files that are kept."""
@@ -195,7 +196,8 @@ class Pictures:
     def _missing(self, index: int) -> InputError:
         because = f" ({self._source.problem})" if self._source.problem else ""
         return InputError(
-            f"{self._source.path} has no frame {index}{because}; it has {self.count} frames"
+            f"{self._source.path} has no frame {index}{because}; it has "
+            f"{counted(self.count, 'frame')}"
         )
 
     def _keep_frame(self, index: int, frame: Frame) -> None:

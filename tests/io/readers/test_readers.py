@@ -121,8 +121,8 @@ def test_coco_categories_are_objects_where_no_picture_shows_two_of_one(read):
     np.testing.assert_array_equal(labels[0], truth)
     assert names == {1: "cat", 2: "dog"}
     assert "category 1 (cat) is object 1, category 2 (dog) is object 2" in warnings[0]
-    assert "1 frames in" in warnings[1]
-    assert "show no object, and are taken as not marked" in warnings[1]
+    assert "1 frame of" in warnings[1]
+    assert "without an object, taken as not marked" in warnings[1]
 
 
 def test_coco_annotations_are_objects_in_a_single_picture(read):

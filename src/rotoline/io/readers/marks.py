@@ -12,6 +12,7 @@ from rotoline.io.readers import read_label_file
 from rotoline.io.readers.label_file import LabelFile, LabelledFrame
 from rotoline.io.readers.paint import paint
 from rotoline.types import LabelMap, ObjectId
+from rotoline.wording import counted
 
 
 def read_marks(
@@ -40,8 +41,8 @@ def read_marks(
     indices = _match(file, marked, frames, warn)
     if len(marked) < len(file.frames):
         warn(
-            f"{len(file.frames) - len(marked)} frames in {path} show no object, and are taken as "
-            "not marked"
+            f"{counted(len(file.frames) - len(marked), 'frame')} of {path} without an object, "
+            "taken as not marked"
         )
     found = {}
     for index, one in zip(indices, marked, strict=True):

@@ -11,6 +11,7 @@ from rotoline.io.readers.json_files import fit
 from rotoline.io.readers.label_file import LabelFile, LabelledFrame, Region, check_size
 from rotoline.io.readers.numbering import Named, number_objects
 from rotoline.io.readers.videos import choose_video, folder_of, stem_of
+from rotoline.wording import counted
 
 
 def read_youtube_vis(
@@ -47,7 +48,7 @@ def read_youtube_vis(
     length = len(meant.file_names) or meant.length or max(lengths, default=0)
     if lengths - {length}:
         raise InputError(
-            f"{path} has {length} frames of {_name(meant)}, and a track of "
+            f"{path} has {counted(length, 'frame')} of {_name(meant)}, and a track of "
             f"{min(lengths - {length})}; write it again with the program that made it"
         )
     stems = [stem_of(one) for one in meant.file_names] or [f"{k:05d}" for k in range(length)]
