@@ -3,10 +3,10 @@
 #
 #   sh runs/demo.sh [OUTPUT]
 #
-# Time:     .12 s per frame with three objects on two CPU cores, 16 s for the 132 frames, and then the
-#           overlay video. Nothing is downloaded.
+# Time:     a minute for the 132 frames on two CPU cores, the overlay video included. Nothing is
+#           downloaded.
 # Disk:     6 MB.
-# Expected: J&F .950 on six frames that were masked by hand (bunny .928, boulders .938, slab .986),
+# Expected: J&F .956 on six frames that were masked by hand (bunny .937, boulders .943, slab .988),
 #           printed at the end and in OUTPUT/report.md.
 set -eu
 output=${1:-runs/demo}
