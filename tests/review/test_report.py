@@ -15,6 +15,7 @@ from rotoline.review.findings import find_all
 from rotoline.review.measures import Measures, Meetings
 from rotoline.review.page import Review, make_page
 from rotoline.review.ranking import rank_frames
+from rotoline.wording import counted
 
 HOSTILE = "<script>alert(1)<&\"'$(rm x)"
 VOID_TAGS = {"meta", "img", "br"}
@@ -98,7 +99,7 @@ def test_page_and_table_say_the_same(run, call):
     ranks = list(dict.fromkeys((row["rank"], row["frame"]) for row in table))
     assert [rank for rank, _ in heads] == [rank for rank, _ in ranks]
     assert "There are cuts before the frames f9." in page.text
-    assert f"{len(ranks)} frames to look at" in result.output
+    assert f"{counted(len(ranks), 'frame')} to look at" in result.output
 
 
 def test_page_is_complete_in_itself(run, call):

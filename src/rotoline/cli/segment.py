@@ -122,9 +122,8 @@ def segment(  # noqa: PLR0913 (each is an option)
         print_warning(f"stopped; {_kept(output)}; the same command with --resume goes on")
         raise typer.Exit(130) from None
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
-    console().print(
-        f"{counted(last.done, 'frame')} segmented; {output} holds {written}", soft_wrap=True
-    )
+    done = counted(last.done, "frame")
+    console().print(f"{done} segmented; {output} holds {written}", soft_wrap=True)
 
 
 def _kept(output: Path) -> str:
