@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rotoline.data.picture_pool import LEVELS, PicturePool
-from rotoline.data.scene_drawing import TEXTURE, draw_scenes
+from rotoline.data.scene_drawing import PLAIN, TEXTURE, draw_scenes
 from rotoline.data.scene_plans import LENGTH, LayerPlan, Motion, ScenePlan
 from rotoline.data.stills import UNKNOWN
 from rotoline.data.training_clips import Clip
@@ -104,6 +104,18 @@ def test_texture_is_seen_on_the_object_alone_and_moves_with_it(stills):
             textured[t, :, 10:18, 12 + t : 28 + t], torch.lerp(own, other, TEXTURE)
         )
     torch.testing.assert_close(textured[:, :, 26:], plain[:, :, 26:])
+
+
+def test_plain_layer_has_nearly_one_colour_and_a_plain_background_shows_no_things(stills):
+    colour = (200.0, 40.0, 90.0)
+    motion = still_motion(torch.eye(3))
+    background = LayerPlan(pictures=[0] * LENGTH, motion=motion, labels={}, colour=colour)
+    layer = LayerPlan(pictures=[1] * LENGTH, motion=motion, labels={3: 1}, colour=colour)
+    plans = [ScenePlan((background, layer), 1)]
+    drawn = draw_scenes(PicturePool.of(stills), plans, SIZE)
+    ahead = torch.tensor(colour)[None, None, :, None, None]
+    assert (drawn.frames - ahead).abs().max() <= (1 - PLAIN) * 255
+    assert torch.equal(drawn.things > 0, drawn.labels == 1)
 
 
 def test_unknown_moves_with_the_object_and_is_no_object(stills):

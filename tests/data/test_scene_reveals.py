@@ -1,11 +1,14 @@
 """Parts of objects that come into view after the frames that are known."""
 
+import math
+
 import pytest
 import torch
 
 from rotoline.data import scene_planner
 from rotoline.data.episode_maker import EpisodeMaker
 from rotoline.data.objects import ObjectView
+from rotoline.data.scene_planner import BESIDE
 from rotoline.data.scene_plans import LENGTH, Motion
 from rotoline.data.scene_reveals import FIRST_FRAMES, OVER_EDGE, sample_pan, slide_off
 from rotoline.data.scene_views import place_in_frame, radius_in_frame, sample_view
@@ -61,3 +64,29 @@ def test_first_frames_show_less_of_an_object_than_the_last(share, monkeypatch):
     assert shown[0] < 0.8
     assert shown[1] < 0.8
     assert shown[-1] > 0.9
+
+
+def test_pasted_objects_are_often_next_to_the_first_object(monkeypatch, make_sampler):
+    """Near enough to touch it, so that a network learns what of its surroundings is another."""
+    clip = Clip(
+        "coco-instances/a",
+        [torch.zeros(3, 100, 120, dtype=torch.uint8)],
+        [torch.zeros(100, 120, dtype=torch.uint8)],
+    )
+    clip.labels[0][40:60, 50:70] = 1
+    monkeypatch.setattr(scene_planner, "PASTED_COUNTS", (1,))
+    for name in ("PAN_SHARE", "COVER_SHARE", "EXCHANGE_SHARE", "TOGETHER_SHARE"):
+        monkeypatch.setattr(scene_planner, name, 0.0)
+    ratios = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(scene_planner, "BESIDE_SHARE", share)
+        planner = scene_planner.ScenePlanner.of([clip], SIZE)
+        (seen,) = planner.index[0]
+        found = []
+        for seed in range(40):
+            _, own, pasted = planner.plan(make_sampler(seed), 0.5).layers
+            places = [place_in_frame(one.motion.views[0], seen.centre) for one in (own, pasted)]
+            radii = [radius_in_frame(one.motion.views[0], seen) for one in (own, pasted)]
+            found.append(math.dist(*places) / sum(radii))
+        ratios[share] = sorted(found)[20]
+    assert ratios[1.0] < BESIDE[1] < ratios[0.0]

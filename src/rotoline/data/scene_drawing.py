@@ -15,6 +15,8 @@ from rotoline.learning.warp import cubic_weights, soften
 
 TEXTURE = 0.6
 """Share of the texture in the colours of an object that has one."""
+PLAIN = 0.9
+"""Share of the colour of a plain layer in what is seen of it."""
 NOT_DRAWN = 254
 """What a label of a picture becomes that is not part of a layer over the background."""
 
@@ -49,6 +51,8 @@ class _Layers(NamedTuple):
     """int64 `(k,)`: which of the n have a texture."""
     textures: Tensor
     """int64 `(k,)`: the pictures that these show as well."""
+    colours: Tensor
+    """float32 `(n, 4)`: RGB in [0, 255], and its share in what is seen."""
     filled: Tensor
     """int64 `(m,)`: which of the n have places to fill."""
     cut: Tensor
@@ -82,7 +86,8 @@ def draw_scenes(pool: PicturePool, plans: Sequence[ScenePlan], size: tuple[int, 
             # Whether the mirror image of an object belongs to it, nobody can say.
             labels[rows] = torch.where(within | (new == 0), new, UNKNOWN)
             frames[rows], filled = _fill(pixels, found, layers)
-            things[rows] = ((found > 0) & (found != UNKNOWN) & ~filled).float()
+            hidden = filled | (layers.colours[:, 3, None, None] > 0)
+            things[rows] = ((found > 0) & (found != UNKNOWN) & ~hidden).float()
         else:
             # Beyond its border a picture is mirrored, and the object would be there twice.
             inside = (new != NOT_DRAWN) & within
@@ -123,6 +128,7 @@ def _gather(plans: Sequence[ScenePlan], depth: int, device: torch.device) -> _La
         torch.tensor([list(layer.gains) for _, layer, _ in shown]),
         torch.tensor([row for row, _ in textures], dtype=torch.int64),
         torch.tensor([texture for _, texture in textures], dtype=torch.int64),
+        torch.tensor([_colour(layer) for _, layer, _ in shown]),
         torch.tensor(filled, dtype=torch.int64),
         cut,
     )
@@ -134,6 +140,11 @@ def _table(layer: LayerPlan, *, is_background: bool) -> Tensor:
     becomes = torch.full((256,), 0 if is_background else NOT_DRAWN, dtype=torch.uint8)
     becomes[list(layer.labels)] = torch.tensor(list(layer.labels.values()), dtype=torch.uint8)
     return becomes
+
+
+def _colour(layer: LayerPlan) -> tuple[float, ...]:
+    """The colour of a layer, and its share."""
+    return (0.0, 0.0, 0.0, 0.0) if layer.colour is None else (*layer.colour, PLAIN)
 
 
 def _look_up(tables: Tensor, labels: Tensor) -> Tensor:
@@ -173,7 +184,9 @@ def _sample(
         rows = layers.textured
         texture, _, _ = pool.sample(layers.textures, levels[rows], points[rows])
         pixels = pixels.index_copy(0, rows, torch.lerp(pixels[rows], texture, TEXTURE))
-    return pixels * layers.gains[:, :, None, None], found, within
+    colours, shares = layers.colours[:, :, None, None].split((3, 1), dim=1)
+    pixels = torch.lerp(pixels * layers.gains[:, :, None, None], colours, shares)
+    return pixels, found, within
 
 
 def masks_of(drawn: Drawn, plans: Sequence[ScenePlan]) -> tuple[Tensor, Tensor]:

@@ -8,20 +8,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rotoline.data.objects import ObjectIndex, ObjectView, index_objects, joined
+from rotoline.data.objects import ObjectIndex, ObjectView, index_objects
 from rotoline.data.scene_plans import (
     LENGTH,
     MAX_LAYERS,
     MAX_OBJECTS,
-    TARGETS,
     LayerPlan,
     Motion,
     ScenePlan,
 )
 from rotoline.data.scene_reveals import FIRST_FRAMES, sample_pan, slide_off
+from rotoline.data.scene_sources import ClipSource, sample_pictures, sample_tracked
 from rotoline.data.scene_views import place_in_frame, radius_in_frame, sample_view, zoom_of
 from rotoline.data.stills import UNKNOWN
-from rotoline.data.training_clips import Clip, reflect_index, sample_set
+from rotoline.data.training_clips import Clip, sample_set
 from rotoline.learning.geometry import similarity, translation
 from rotoline.learning.sampler import Sampler
 from rotoline.learning.warp import DEFORMATION_GRID, interpolated, sample_motions
@@ -30,14 +30,10 @@ MAX_GAPS = (10, 60)
 """Largest distance in frames from the reference to the targets, at the start and after two thirds
 of the training."""
 
-COMPANION_SHARE = 0.6
-"""Probability that another large object of a still is tracked too."""
 TOGETHER_SHARE = 0.3
 """Probability that all of a still moves together, as before a moving camera."""
 EXCHANGE_SHARE = 0.3
 """Probability that objects are shown before the background of another clip."""
-UNION_SHARE = 0.6
-"""Probability that all garments of a still are one object, the person."""
 PASTED_COUNTS = (0, 0, 1, 1, 2)
 """Numbers of pasted objects, all equally likely."""
 LOOKALIKE_SHARE, KIN_SHARE = 0.3, 0.4
@@ -49,10 +45,14 @@ LATE_SHARE = 0.5
 """Probability that a pasted object that is not tracked is absent from the reference frame."""
 HIDDEN_SHARE = 0.15
 """Probability that a layer is out of sight for some frames after the reference."""
-PAN_SHARE, COVER_SHARE = 0.2, 0.25
+PAN_SHARE, COVER_SHARE = 0.12, 0.15
 """Probability that an object is partly beyond an edge, or partly covered, before the targets."""
 COVER_SIZES = (0.5, 1.2)
 """Size of what covers an object, as a fraction of that of the object."""
+BESIDE_SHARE = 0.4
+"""Probability that an object is pasted next to the first object of the base."""
+BESIDE = (0.7, 1.3)
+"""Distance of their centres then, as a multiple of the sum of their radii."""
 SIZES = (0.05, 0.7)
 """Size of a pasted object, the square root of its area, as a fraction of that of the frame."""
 VIDEO_SPREAD, OBJECT_SPREAD, BACKGROUND_SPREAD, SCENE_SPREAD = 1.0, 5.0, 2.0, 3.0
@@ -63,6 +63,8 @@ RECOLOUR_SHARE = 0.3
 """Probability that a pasted object has other colours than its clip."""
 TEXTURE_SHARE = 0.15
 """Probability that a pasted object has the texture of another picture."""
+PLAIN_SHARE = 0.1
+"""Probability that an object, or what is behind the objects, has nearly one colour."""
 
 
 class _Thing(NamedTuple):
@@ -114,29 +116,20 @@ class _Draft:
         first = self.sampler.integer(1, LENGTH - 1)
         return tuple(range(first, min(LENGTH, first + self.sampler.integer(1, 2))))
 
-
-class _Source(NamedTuple):
-    """What the plans need to know of a clip."""
-
-    first: int
-    """Number of its first picture."""
-    length: int
-    """Number of its frames."""
-    extent: tuple[int, int]
-    """Their height and width."""
-    group: str
-    kind: str
-
-    @property
-    def is_still(self) -> bool:
-        return self.length == 1
+    def colour(self) -> tuple[float, float, float] | None:
+        """The colour of a plain layer; mostly None."""
+        if not self.sampler.chance(PLAIN_SHARE):
+            return None
+        grey = self.sampler.uniform(20, 235)
+        red, green, blue = (grey + self.sampler.uniform(-60, 60) for _ in range(3))
+        return red, green, blue
 
 
 @dataclass(frozen=True, slots=True)
 class ScenePlanner:
     """Samples scenes from clips."""
 
-    sets: Mapping[str, Sequence[_Source]]
+    sets: Mapping[str, Sequence[ClipSource]]
     """The clips of each set of data."""
     size: tuple[int, int]
     """Height and width of the frames."""
@@ -146,11 +139,11 @@ class ScenePlanner:
     @classmethod
     def of(cls, clips: Sequence[Clip], size: tuple[int, int]) -> "ScenePlanner":
         """A planner for the clips of a `PicturePool`, in which their objects are looked up."""
-        sets: dict[str, list[_Source]] = {}
+        sets: dict[str, list[ClipSource]] = {}
         first = 0
         for clip in clips:
             height, width = clip.frames[0].shape[-2:]
-            source = _Source(first, len(clip.frames), (height, width), clip.group, clip.kind)
+            source = ClipSource(first, len(clip.frames), (height, width), clip.group, clip.kind)
             sets.setdefault(clip.set_name, []).append(source)
             first += len(clip.frames)
         return cls(sets, size, index_objects(clips))
@@ -167,9 +160,9 @@ class ScenePlanner:
         low, high = MAX_GAPS
         max_gap = int(low + (high - low) * min(1.0, progress * 1.5))
         clip = self._sample_clip(sampler)
-        pictures = _pictures(clip, max_gap, sampler)
+        pictures = sample_pictures(clip, max_gap, sampler)
         shown = self.index[pictures[0]]
-        groups = _tracked(clip, shown, sampler)
+        groups = sample_tracked(clip, shown, sampler)
         focus = sampler.one_of(groups)[1] if groups else None
         view = sample_view(focus, clip.extent, self.size, sampler)
         if focus and sampler.chance(PAN_SHARE):
@@ -184,14 +177,17 @@ class ScenePlanner:
             self._move_apart(draft, pictures, view, numbers, is_exchanged=is_exchanged)
         else:
             self._move_together(draft, clip, pictures, view, numbers, is_exchanged=is_exchanged)
+        beside = None
+        if focus:
+            beside = (*place_in_frame(view, focus.centre), radius_in_frame(view, focus))
         for _ in range(sampler.one_of(PASTED_COUNTS)):
             if len(draft.layers) < MAX_LAYERS:
-                self._paste(draft, clip.group, max_gap)
+                self._paste(draft, clip.group, max_gap, beside)
         if focus and len(draft.layers) < MAX_LAYERS and sampler.chance(COVER_SHARE):
             self._cover(draft, focus, view)
         return ScenePlan(tuple(draft.layers), draft.objects)
 
-    def _sample_clip(self, sampler: Sampler, group: str | None = None) -> _Source:
+    def _sample_clip(self, sampler: Sampler, group: str | None = None) -> ClipSource:
         """A clip, of a group if one is named; sets by their shares, all clips of a set equally."""
         names = [
             name for name, clips in self.sets.items() if group is None or clips[0].group == group
@@ -201,7 +197,7 @@ class ScenePlanner:
     def _move_together(
         self,
         draft: _Draft,
-        clip: _Source,
+        clip: ClipSource,
         pictures: list[int],
         view: Tensor,
         numbers: Mapping[tuple[int, ...], int],
@@ -234,7 +230,13 @@ class ScenePlanner:
         else:
             moved = draft.moved(view, BACKGROUND_SPREAD, BACKGROUND_BEND)
             draft.layers.append(
-                LayerPlan(pictures=pictures, labels={}, cut=(*cut, UNKNOWN), motion=moved)
+                LayerPlan(
+                    pictures=pictures,
+                    labels={},
+                    cut=(*cut, UNKNOWN),
+                    motion=moved,
+                    colour=draft.colour(),
+                )
             )
         for ids in draft.sampler.shuffled(list(numbers)):
             moved = draft.moved(view, OBJECT_SPREAD, OBJECT_BEND)
@@ -245,6 +247,7 @@ class ScenePlanner:
                     labels={**labels, UNKNOWN: UNKNOWN},
                     hidden=draft.hidden(),
                     motion=moved,
+                    colour=draft.colour(),
                 )
             )
 
@@ -254,11 +257,29 @@ class ScenePlanner:
         clip = self._sample_clip(sampler)
         view = sample_view(None, clip.extent, self.size, sampler)
         moved = draft.moved(view, BACKGROUND_SPREAD, BACKGROUND_BEND)
-        return LayerPlan(pictures=_pictures(clip, 1, sampler), labels={}, motion=moved)
+        return LayerPlan(
+            pictures=sample_pictures(clip, 1, sampler),
+            labels={},
+            motion=moved,
+            colour=draft.colour(),
+        )
 
-    def _paste(self, draft: _Draft, group: str, max_gap: int) -> None:
-        """Add an object of another clip, or a copy of one that is there."""
-        sampler, (height, width) = draft.sampler, self.size
+    def _paste(
+        self,
+        draft: _Draft,
+        group: str,
+        max_gap: int,
+        beside: tuple[float, float, float] | None,
+    ) -> None:
+        """Add an object of another clip, or a copy of one that is there.
+
+        Args:
+            draft: The scene.
+            group: The group of the base.
+            max_gap: Largest distance between reference and targets, in frames.
+            beside: Place (x, y) in the frame and radius of an object to be next to, now and then.
+        """
+        sampler = draft.sampler
         if draft.things and sampler.chance(LOOKALIKE_SHARE):
             thing = sampler.one_of(draft.things)
             thing = thing._replace(zoom=thing.zoom * sampler.uniform(0.8, 1.25))
@@ -268,9 +289,7 @@ class ScenePlanner:
             if found is None:
                 return
             thing = found
-        view = _placed(
-            thing, (width * sampler.uniform(0.05, 0.95), height * sampler.uniform(0, 1)), sampler
-        )
+        view = _placed(thing, self._place(thing, beside, sampler), sampler)
         is_tracked = draft.objects < MAX_OBJECTS and sampler.chance(TRACKED_SHARE)
         late = (0,) if sampler.chance(LATE_SHARE) else ()
         hidden = draft.hidden() if is_tracked else late
@@ -284,9 +303,23 @@ class ScenePlanner:
                 hidden=hidden,
                 gains=[sampler.uniform(0.6, 1.4) if is_recoloured else 1.0 for _ in range(3)],
                 texture=self._sample_clip(sampler).first if has_texture else None,
+                colour=draft.colour(),
                 motion=draft.moved(view, OBJECT_SPREAD, OBJECT_BEND if thing.is_still else 0.0),
             )
         )
+
+    def _place(
+        self, thing: _Thing, beside: tuple[float, float, float] | None, sampler: Sampler
+    ) -> tuple[float, float]:
+        """Where in the frame the centre of a pasted object is, (x, y)."""
+        if beside and sampler.chance(BESIDE_SHARE):
+            x, y, radius = beside
+            angle = sampler.uniform(0, 2 * math.pi)
+            own = 0.5 * math.sqrt(thing.view.area) / thing.zoom
+            distance = (radius + own) * sampler.uniform(*BESIDE)
+            return x + distance * math.cos(angle), y + distance * math.sin(angle)
+        height, width = self.size
+        return width * sampler.uniform(0.05, 0.95), height * sampler.uniform(0, 1)
 
     def _cover(self, draft: _Draft, focus: ObjectView, view: Tensor) -> None:
         """Put something before a part of an object until the targets, where it leaves or is gone.
@@ -321,8 +354,8 @@ class ScenePlanner:
     def _sample_thing(self, sampler: Sampler, group: str | None, max_gap: int) -> _Thing | None:
         """An object of any clip; None if the chosen frame of the clip shows none."""
         clip = self._sample_clip(sampler, group)
-        pictures = _pictures(clip, max_gap, sampler)
-        groups = _tracked(clip, self.index[pictures[0]], sampler)
+        pictures = sample_pictures(clip, max_gap, sampler)
+        groups = sample_tracked(clip, self.index[pictures[0]], sampler)
         if not groups:
             return None
         labels, view = sampler.one_of(groups)
@@ -339,38 +372,3 @@ def _placed(thing: _Thing, place: tuple[float, float], sampler: Sampler) -> Tens
     turn = similarity(angle, thing.zoom, mirrored=sampler.chance(0.5))
     x, y = place
     return translation(*thing.view.centre.tolist()) @ turn @ translation(-x, -y)
-
-
-def _pictures(clip: _Source, max_gap: int, sampler: Sampler) -> list[int]:
-    """The pictures of the reference, of the frame before the targets, and of the targets.
-
-    Args:
-        clip: Beyond its ends it runs backwards.
-        max_gap: Largest distance in frames between the reference and the frame before the targets.
-        sampler: Source of all random numbers.
-    """
-    if clip.is_still:
-        return [clip.first] * LENGTH
-    reference = sampler.integer(0, clip.length - 1)
-    direction = 1 if sampler.chance(0.5) else -1
-    step = sampler.one_of([1, 1, 2, 3])
-    # A quarter of the episodes continue from the reference itself, as at the start of a clip.
-    gap = 0 if sampler.chance(0.25) else sampler.integer(1, max_gap)
-    row = [reference + direction * (gap + step * at) for at in range(TARGETS + 1)]
-    return [clip.first + reflect_index(index, clip.length) for index in (reference, *row)]
-
-
-def _tracked(
-    clip: _Source, shown: Sequence[ObjectView], sampler: Sampler
-) -> list[tuple[tuple[int, ...], ObjectView]]:
-    """Choose the objects of a picture that are tracked, each with its labels."""
-    if not shown:
-        return []
-    if clip.kind == "garments" and sampler.chance(UNION_SHARE):
-        # Also the garments that are too small to be objects: they belong to the person.
-        return [(tuple(range(1, UNKNOWN)), joined(shown))]
-    focus = sampler.one_of(shown)
-    others = [one for one in shown if one is not focus and sampler.chance(COMPANION_SHARE)]
-    # With a layer for the background and one for what is pasted.
-    chosen = [focus, *sampler.shuffled(others)][: MAX_OBJECTS - 1]
-    return [((one.label,), one) for one in chosen]

@@ -50,6 +50,8 @@ class LayerPlan:
     """Factors of red, green and blue."""
     texture: int | None = None
     """Number of another picture that is seen on the objects as well, and moves with them."""
+    colour: tuple[float, float, float] | None = None
+    """RGB in [0, 255] that nearly replaces what the picture shows: a plain thing."""
 
 
 @dataclass(frozen=True, slots=True)
