@@ -72,7 +72,7 @@ def test_results_of_a_single_run_are_not_touched(write_batch, make_batch, run_it
     single = single_run("cat")
     shutil.copytree(single, Path(batch.root) / "cat")
     outcome = run_item(batch)
-    assert "a run that no batch has made" in outcome.error
+    assert "the results of a single run, not of a batch" in outcome.error
 
 
 def test_item_that_was_stopped_goes_on(

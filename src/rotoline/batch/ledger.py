@@ -85,7 +85,7 @@ def refuse_other(output: object, record: Mapping[str, Any] | None, wanted: Finge
     if record is None or record.get(FIELD) == wanted:
         return
     old = record.get(FIELD)
-    found = "a run that no batch has made"
+    found = "the results of a single run, not of a batch"
     if isinstance(old, dict):
         names = [name for name in wanted if old.get(name) != wanted[name]]
         found = f"results that were not made of the same {' and '.join(names)}"
