@@ -115,11 +115,13 @@ batches.command("run")(batch.run)
 batches.command("plan")(batch.plan)
 app.add_typer(batches, name="batch")
 published = typer.Typer(
-    no_args_is_help=True, help="Fetch published weights; convert those of rotoline 0.1."
+    no_args_is_help=True,
+    help="Fetch published weights; convert those of rotoline 0.1; average several files.",
 )
 published.command("fetch")(weights.fetch)
 published.command("list")(weights.list_)
 published.command("convert")(weights.convert)
+published.command("average")(weights.average)
 app.add_typer(published, name="weights")
 
 

@@ -1,4 +1,4 @@
-"""`rotoline weights`: fetch, list, convert."""
+"""`rotoline weights`: fetch, list, convert, average."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,13 @@ Folder = Annotated[
 ]
 Old = Annotated[
     Path, typer.Argument(help="A .safetensors file of rotoline 0.1, with its .json record.")
+]
+Files = Annotated[
+    list[Path], typer.Argument(help="Two .safetensors files or more, each with its .json record.")
+]
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="The .safetensors file to write, which must not exist."),
 ]
 New = Annotated[Path, typer.Argument(help="The .safetensors file to write, which must not exist.")]
 
@@ -65,3 +72,16 @@ def convert(old: Old, new: New) -> None:
     record = convert_weights(old, new)
     out = console()
     out.print(f"{new} is ready, SHA-256 {record.sha256}", soft_wrap=True)
+
+
+def average(files: Files, output: Output) -> None:
+    """Write the mean of the weights of several trainings that started from the same weights.
+
+    Writes OUTPUT and its record, which has the SHA-256 of all files.
+    """
+    from rotoline.cli.terminal import console
+    from rotoline.weights.averaging import average_weights
+
+    record = average_weights(files, output)
+    out = console()
+    out.print(f"{output} is ready, SHA-256 {record.sha256}", soft_wrap=True)
