@@ -27,6 +27,7 @@ def test_mean_of_two_files_keeps_types_and_names_its_origins(call, tmp_path, wor
             "added.weight": torch.tensor([4.0]).half(),
         },
         steps=9,
+        licence="BSD",
     )
     result = call("weights", "average", one, two, "--output", new)
     assert result.exit_code == 0, result.output
@@ -35,7 +36,7 @@ def test_mean_of_two_files_keeps_types_and_names_its_origins(call, tmp_path, wor
     assert state["a.weight"].tolist() == [1.5, 4.0]
     assert state["b.bias"].tolist() == [0.5, 0.5]
     assert state["added.weight"].tolist() == [4.0]  # the first file is from before this layer
-    assert (record.steps, record.licence, record.name) == (9, "MIT", "new")
+    assert (record.steps, record.licence, record.name) == (9, "MIT; BSD", "new")
     assert first.sha256[:16] in record.data
     assert second.sha256[:16] in record.data
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rotoline.errors import WeightsError
+from rotoline.io.run_record import current_commit
 from rotoline.weights.files import (
     WeightsRecord,
     parse_tensors,
@@ -29,7 +30,7 @@ def average_weights(files: Sequence[Path], new: Path) -> WeightsRecord:
             type that it has in the first file that has it.
 
     Returns:
-        The record of `new`, with the origin of each file. It has the licence of the first one.
+        The record of `new`, with the origin and the licence of each file.
 
     Raises:
         WeightsError: A file is missing, damaged or of another network, or `new` exists.
@@ -59,8 +60,14 @@ def average_weights(files: Sequence[Path], new: Path) -> WeightsRecord:
         f"{record.data}"
         for path, record in zip(files, records, strict=True)
     ]
+    licences = dict.fromkeys(record.licence for record in records)
+    whole = [
+        one for one in licences if not any(one != other and one in other for other in licences)
+    ]
     about = records[0].model_dump(exclude={"sha256", "bytes", "converted_from"}) | {
         "name": new.stem,
+        "commit": current_commit(),
+        "licence": "; ".join(whole),
         "data": f"mean of {len(files)} files. " + "; ".join(origins),
         "command": f"rotoline weights average {' '.join(map(str, files))} --output {new}",
         "steps": max(record.steps for record in records),

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from rotoline.kernels.propagation import reference
 from rotoline.systems.fast.encoder import LIFTED
-from rotoline.systems.fast.propagation import PropagationNet
+from rotoline.systems.fast.propagation import NEARBY, PropagationNet, within_nearby
 
 H, W, K = 4, 9, 2
 
@@ -100,3 +100,29 @@ def test_gradients_reach_every_parameter(net, features, logit):
     loss = functional.binary_cross_entropy_with_logits(net(logit, features), (logit > 0).double())
     gradients = torch.autograd.grad(loss, list(net.parameters()))
     assert all(gradient.any() for gradient in gradients)
+
+
+def test_refined_logits_stay_between_those_nearby():
+    """Against the definition, pixel by pixel, with a hole in the middle of an object."""
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.rand(2, 30, 40, generator=generator) + 1  # object everywhere
+    logits[1] = 3 * torch.randn(30, 40, generator=generator)
+    refined = logits + 4 * torch.randn(2, 30, 40, generator=generator)
+    refined[0, 10:20, 10:30] = -5.0
+    expected = refined.clone()
+    for k, y, x in torch.cartesian_prod(*(torch.arange(n) for n in logits.shape)).tolist():
+        top, left = max(0, y - NEARBY), max(0, x - NEARBY)
+        around = logits[k, top : y + NEARBY + 1, left : x + NEARBY + 1]
+        expected[k, y, x] = refined[k, y, x].clamp(around.min(), around.max())
+    found = within_nearby(refined, logits)
+    assert torch.equal(found, expected)
+    assert (found[0] > 0).all()
+
+
+def test_a_border_may_move_but_not_far():
+    columns = torch.arange(60.0)
+    logits = torch.where(columns < 30, 4.0, -4.0).expand(1, 20, 60)
+    moved = torch.where(columns < 30 - NEARBY, 4.0, -4.0).expand(1, 20, 60)
+    assert torch.equal(within_nearby(moved, logits), moved)
+    further = torch.where(columns < 20, 4.0, -4.0).expand(1, 20, 60)
+    assert torch.equal(within_nearby(further, logits), moved)

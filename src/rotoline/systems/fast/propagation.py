@@ -13,6 +13,9 @@ from rotoline.kernels.propagation import propagate
 from rotoline.nets.layers import bounded_logit
 from rotoline.systems.fast.encoder import DECODED, LIFTED, Features
 
+NEARBY = 8
+"""How far, in pixels of the maps, the values lie that limit what the propagation gives."""
+
 
 class PropagationNet(nn.Module):
     """Lifts a map to several channels, propagates it twice with the same gates, and decodes it.
@@ -50,3 +53,28 @@ class PropagationNet(nn.Module):
         decoded = self.decode(cat((lifted, twice), dim=1)).add_(after)
         correction: Tensor = self.out_conv(functional.relu(decoded, inplace=True))
         return logit + correction
+
+
+def within_nearby(refined: Tensor, logits: Tensor) -> Tensor:
+    """Limit refined logits to the range that the logits have nearby before the refinement.
+
+    So the propagation moves borders, by up to `NEARBY` pixels, and neither opens a hole where
+    everything around is object nor finds an object where there is none. A propagation whose gates
+    are convex leaves no range by itself; the learned layers around it do, where a picture is plain,
+    and the next frame keeps the hole (docs/decisions/0017-mean-weights.md).
+
+    Args:
+        refined: `(K, h, w)`, from `PropagationNet`.
+        logits: `(K, h, w)`, its input.
+
+    Returns:
+        `(K, h, w)`: `refined`, where it is between the smallest and the largest of the logits in
+        the square of 2 `NEARBY` + 1 pixels around, and otherwise the nearer of the two.
+    """
+    return refined.maximum(-_largest_nearby(-logits)).minimum(_largest_nearby(logits))
+
+
+def _largest_nearby(maps: Tensor) -> Tensor:
+    side = 2 * NEARBY + 1
+    rows = functional.max_pool2d(maps, (side, 1), stride=1, padding=(NEARBY, 0))
+    return functional.max_pool2d(rows, (1, side), stride=1, padding=(0, NEARBY))

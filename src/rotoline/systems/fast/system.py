@@ -26,6 +26,7 @@ from rotoline.systems.fast.online_ridge import (
     RidgeClassifiers,
     fit_ridge_classifiers,
 )
+from rotoline.systems.fast.propagation import within_nearby
 from rotoline.systems.fast.scoring import (
     ScoringConfig,
     TemporalContext,
@@ -222,7 +223,7 @@ class FittedFastSystem(FittedSystem[Features]):
         if not self.config.propagation.enabled:
             return logits
         refined: Tensor = self.net.propagation(logits[:, None], features)[:, 0]
-        return refined
+        return within_nearby(refined, logits)
 
     def upsample(self, logits: Tensor, frame: Frame) -> Iterator[Tensor]:
         """Enlarge logits `(K, h, w)`, corrected near the borders by what the frame shows there."""
