@@ -1,5 +1,5 @@
 #!/bin/sh
-# Train weights of the preset fast: the first two of the five stages of those that ship (CARD.md).
+# Train weights of the preset fast: the first two of the eight stages of those that ship (CARD.md).
 #
 #   sh runs/train_fast.sh DATA
 #

@@ -26,8 +26,8 @@ DEVELOPMENT = RAW / "development" / "dev"
 HALVES, HALVES_BEFORE = RAW / "halves" / "after", RAW / "halves" / "before"
 """`results.json` of `rotoline experiment halves`: by default, and without tuning, with the region
 filter of before."""
-RECIPE = RAW / "halves" / "recipe-16"
-"""The same with weights of the recipe of decision 16: the folders `tuned` and `untuned`."""
+MEAN = RAW / "halves" / "mean-of-three"
+"""The same with the mean of three weights of each half: the folders `tuned` and `untuned`."""
 HALVES_ABLATION = RAW / "halves" / "ablation"
 """The same clips: a folder per variant, with the `results.json` that `rotoline experiment ablation`
 wrote."""
@@ -290,8 +290,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "development-accuracy": development_accuracy,
     "halves-accuracy": halves_accuracy,
     "halves-gain": partial(halves_gain, HALVES_BEFORE, HALVES),
-    "recipe-gain-untuned": partial(halves_gain, HALVES_ABLATION / "no-tuning", RECIPE / "untuned"),
-    "recipe-gain-tuned": partial(halves_gain, HALVES, RECIPE / "tuned"),
+    "mean-gain-untuned": partial(halves_gain, HALVES_ABLATION / "no-tuning", MEAN / "untuned"),
+    "mean-gain-tuned": partial(halves_gain, HALVES, MEAN / "tuned"),
     "halves-ablation": halves_ablation,
     "halves-calibration": halves_calibration,
     "tuning-curve": tuning_curve,
