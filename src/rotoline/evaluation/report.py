@@ -6,6 +6,7 @@ ablation_table(read_ablation(folder))       # from rotoline.evaluation.ablation
 """
 
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -255,7 +256,7 @@ def _doubts(name: str, record: dict[str, Any]) -> list[str]:
     if f"--leave-out {other}" in record["command"]:
         return []
     # The records of the region filter and of the upsampler, which follow, say it again.
-    data = record["data"].split("; region filter: ")[0]
+    data = textwrap.shorten(record["data"].split("; region filter: ")[0], 400, placeholder=" ...")
     return [
         f"The command of the weights {name} has no `--leave-out {other}`; their record says that "
         f"they were trained on: {data}. **If that is not the {name} half alone, the "
