@@ -83,8 +83,8 @@ def test_command_writes_the_sheet_and_its_numbers(clip_folder, tmp_path, call):
     assert done.exit_code == 0, done.output
     with (tmp_path / "sheet.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    stages = ["previous", "score: appearance", "score: from previous frame", "score: from memory"]
-    stages += ["score", "limit", "propagate", "filter"]
+    stages = ["previous", "score: appearance", "score: objectness", "score: from previous frame"]
+    stages += ["score: from memory", "score", "limit", "propagate", "filter"]
     assert [row["stage"] for row in rows] == stages
     assert {row["object_id"] for row in rows} == {"1"}
     assert float(rows[-1]["kept"]) > 0.8

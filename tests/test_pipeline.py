@@ -318,11 +318,11 @@ def clip_with_look_alike(make_clip):
 
 def test_without_the_filter_a_look_alike_far_away_stays(model, clip_with_look_alike, small):
     maps, filtered = traced(model, clip_with_look_alike, small)
-    assert maps["propagate"][0, :12, 36:].max() > 2  # the corner, at a third of the frame's size
+    assert maps["propagate"][0, :12, 36:].max() > 1  # the corner, at a third of the frame's size
     assert not filtered.labels[:36, 108:].any()
     maps, unfiltered = traced(model, clip_with_look_alike, small, "regions.method=off")
     assert torch.equal(maps["filter"], maps["propagate"])
-    assert (unfiltered.labels[8:26, 120:138] == 1).mean() > 0.3
+    assert (unfiltered.labels[8:26, 120:138] == 1).mean() > 0.1
 
 
 def test_the_state_knows_what_the_filter_removed(model, clip_with_look_alike, small):

@@ -411,7 +411,8 @@ def test_trace_changes_no_result(model, make_clip, small):
     h, w = plain[0].logits.shape[1:]
     for maps in trace.maps.values():
         inside = {name for name in maps if name.startswith("score: ")}
-        assert {"score: appearance", "score: from previous frame", "score: from memory"} == inside
+        inner = ("appearance", "objectness", "from previous frame", "from memory")
+        assert {f"score: {name}" for name in inner} == inside
         assert all(maps[name].shape[0] == 2 for name in inside)
         assert maps["foreground"].shape == (1, h, w)
         assert all(maps[name].shape == (2, h, w) for name in ("score", "limit", "propagate"))

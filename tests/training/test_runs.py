@@ -56,6 +56,7 @@ def test_every_script_says_what_to_expect():
         "demo",
         "train_fast",
         "train_machines",
+        "train_mean",
         "train_paper",
     }
     for script in SCRIPTS:
