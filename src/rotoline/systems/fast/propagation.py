@@ -6,6 +6,8 @@ Runs once per object, under the gates that the encoder computed for the frame. S
 docs/method/fast.md#propagate.
 """
 
+import math
+
 from torch import Tensor, cat, nn
 from torch.nn import functional
 
@@ -75,6 +77,19 @@ def within_nearby(refined: Tensor, logits: Tensor) -> Tensor:
 
 
 def _largest_nearby(maps: Tensor) -> Tensor:
+    """For each pixel of `(K, h, w)` the largest value in the square around it.
+
+    The windows double, so that five maxima of whole maps take the place of 17 in each direction.
+    """
     side = 2 * NEARBY + 1
-    rows = functional.max_pool2d(maps, (side, 1), stride=1, padding=(NEARBY, 0))
-    return functional.max_pool2d(rows, (1, side), stride=1, padding=(0, NEARBY))
+    for axis in (1, 2):
+        padding = (NEARBY, NEARBY) if axis == 2 else (0, 0, NEARBY, NEARBY)
+        largest = functional.pad(maps, padding, value=-math.inf)
+        width = 1
+        while width < side:
+            step = min(width, side - width)
+            count = largest.shape[axis] - step
+            largest = largest.narrow(axis, 0, count).maximum(largest.narrow(axis, step, count))
+            width += step
+        maps = largest
+    return maps
