@@ -8,13 +8,7 @@ from torch import Tensor
 
 from rotoline.errors import WeightsError
 from rotoline.io.run_record import current_commit
-from rotoline.weights.files import (
-    WeightsRecord,
-    parse_tensors,
-    read_verified,
-    read_weights,
-    write_weights,
-)
+from rotoline.weights.files import WeightsRecord, read_stored, refuse_target, write_weights
 
 
 def average_weights(files: Sequence[Path], new: Path) -> WeightsRecord:
@@ -39,13 +33,10 @@ def average_weights(files: Sequence[Path], new: Path) -> WeightsRecord:
     Source:
         Wortsman et al., Model soups (ICML 2022), the uniform soup.
     """
-    if new.suffix != ".safetensors":
-        raise WeightsError(f"{new} must end in .safetensors; choose another name")
-    if new.exists():
-        raise WeightsError(f"{new} exists; choose another name, or remove it")
+    refuse_target(new)
     if len(files) < 2:
         raise WeightsError(f"{len(files)} file given; a mean is of two files or more")
-    records, states = zip(*(_read(path) for path in files), strict=True)
+    records, states = zip(*map(read_stored, files), strict=True)
     for path, record, state in zip(files[1:], records[1:], states[1:], strict=True):
         _refuse_other(files[0], states[0], path, state)
         if record.network_options != records[0].network_options:
@@ -73,13 +64,6 @@ def average_weights(files: Sequence[Path], new: Path) -> WeightsRecord:
         "steps": max(record.steps for record in records),
     }
     return write_weights(new, tensors, about)
-
-
-def _read(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:
-    """A record and the tensors as they are stored."""
-    read_weights(path)  # refuses what version 0.1 wrote
-    record, data = read_verified(path)
-    return record, parse_tensors(path, data)
 
 
 def _mean(tensors: Sequence[Tensor]) -> Tensor:

@@ -3,7 +3,13 @@
 from pathlib import Path
 
 from rotoline.errors import WeightsError
-from rotoline.weights.files import WeightsRecord, parse_tensors, read_verified, write_weights
+from rotoline.weights.files import (
+    WeightsRecord,
+    parse_tensors,
+    read_verified,
+    refuse_target,
+    write_weights,
+)
 from rotoline.weights.names import is_of_version_0_1, renamed_state
 from rotoline.weights.regions import shipped_region_numbers
 
@@ -22,10 +28,7 @@ def convert_weights(old: Path, new: Path) -> WeightsRecord:
         WeightsError: `old` is missing, damaged or not of version 0.1, or `new` exists.
         OutputError: `new` cannot be written.
     """
-    if new.suffix != ".safetensors":
-        raise WeightsError(f"{new} must end in .safetensors; choose another name")
-    if new.exists():
-        raise WeightsError(f"{new} exists; choose another name, or remove it")
+    refuse_target(new)
     record, data = read_verified(old)
     state = parse_tensors(old, data)
     if not is_of_version_0_1(state):

@@ -83,14 +83,36 @@ def write_weights(path: Path, tensors: dict[str, Tensor], about: dict[str, Any])
     return record
 
 
+def refuse_target(path: Path) -> None:
+    """Refuse to write weights to a file that exists, or whose name has another ending.
+
+    Raises:
+        WeightsError: It is one of these.
+    """
+    if path.suffix != ".safetensors":
+        raise WeightsError(f"{path} must end in .safetensors; choose another name")
+    if path.exists():
+        raise WeightsError(f"{path} exists; choose another name, or remove it")
+
+
 def read_weights(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:
     """Read the tensors of a weights file, as float32; the weights may belong to any network.
 
     Raises:
         WeightsError: The file or its record is missing or damaged, or was written by version 0.1.
     """
+    record, state = read_stored(path)
+    return record, {name: value.float() for name, value in state.items()}
+
+
+def read_stored(path: Path) -> tuple[WeightsRecord, dict[str, Tensor]]:
+    """Read the tensors of a weights file, each in the type that it is stored in.
+
+    Raises:
+        WeightsError: As for `read_weights`.
+    """
     record, data = read_verified(path)
-    state = {name: value.float() for name, value in parse_tensors(path, data).items()}
+    state = parse_tensors(path, data)
     if is_of_version_0_1(state):
         raise WeightsError(
             f"{path} was written by rotoline 0.1, whose networks had other names; convert it once: "
