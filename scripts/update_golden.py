@@ -81,7 +81,10 @@ def segment_clip() -> list[FrameResult]:
         for index, ids in ANNOTATED.items()
     }
     untuned = FAST.tuning.model_copy(update={"steps": 0})
-    config = FAST.model_copy(update={"working_pixels": SIZE[0] * SIZE[1], "tuning": untuned})
+    pixels = SIZE[0] * SIZE[1]
+    # In float32 on every processor, so that the masks are the same.
+    changes = {"working_pixels": pixels, "tuning": untuned, "precision": "float32"}
+    config = FAST.model_copy(update=changes)
     results = rotoline.segment(frames, masks, config=config)
     return sorted(results, key=lambda result: result.index)
 

@@ -290,7 +290,7 @@ def _say(warnings: Sequence[str], step: Progress, *, is_strict: bool) -> Iterato
 
 def circumstances(model: Model, config: SystemConfig) -> dict[str, Any]:
     """The fields of `run.json` about what computes: settings, versions, device and weights."""
-    settings = config.model_dump(mode="json")
+    settings = config.for_device(model.system.device).model_dump(mode="json")
     return {
         "config": settings,
         **({"seed": settings["seed"]} if "seed" in settings else {}),

@@ -19,6 +19,7 @@ from rotoline.cli import terminal
 from rotoline.errors import OutputError
 from rotoline.io.masks import read_labels, write_mask
 from rotoline.presets import PRESETS
+from rotoline.runtime.device import fast_precision
 from rotoline.runtime.progress import Progress
 from rotoline.systems.fast import FastSystem, steps_of, tuning
 from rotoline.weights.files import shipped_weights
@@ -119,6 +120,16 @@ def test_run_can_be_repeated_from_its_record(clip_folder, tmp_path, call, segmen
     assert again.exit_code == 0
     for path in (tmp_path / "a" / "masks").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / "masks" / path.name).read_bytes()
+
+
+def test_the_record_has_the_precision_that_was_used(clip_folder, tmp_path, segment):
+    frames, mask, _ = clip_folder
+    for number, options in enumerate(([], ["--precision", "float32"])):
+        output = tmp_path / str(number)
+        assert segment(frames, mask, output, *options).exit_code == 0
+        record = json.loads((output / "run.json").read_text())
+        expected = "float32" if options else fast_precision(torch.device("cpu"))
+        assert record["config"]["precision"] == expected
 
 
 @pytest.mark.tuning

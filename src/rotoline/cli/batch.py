@@ -12,6 +12,7 @@ from rotoline.cli.options import (
     Colours,
     Config,
     Formats,
+    Precision,
     Preset,
     Sandbox,
     Settings,
@@ -150,6 +151,7 @@ def run(  # noqa: PLR0913 (each is an option)
     preset: Preset = "fast",
     weights: Weights = None,
     tune: Tune = None,
+    precision: Precision = None,
     config: Config = None,
     settings: Settings = None,
     formats: Formats = WRITTEN_BY_DEFAULT,
@@ -174,7 +176,7 @@ def run(  # noqa: PLR0913 (each is an option)
     from rotoline.batch.driver import Batch
     from rotoline.batch.prepare import configs_of, items_of, recipe_of, root_of, shard_of
 
-    chosen = configure(preset, config, settings, tune=tune)
+    chosen = configure(preset, config, settings, tune=tune, precision=precision)
     part = None if shard is None else shard_of(shard)
     root = root_of(output)
     items = items_of(manifest, root, part)

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from rotoline.cli.options import Budget, Output, Preset, Settings, Steps, Tune, Weights, configure
+from rotoline.cli.options import (
+    Budget,
+    Output,
+    Precision,
+    Preset,
+    Settings,
+    Steps,
+    Tune,
+    Weights,
+    configure,
+)
 
 Dataset = Annotated[
     Path,
@@ -33,6 +43,7 @@ def benchmark(  # noqa: PLR0913 (each is an option)
     steps: Steps = None,
     budget: Budget = None,
     tune: Tune = None,
+    precision: Precision = None,
     config: Config = None,
     settings: Settings = None,
     only: Only = None,
@@ -49,7 +60,7 @@ def benchmark(  # noqa: PLR0913 (each is an option)
         find_benchmark(dataset, split, only or ()),
         output,
         weights=weights,
-        config=configure(preset, config, settings, steps, budget, tune),
+        config=configure(preset, config, settings, steps, budget, tune, precision),
         command=["rotoline", *sys.argv[1:]],
         report=report_learning(),
     )

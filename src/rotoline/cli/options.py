@@ -1,7 +1,7 @@
 """Options that several commands share, and how they become settings."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -46,6 +46,15 @@ Tune = Annotated[
         "two CPU cores; 0 for not at all. By default 5 with one object, 0 with several. Short for "
         "tuning.steps, with 8 steps for a second on every machine, so that the same number gives "
         "the same result.",
+        show_default=False,
+    ),
+]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"] | None,
+    typer.Option(
+        help="Precision of the networks' activations. auto, the default: bfloat16 on a GPU, and in "
+        "the preset fast on a processor with instructions for it; float32 elsewhere. Short for "
+        "precision.",
         show_default=False,
     ),
 ]
@@ -163,13 +172,14 @@ EvenWeights = Annotated[
 ]
 
 
-def configure(
+def configure(  # noqa: PLR0913 - one parameter an option
     preset: str,
     file: Path | None,
     settings: list[str] | None,
     steps: int | None = None,
     budget: float | None = None,
     tune: float | None = None,
+    precision: str | None = None,
 ) -> "SystemConfig":
     """The settings of a preset, changed by a file and by options.
 
@@ -191,6 +201,7 @@ def configure(
         "learner.steps": steps,
         "learner.budget": budget,
         "tuning.steps": None if tune is None else steps_of(tune),
+        "precision": precision,
     }
     given = [f"{name}={value}" for name, value in short.items() if value is not None]
     return read_config(config, file, [*(settings or []), *given])

@@ -75,7 +75,7 @@ def circumstances(model: Model, config: SystemConfig, command: Sequence[str]) ->
     """Return the fields of a `RunRecord` for a run in this process."""
     return {
         "command": tuple(command),
-        "config": config.model_dump(mode="json"),
+        "config": config.for_device(model.system.device).model_dump(mode="json"),
         "weights": model.record.model_dump(),
         "versions": versions(),
         "device": device(model.system.device),

@@ -6,7 +6,7 @@ calls the methods below in the same order for every system (`rotoline.tracker`).
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -51,6 +51,11 @@ class SystemConfig(BaseModel):
     """How the objects' maps become one label map."""
     limits: Limits = DEFAULT_LIMITS
     """How large the input may be; they change no result."""
+
+    def for_device(self, device: torch.device) -> Self:
+        """These settings with what `auto` stands for on a device, as `run.json` has them."""
+        del device
+        return self
 
 
 def checked_config(config: Any) -> "SystemConfig":

@@ -15,6 +15,7 @@ from torch.nn import functional
 from rotoline.kernels.propagation import softmax_gates
 from rotoline.nets.efficientnet import CHANNELS, EfficientNetLite0
 from rotoline.nets.layers import Pointwise
+from rotoline.runtime.device import Precision, autocast
 
 WIDTH = 64
 """Channels of the top-down path and of the embedding, D."""
@@ -92,6 +93,10 @@ class Encoder(nn.Module):
     Input: frames `(B, 3, H, W)` in [0, 255], H and W multiples of 8 (of 32 for exact alignment).
     """
 
+    precision: Precision = "float32"
+    """Precision of the activations in the backbone when clips are segmented. Its maps are float32,
+    and all other layers work in float32."""
+
     def __init__(self) -> None:
         super().__init__()
         self.backbone = EfficientNetLite0()
@@ -120,8 +125,12 @@ class Encoder(nn.Module):
 
     def backbone_maps(self, frames: Tensor) -> list[Tensor]:
         """Maps of frames `(B, 3, H, W)` in [0, 255] at strides 4, 8, 16 and 32."""
-        maps: list[Tensor] = self.backbone((frames - 127.0).mul_(1 / 128))
-        return maps
+        normalised = (frames - 127.0).mul_(1 / 128)
+        if self.precision == "float32":
+            maps: list[Tensor] = self.backbone(normalised)
+            return maps
+        with autocast(normalised.device, self.precision):
+            return [one.float() for one in self.backbone(normalised)]
 
     def from_backbone(self, maps: Sequence[Tensor]) -> Features:
         """The features of frames whose `backbone_maps` are known."""

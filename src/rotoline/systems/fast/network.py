@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rotoline.nets.layers import assign_state, channels_last
+from rotoline.runtime.device import Precision
 from rotoline.stages.regions.evidence import FEATURES, RegionModel
 from rotoline.systems.fast.encoder import Encoder
 from rotoline.systems.fast.memory_readout import MemoryReadout
@@ -87,6 +88,15 @@ def copy_but_backbone(net: FastNet) -> FastNet:
     """A copy of everything but the backbone, which is never tuned on a clip, and is shared."""
     backbone = net.encoder.backbone
     return copy.deepcopy(net, {id(backbone): backbone})
+
+
+def at_precision(net: FastNet, precision: Precision) -> FastNet:
+    """The network with its backbone in a precision; `net` itself if it is in that one."""
+    if net.encoder.precision == precision:
+        return net
+    copied = copy_but_backbone(net)
+    copied.encoder.precision = precision
+    return copied
 
 
 def all_but_backbone(net: FastNet) -> dict[str, Tensor]:

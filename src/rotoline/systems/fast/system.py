@@ -1,7 +1,7 @@
 """The `fast` preset: ridge classifiers on a shared encoder, refined by small networks, on a CPU."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from rotoline.annotations import Annotations
 from rotoline.learning.targets import with_union
+from rotoline.runtime.device import Precision, fast_precision
 from rotoline.runtime.progress import Report
 from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.stages.regions import Evidence, RegionEvidence, RegionsWithEvidence
@@ -17,6 +18,7 @@ from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.network import (
     FastNet,
     all_but_backbone,
+    at_precision,
     network_from_state,
     with_tensors,
 )
@@ -68,6 +70,15 @@ class FastConfig(SystemConfig):
     """Enlarging maps to the size of the frame."""
     tuning: TuningConfig = TuningConfig()
     """Fine-tuning the network on the annotated frames."""
+    precision: Precision = "auto"
+    """Precision of the backbone's activations: `auto` is bfloat16 where the processor has
+    instructions for it, and float32 elsewhere."""
+
+    def for_device(self, device: torch.device) -> Self:
+        """These settings with the precision that `auto` stands for on a device."""
+        if self.precision != "auto":
+            return self
+        return self.model_copy(update={"precision": fast_precision(device)})
 
 
 class _Scored(NamedTuple):
@@ -105,7 +116,7 @@ class FastSystem(System[FastConfig]):
     ) -> "FittedFastSystem":
         """Learn all objects in closed form; takes about a second, so nothing is reported."""
         del report
-        return _fit(self.net, frames, annotations, config)
+        return _fit(self._at_precision(self.net, config), frames, annotations, config)
 
     @torch.inference_mode()
     def restore(
@@ -113,6 +124,7 @@ class FastSystem(System[FastConfig]):
     ) -> "FittedFastSystem":
         """The classifiers, and the network that they were learned with, which may be tuned."""
         net = with_tensors(self.net, tensors_under("net.", learned))
+        net = self._at_precision(net, config)
         classifiers = RidgeClassifiers.from_learned(
             tensors_under("classifiers.", learned), config.online, net.ridge
         )
@@ -120,8 +132,12 @@ class FastSystem(System[FastConfig]):
         return FittedFastSystem(net, classifiers, config, size)
 
     def fit_settings(self, config: FastConfig) -> Hashable:
-        """`fit`, `tune` and `encode` depend on the working size and on the settings of tuning."""
-        return config.working_pixels, config.tuning
+        """`fit`, `tune` and `encode` depend on working size, settings of tuning, and precision."""
+        precision = config.for_device(self.device).precision
+        return config.working_pixels, config.tuning, precision
+
+    def _at_precision(self, net: FastNet, config: FastConfig) -> FastNet:
+        return at_precision(net, config.for_device(self.device).precision)
 
     def with_tuning(self, fitted: FittedSystem[Any]) -> "FastSystem":
         """The system with the network of `fitted`."""

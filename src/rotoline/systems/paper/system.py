@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Hashable, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 
 import torch
 from pydantic import Field
@@ -51,6 +51,13 @@ class PaperConfig(SystemConfig):
     """Precision of the activations: `auto` is bfloat16 on a GPU and float32 on a CPU."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Decides the augmented views that objects are learned from."""
+
+    def for_device(self, device: torch.device) -> Self:
+        """These settings with the precision that `auto` stands for on a device."""
+        if self.precision != "auto":
+            return self
+        on_gpu = device.type == "cuda"
+        return self.model_copy(update={"precision": "bfloat16" if on_gpu else "float32"})
 
 
 class Encoded(NamedTuple):
