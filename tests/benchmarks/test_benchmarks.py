@@ -155,6 +155,12 @@ def test_length_measures_memory_and_time_a_frame():
     assert len(table) == 2 + len(lines)
 
 
+def test_encoder_measures_both_precisions():
+    (line,) = run("encoder", "--threads", "1")[0]
+    assert line["seconds_bfloat16"] > 0
+    assert 0 < max(line["difference"]) < 0.1
+
+
 def test_training_measures_drawing_and_learning():
     for line, batch in zip(run("training", "--device", "cpu")[0], (1, 4), strict=True):
         assert line["batch"] == batch
