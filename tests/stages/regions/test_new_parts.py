@@ -49,6 +49,12 @@ def test_an_object_that_jumps_to_where_the_map_was_carried_has_no_new_part():
     assert found is regions
 
 
+def test_an_object_that_is_hardly_where_it_was_has_no_new_part():
+    moved = box((10, 30), (20, 45))
+    regions, found = parts_of(moved, OBJECT)
+    assert found is regions
+
+
 def test_a_region_away_from_the_object_is_no_part():
     regions = find_regions(OBJECT | NEIGHBOUR)
     stays = np.array([True, True])

@@ -16,6 +16,10 @@ SMALLEST_SHARE = 0.1
 SMALLEST_AREA = 16
 """Smallest part in pixels of the map."""
 
+SMALLEST_REST = 0.5
+"""Share of the last visible mask that has to be covered still, for a part to be split off: an
+object that is in view may have a neighbour, and one that moves far has itself as a new part."""
+
 Masks = NDArray[np.bool_]
 
 
@@ -34,7 +38,8 @@ def split_off_new_parts(
         stays: bool `(n,)`: which of them stay. The others are not split.
         here: bool `(h, w)`: where the object was: its last visible mask, and the previous map
             carried along with the motion.
-        last_visible: bool `(h, w)`: the last visible mask; without one, nothing is new.
+        last_visible: bool `(h, w)`: the last visible mask; nothing is split unless the regions
+            that stay cover half of it.
         removed: bool `(h, w)`: what was removed from the object's map in the previous frame.
 
     Returns:
@@ -48,7 +53,8 @@ def split_off_new_parts(
     kept = np.concatenate(([False], stays))[regions.labels]
     known = ndimage.maximum_filter(here, size=2 * NEAR_RADIUS + 1)
     new = kept & (~known | (removed & ~here))
-    if not last_visible.any() or count_pixels(new) < smallest:
+    covered = count_pixels(kept & last_visible) / max(count_pixels(last_visible), 1)
+    if count_pixels(new) < smallest or covered < SMALLEST_REST:
         return regions
     has_place = np.zeros(len(regions.areas), dtype=bool)
     has_place[regions.labels[kept & here]] = True

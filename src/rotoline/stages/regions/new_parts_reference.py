@@ -5,7 +5,13 @@ import math
 import numpy as np
 
 from rotoline.stages.regions.components import Regions
-from rotoline.stages.regions.new_parts import NEAR_RADIUS, SMALLEST_AREA, SMALLEST_SHARE, Masks
+from rotoline.stages.regions.new_parts import (
+    NEAR_RADIUS,
+    SMALLEST_AREA,
+    SMALLEST_REST,
+    SMALLEST_SHARE,
+    Masks,
+)
 
 Pixel = tuple[int, int]
 
@@ -27,7 +33,9 @@ def split_off_new_parts(
     smallest = max(SMALLEST_AREA, SMALLEST_SHARE * int(last_visible.sum()))
     large = [p for part in _connected(new) if len(part) >= smallest for p in part]
     place = [p for p in split if here[p]]
-    if not last_visible.any() or not large:
+    kept = [p for p in everywhere if labels[p] and stays[labels[p] - 1]]
+    covered = sum(bool(last_visible[p]) for p in kept) / max(int(last_visible.sum()), 1)
+    if covered < SMALLEST_REST or not large:
         return regions
     parts = [p for p in split if not here[p] and _distance(p, large) < _distance(p, place)]
     for number, part in enumerate(_connected(parts), start=n + 1):
