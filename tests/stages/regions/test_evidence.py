@@ -121,29 +121,6 @@ def test_judgements_say_what_the_filter_does_and_why():
     assert np.array_equal(removed[0], unsure)
 
 
-@pytest.mark.parametrize(
-    ("values", "share"),
-    [
-        pytest.param((0.56, 0.72, 0.05, 0.03), 0.15, id="a look-alike that the object touches"),
-        pytest.param((0.85, 0.90, 0.70, 0.03), 1.0, id="a part of it that was hidden"),
-    ],
-)
-def test_new_parts_of_a_region_are_decided_about_by_themselves(learned, values, share):
-    own, part = box(20, 20), box(20, 40)
-    maps = np.full((4, 1, *SIZE), 0.02, np.float32)
-    for index, (of_object, value) in enumerate(zip((0.96, 0.9, 0.7, 0.9), values, strict=True)):
-        maps[index, 0][own], maps[index, 0][part] = of_object, value
-    scores, appearance, memory, carried = maps
-    evidence = RegionEvidence(appearance, memory, carried, 0.05, learned)
-    history = [ObjectHistory(own, int(own.sum()), 0, 0.05, own & False)]
-    removed = pixels_to_remove_by_evidence(scores, evidence, history, Evidence())[0]
-    assert not removed[own].any()
-    assert (~removed[part]).mean() <= share
-    assert share < 1 or not removed.any()
-    judged = judge_regions(scores, evidence, history, Evidence())[0]
-    assert [one.stays for one in judged] == [True, share == 1]
-
-
 def test_the_object_itself_stays_and_faint_responses_go(learned):
     own, faint = (box(20, 42), (0.97, 0.95, 0.9, 0.95)), (box(2, 2, 5, 6), (0.4, 0.4, 0.1, 0.02))
     assert decide(learned, [own, faint], last=box(20, 40)) == [True, False]

@@ -18,18 +18,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from rotoline.stages.regions.components import Regions, count_inside, find_regions
-from rotoline.stages.regions.new_parts import split_off_new_parts
 
 Maps = NDArray[np.float32]
 Masks = NDArray[np.bool_]
 
 NEARBY_RADIUS = 4
 """Pixels of the working map (stride 4) around the last visible mask that count as near."""
-
-MIN_PART_PROBABILITY = 0.15
-"""A new part of a region that stays is removed if it is less likely to be the object. It touches
-the object, which a region by itself does not, so less evidence is asked for than one half."""
-MIN_PART_LOGIT = math.log(MIN_PART_PROBABILITY / (1 - MIN_PART_PROBABILITY))
 
 FEATURES = (
     "own score",
@@ -128,8 +122,7 @@ class Judgement(NamedTuple):
     centre: tuple[float, float]
     """Mean row and column of its pixels."""
     stays: bool
-    """Whether the region stays: whether its probability is above one half; for a new part,
-    `MIN_PART_PROBABILITY`."""
+    """Whether the region stays: whether the logit is positive."""
     logit: float
     """Logit of the probability that the region is the object."""
     reasons: dict[str, float]
@@ -153,8 +146,8 @@ def pixels_to_remove_by_evidence(
         config: The threshold of a region.
 
     Returns:
-        bool `(K, h, w)`: the pixels of the regions that do not stay, and of the new parts of the
-        others that do not (`new_parts`). Pixels below the threshold are never in it.
+        bool `(K, h, w)`: the pixels of the regions that do not stay. Pixels below the threshold are
+        never in it.
 
     Source:
         Paper, CRAF steps 1 and 2. Deviation: the paper keeps the regions with an intersection over
@@ -162,8 +155,9 @@ def pixels_to_remove_by_evidence(
         the overlap is one of several pieces of evidence.
     """
     removed = np.zeros(scores.shape, dtype=bool)
-    for k, regions, _, stays in _decided_regions(scores, evidence, histories, config):
-        removed[k] = ~np.concatenate(([True], stays))[regions.labels]
+    for k, regions, features in described_regions(scores, evidence, histories, config):
+        stays = np.concatenate(([True], region_logits(features, evidence.model) > 0))
+        removed[k] = ~stays[regions.labels]
     return removed
 
 
@@ -180,26 +174,6 @@ def described_regions(
             yield k, regions, region_features(k, regions, scores, evidence, history)
 
 
-def _decided_regions(
-    scores: Maps, evidence: RegionEvidence, histories: list[ObjectHistory], config: Evidence
-) -> Iterator[tuple[int, Regions, Maps, Masks]]:
-    """Yield every object that has regions: its row, the regions, their features, and which stay.
-
-    After the n connected regions come the new parts of those that stay (`split_off_new_parts`).
-    """
-    for k, regions, features in described_regions(scores, evidence, histories, config):
-        history, n = histories[k], len(features)
-        stays = region_logits(features, evidence.model) > 0
-        here = history.last_visible | (evidence.carried[k] > 0.5)
-        parts = split_off_new_parts(regions, stays, here, history.last_visible, history.removed)
-        if len(parts.areas) > n + 1:
-            of_parts = region_features(k, parts, scores, evidence, history)[n:]
-            logits = region_logits(of_parts, evidence.model)
-            features = np.concatenate((features, of_parts))
-            stays = np.concatenate((stays, logits > MIN_PART_LOGIT))
-        yield k, parts, features, stays
-
-
 def region_logits(features: Maps, model: RegionModel) -> Maps:
     """Logits `(..., n)` that n regions are the object, from their features `(..., n, F)`."""
     hidden = np.tanh(model.hidden_biases + features @ model.hidden_weights)
@@ -212,7 +186,7 @@ def judge_regions(
 ) -> list[list[Judgement]]:
     """The decisions of `pixels_to_remove_by_evidence` with their reasons, by object and region."""
     judged: list[list[Judgement]] = [[] for _ in histories]
-    for k, regions, features, stays in _decided_regions(scores, evidence, histories, config):
+    for k, regions, features in described_regions(scores, evidence, histories, config):
         logits = region_logits(features, evidence.model)
         # usual[f] are the features with the mean in place of feature f.
         usual = np.repeat(features[None], len(FEATURES), axis=0)
@@ -223,12 +197,12 @@ def judge_regions(
             Judgement(
                 area=int(area),
                 centre=(float(row), float(column)),
-                stays=bool(is_kept),
+                stays=bool(logit > 0),
                 logit=float(logit),
                 reasons=dict(zip(FEATURES, map(float, term), strict=True)),
             )
-            for area, (row, column), is_kept, logit, term in zip(
-                regions.areas[1:], _centres(regions), stays, logits, terms, strict=True
+            for area, (row, column), logit, term in zip(
+                regions.areas[1:], _centres(regions), logits, terms, strict=True
             )
         ]
     return judged
