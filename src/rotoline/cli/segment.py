@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,6 +31,9 @@ from rotoline.cli.options import (
     configure,
 )
 from rotoline.wording import counted
+
+if TYPE_CHECKING:
+    from rotoline.runtime.progress import Progress
 
 Video = Annotated[Path, typer.Argument(help="A video file, or a folder of pictures.")]
 Masks = Annotated[
@@ -91,8 +94,7 @@ def segment(  # noqa: PLR0913 (each is an option)
     Writes OUTPUT/masks/<frame>.png and OUTPUT/overlay.mp4, or the formats that --format names, and
     OUTPUT/run.json.
     """
-    from rotoline.cli.terminal import console, print_warning, report_learning, show_progress
-    from rotoline.io.writers import find_writer
+    from rotoline.cli.terminal import print_warning, report_learning, show_progress
     from rotoline.run import segment_to_folder
 
     progress = segment_to_folder(
@@ -123,6 +125,14 @@ def segment(  # noqa: PLR0913 (each is an option)
         progress.close()
         print_warning(f"stopped; {_kept(output)}; the same command with --resume goes on")
         raise typer.Exit(130) from None
+    _report(output, last, formats)
+
+
+def _report(output: Path, last: "Progress", formats: list[str]) -> None:
+    """Say what was written."""
+    from rotoline.cli.terminal import console
+    from rotoline.io.writers import find_writer
+
     written = ", ".join(find_writer(name).target for name in dict.fromkeys(formats))
     done = counted(last.done, "frame")
     console().print(f"{done} segmented; {output} holds {written}", soft_wrap=True)
