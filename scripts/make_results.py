@@ -101,9 +101,9 @@ def halves_calibration() -> str:
     from rotoline.evaluation.report import calibration_table
     from rotoline.evaluation.results import read_results
 
-    paragraphs = calibration_table(read_results(HALVES_ABLATION / "full")).split("\n\n")
+    paragraphs = calibration_table(read_results(MEAN / "tuned")).split("\n\n")
     tables = (paragraph for paragraph in paragraphs if paragraph.startswith("|"))
-    return _measured("\n\n".join(tables), HALVES_ABLATION / "full")
+    return _measured("\n\n".join(tables), MEAN / "tuned")
 
 
 def unlike_accuracy() -> str:
@@ -293,6 +293,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "mean-gain-untuned": partial(halves_gain, HALVES_ABLATION / "no-tuning", MEAN / "untuned"),
     "mean-gain-tuned": partial(halves_gain, HALVES, MEAN / "tuned"),
     "halves-ablation": halves_ablation,
+    "mean-propagation": partial(halves_gain, MEAN / "no-propagation", MEAN / "untuned"),
     "halves-calibration": halves_calibration,
     "tuning-curve": tuning_curve,
     "unlike-accuracy": unlike_accuracy,
