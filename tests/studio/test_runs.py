@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from starlette.testclient import TestClient
 from tests.studio.conftest import OWN, Page
@@ -11,10 +12,12 @@ from tests.studio.conftest import OWN, Page
 from rotoline.errors import ConfigError, InputError
 from rotoline.io.masks import read_mask, write_mask
 from rotoline.io.run_results import RunResults
+from rotoline.runtime.device import fast_precision
 from rotoline.studio.opening import open_anything
 from rotoline.studio.project import Project
 from rotoline.studio.server import create_app
 
+CPU = torch.device("cpu")
 READING = {"every": 1, "first_number": 0}
 SETTINGS = ["working_pixels=24576", "tuning.steps=0"]
 QUICK = ("--set", SETTINGS[0], "--set", SETTINGS[1])
@@ -59,7 +62,8 @@ def test_a_run_opens_with_its_marks_and_results(run, open_page):
         for index, name in enumerate(before.names):
             assert np.array_equal(page.mask(index), masks[name])
     again = Project(run)
-    assert again.about.settings == {"working_pixels": 24576, "tuning.steps": 0}
+    expected = {"working_pixels": 24576, "tuning.steps": 0, "precision": fast_precision(CPU)}
+    assert again.about.settings == expected  # what the run used, "auto" included
     assert again.results[3].logits.shape[0] == 1
     again.close()
     assert RunResults(run).names == before.names
