@@ -36,8 +36,15 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     instructions for it, where a training step of ResNet-101 takes 0.55 of the time of float32.
     Operations that need more precision stay in float32 (`torch.autocast`).
     """
-    halves = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
+    halves = precision_on(device, precision) == "bfloat16"
     return torch.autocast(device.type, torch.bfloat16, enabled=halves)
+
+
+def precision_on(device: torch.device, precision: Precision) -> Precision:
+    """The precision that `autocast` computes in: for `auto`, that of the kind of device."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if device.type == "cuda" else "float32"
 
 
 def fast_precision(device: torch.device) -> Precision:

@@ -6,7 +6,7 @@ Time: .98 s for an episode in batches of four, on two CPU cores on which a pass 
 1.8 s (`benchmarks/training.py`). Memory: 8.5 GB for DAVIS-2016 train with 3,600 stills.
 Several processes: `torchrun --nproc-per-node 2 -m rotoline -- train fast ...`.
 
-What weights of earlier recipes reach is in docs/results.md. No weights of this recipe ship yet.
+What its weights reach is in docs/results.md.
 
 The losses of a batch are the mean of those of `rotoline.systems.fast.episode_loss`, and the loss
 of the objectness.

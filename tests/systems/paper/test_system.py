@@ -202,3 +202,15 @@ def test_mismatches_are_refused_before_anything_is_written(
         assert message in words_of(result)
         assert "Traceback" not in words_of(result)
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "device", "expected"),
+    [
+        (PAPER, "cpu", "float32"),
+        (PAPER, "cuda", "bfloat16"),
+        (PAPER.model_copy(update={"precision": "float32"}), "cuda", "float32"),
+    ],
+)
+def test_auto_is_recorded_as_the_precision_of_the_device(config, device, expected):
+    assert config.for_device(torch.device(device)).precision == expected

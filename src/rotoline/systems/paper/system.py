@@ -11,7 +11,7 @@ from torch import Tensor
 from rotoline.annotations import Annotations
 from rotoline.errors import WeightsError
 from rotoline.learning.targets import rows_learned_from, with_union
-from rotoline.runtime.device import Precision, autocast
+from rotoline.runtime.device import Precision, autocast, precision_on
 from rotoline.runtime.progress import Report
 from rotoline.stages.foreground import ForegroundConfig, MaskLimit
 from rotoline.stages.fuse import FuseConfig
@@ -54,10 +54,7 @@ class PaperConfig(SystemConfig):
 
     def for_device(self, device: torch.device) -> Self:
         """These settings with the precision that `auto` stands for on a device."""
-        if self.precision != "auto":
-            return self
-        on_gpu = device.type == "cuda"
-        return self.model_copy(update={"precision": "bfloat16" if on_gpu else "float32"})
+        return self.model_copy(update={"precision": precision_on(device, self.precision)})
 
 
 class Encoded(NamedTuple):
