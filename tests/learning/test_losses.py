@@ -85,6 +85,15 @@ def test_class_balance_matches_hand_worked_case():
     torch.testing.assert_close(class_balanced_loss(logits, mask.float()), expected)
 
 
+def test_class_balance_of_several_objects_matches_hand_worked_case():
+    # Four pixels: two of the background, one of each of two objects.
+    labels = torch.tensor([[[0, 0], [1, 2]]])
+    logits = torch.zeros(1, 3, 2, 2)
+    logits[0, 2, 1, 1] = math.log(2)  # p = 1 / 2 where the second object is, 1 / 3 elsewhere
+    one = (2 * 0.5 * math.log(3) + 0.75 * math.log(3) + 0.75 * math.log(2)) / 4
+    torch.testing.assert_close(class_balanced_loss(logits, labels), torch.tensor(one))
+
+
 def test_class_balance_without_the_object_costs_nothing():
     logits = torch.full((1, 2, 4, 4), 3.0, requires_grad=True)
     loss = class_balanced_loss(logits, torch.zeros(1, 4, 4))

@@ -72,14 +72,20 @@ def test_fast_goes_on_with_its_tuned_network(model, make_clip, small, tmp_path, 
         ("fine_tuning", "true", 2),
         ("fine_tuning", "false", 2),
         ("linear_probe", "true", 2),
+        ("joint", "true", 2),
+        ("joint", "false", 2),
     ],
 )
 def test_paper_goes_on_in_the_middle(
     paper_weights, make_clip, tmp_path, learner, foreground, objects
 ):
     pictures, labels = make_clip(frames=3, ids=(1, 2)[:objects])
-    limit = "learner.steps=2" if learner == "fine_tuning" else "learner.max_iterations=2"
-    settings = [f"learner.method={learner}", limit, f"learner.tune_foreground={foreground}"]
+    chosen = {
+        "fine_tuning": ["learner.steps=2"],
+        "joint": ["learner.steps=2", "learner.networks=joint"],
+        "linear_probe": ["learner.method=linear_probe", "learner.max_iterations=2"],
+    }
+    settings = [*chosen[learner], f"learner.tune_foreground={foreground}"]
     config = read_config(rotoline.PAPER, None, ["working_pixels=9216", *settings])
     model = rotoline.load_model(paper_weights, "paper")
     check_checkpoints(lambda: model.tracker(config=config), pictures, labels[0], tmp_path, 2)

@@ -19,7 +19,7 @@
 | `benchmark_results` | `results.json` of `benchmark`, and its table                           |
 | `report`            | results as Markdown tables, also from committed `results.json` files   |
 | `unseen_report`     | the pages of `halves` and `unlike`                                     |
-| `paper_tables`      | Tables 2 and 3 of the paper, with our rows                             |
+| `paper_tables`      | Tables 1, 2 and 3 of the paper, with our rows                          |
 | `tables`            | Markdown tables from rows of cells                                     |
 | `figures`           | the worst frames, and the reliability diagram                          |
 | `calibration`       | how well confidence predicts J                                         |

@@ -1,4 +1,4 @@
-"""Tables 2 and 3 of the paper: the same rows from our runs, next to the published figures."""
+"""Tables 1, 2 and 3 of the paper: the same rows from our runs, next to the published figures."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,17 @@ TABLE_2 = {
 """J&F, J, J recall, F and F recall by variant, as published for DAVIS-2017 val. Each row leaves out
 one thing more: the filter (CRAF), propagation (SPN), fine-tuning of the foreground network."""
 
+TABLE_1 = {
+    "no-filter-propagation-joint": (0.460, 0.442, 0.513, 0.478, 0.501),
+    "no-filter-propagation": (0.481, 0.457, 0.536, 0.504, 0.526),
+}
+"""The same scores: one network with a softmax over all objects, and a network per object."""
+
 TABLE_3 = {"encode": 0.3, "score": 0.3, "propagate": 0.08, "filter": 0.1}
 """Seconds per frame and object by stage, as published for a Titan X."""
 
 SCORES = ("J&F", "J", "J recall", "F", "F recall")
-"""The columns of Table 2."""
+"""The columns of Tables 1 and 2."""
 
 _ROLES = {
     "encode": "foreground network, and whatever else the objects of a frame share",
@@ -33,31 +39,32 @@ _ROLES = {
 
 
 def accuracy_rows(runs: Sequence[tuple[str, Results]], group: str) -> str:
-    """Return the rows of Table 2 from our runs on one group of clips, then those of the paper.
+    """Return the rows of Tables 1 and 2 from our runs on one group of clips, then the paper's.
 
     Args:
-        runs: Variants by name; those that are no row of Table 2 are ignored.
+        runs: Variants by name; those that are no row of the tables are ignored.
         group: A group of clips, see `rotoline.evaluation.clips`.
     """
-    by_name = dict(runs)
-    ours = [
-        (name, *_row(mean_scores(by_name[name].in_group(group))))
-        for name in TABLE_2
-        if name in by_name
-    ]
-    theirs = [
-        (name, *_row(dict(zip(SCORES, values, strict=True)))) for name, values in TABLE_2.items()
-    ]
-    return "\n\n".join(
-        (
-            f"## Table 2: {group}, ours",
+    by_name, paragraphs = dict(runs), []
+    for title, published in (("Table 2", TABLE_2), ("Table 1", TABLE_1)):
+        ours = [
+            (name, *_row(mean_scores(by_name[name].in_group(group))))
+            for name in published
+            if name in by_name
+        ]
+        theirs = [
+            (name, *_row(dict(zip(SCORES, values, strict=True))))
+            for name, values in published.items()
+        ]
+        paragraphs += [
+            f"## {title}: {group}, ours",
             markdown_table(("variant", *SCORES), ours),
             "The paper's own figures for these rows were measured on other videos (DAVIS-2017 val) "
             "with other training data and weights: compare the differences between rows, not the "
             "values.",
             markdown_table(("variant, the paper", *SCORES), theirs),
-        )
-    )
+        ]
+    return "\n\n".join(paragraphs)
 
 
 def seconds_rows(clips: Sequence[ClipMeasure]) -> str:

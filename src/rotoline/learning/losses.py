@@ -52,31 +52,35 @@ def mask_losses(
     return 2 * entropy + 1 - overlap
 
 
-def class_balanced_loss(logits: Tensor, mask: Tensor) -> Tensor:
+def class_balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Class-balanced cross entropy of the paper's networks.
 
-    L = mean over pixels of -(1 - w) log p_foreground inside the object and -w log p_background
-    outside, where w is the object's fraction of the pixels of its image. The loss of an image
-    without the object is 0.
+    L = mean over pixels of -(1 - w_c) log p_c, where c is the class of the pixel and w_c the share
+    of that class in the pixels of its image. With two classes that is -(1 - w) log p_foreground
+    inside the object and -w log p_background outside, where w is the object's share. The loss of an
+    image with a single class is 0.
 
     Args:
-        logits: `(B, 2, H, W)` of background and foreground, in any floating type.
-        mask: `(B, H, W)`, 0 or 1, in any type.
+        logits: `(B, C, H, W)` of background and objects, in any floating type.
+        labels: `(B, H, W)`, whole numbers from 0 (background) to C - 1, in any type; a mask of 0
+            and 1 for a lone object.
 
     Returns:
         The mean over the batch, a float32 scalar (float64 for float64 logits). The log-softmax and
         the sums are in float32 also where the logits are in half precision.
 
     Source:
-        The paper, equation 1. Deviation: the mean over the pixels in place of their sum, so that a
-        learning rate does not depend on the size of the frames.
+        The paper, equation 1, which has two classes; its comparison with a softmax over all objects
+        (Table 1) does not say how the classes are balanced. Deviation: the mean over the pixels in
+        place of their sum, so that a learning rate does not depend on the size of the frames.
     """
     precise = logits if logits.dtype == torch.float64 else logits.float()
     log_p = functional.log_softmax(precise, dim=1)
-    is_object = mask.bool()
-    share = mask.to(log_p).mean(dim=(1, 2), keepdim=True)
-    weighted = torch.where(is_object, (1 - share) * log_p[:, 1], share * log_p[:, 0])
-    return -weighted.mean()
+    classes = torch.arange(logits.shape[1], device=logits.device)[:, None, None]
+    is_class = labels[:, None] == classes
+    weight = 1 - is_class.to(log_p).mean(dim=(2, 3), keepdim=True)
+    weighted = torch.where(is_class, weight * log_p, 0)
+    return -weighted.sum(1).mean()
 
 
 def near_border(mask: Tensor, known: Tensor | None = None, *, block: int = 4) -> Tensor:

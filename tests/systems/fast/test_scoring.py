@@ -87,6 +87,14 @@ def scored(net, count, features, context, config):
     return score_objects(net, classifiers(count), features, context, readouts, config)
 
 
+def inputs_by_row(net):
+    """What the refinement network was given, row by row, of however many rows a batch has."""
+    for logit, previous, readout, others, given in net.refinement.inputs:
+        for at in range(len(logit)):
+            rows = (None if one is None else one[at] for one in (readout, others))
+            yield logit[at], previous[at], *rows, given
+
+
 def test_without_context_a_logit_is_the_scaled_output_of_the_classifier(net, features):
     context = make_context(3, features)
     logits = scored(net, 3, features, context, ScoringConfig(context="off"))
@@ -100,12 +108,12 @@ def test_previous_context_is_the_previous_scores_and_the_other_objects(net, feat
     logits = scored(net, 3, features, context, config)
     torch.testing.assert_close(logits, appearance(3, features) + 1)
     expected = best_other_object(appearance(3, features)[:2], context.scores[:2])
-    for row, (logit, previous, readout, others, given) in enumerate(net.refinement.inputs):
-        torch.testing.assert_close(logit[0, 0], appearance(3, features)[row])
-        assert torch.equal(previous[0, 0], context.scores[row])
+    for row, (logit, previous, readout, others, given) in enumerate(inputs_by_row(net)):
+        torch.testing.assert_close(logit[0], appearance(3, features)[row])
+        assert torch.equal(previous[0], context.scores[row])
         assert readout is None
         if row < 2:
-            torch.testing.assert_close(others[0], expected[row])
+            torch.testing.assert_close(others, expected[row])
         else:  # the union has no other objects
             assert others is None
         assert given is features
@@ -114,10 +122,11 @@ def test_previous_context_is_the_previous_scores_and_the_other_objects(net, feat
 def test_full_context_has_both_readouts_of_every_row(net, features):
     context = make_context(3, features)
     scored(net, 3, features, context, ScoringConfig())
-    assert len(net.refinement.inputs) == 3
-    for row, (_, _, readout, _, _) in enumerate(net.refinement.inputs):
-        assert readout.shape == (1, 2, H // 2, W // 2)
-        carried, looked_up = readout[0]
+    rows = list(inputs_by_row(net))
+    assert len(rows) == 3
+    for row, (_, _, readout, _, _) in enumerate(rows):
+        assert readout.shape == (2, H // 2, W // 2)
+        carried, looked_up = readout
         torch.testing.assert_close(carried, torch.full_like(carried, row + 7.0))
         torch.testing.assert_close(looked_up, torch.full_like(looked_up, row / 10))
     carried, looked_up = readout_maps(net, features, context)

@@ -13,7 +13,7 @@ from rotoline.model import load_model
 from rotoline.presets import PAPER
 from rotoline.stages.foreground import MaskLimit
 from rotoline.systems.paper.network import PaperNet, network_from_state
-from rotoline.systems.paper.system import targets_with_union
+from rotoline.systems.paper.system import targets_with_union, telling_of_all
 from rotoline.trace import StageTrace
 from rotoline.weights.files import read_weights, save_weights, shipped_weights
 
@@ -176,6 +176,23 @@ def test_rows_are_the_objects_and_their_union():
     assert targets_with_union({7: masks[7]})[7][2].tolist() == [[0, 1, 1]]
     one = {0: masks[3][:1]}
     assert torch.equal(targets_with_union(one)[0], one[0])
+
+
+def test_a_joint_softmax_learns_from_frames_that_tell_of_all_objects():
+    """In the others, what is not marked may be an object all the same."""
+    all_of_them, one = torch.tensor([True, True]), torch.tensor([False, True])
+    assert telling_of_all({0: one, 4: all_of_them, 7: one}) == [4]
+    assert telling_of_all({0: one, 7: one}) == [0, 7]
+
+
+@pytest.mark.slow
+def test_one_network_with_a_softmax_follows_its_objects(model, make_clip, overlap):
+    clip = make_clip(frames=3, ids=(3, 8))
+    results = run(model, clip, [*QUICK, "learner.networks=joint", "learner.steps=60"])
+    for result in results:
+        assert set(np.unique(result.labels)) <= {0, 3, 8}
+    for object_id in (3, 8):
+        assert overlap(results[2].labels, clip[1][2], object_id) > 0.3
 
 
 def test_mismatches_are_refused_before_anything_is_written(

@@ -8,7 +8,6 @@ which object similar pixels of the annotated frames belong to, and where the oth
 docs/method/fast.md#score.
 """
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -19,6 +18,10 @@ from rotoline.learning.ridge import predict
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.memory_readout import MemoryFrames
 from rotoline.systems.fast.network import FastNet
+
+REFINED_TOGETHER = 2
+"""Objects that are refined in one batch: a sixth faster than one by one, and no slower than ten at
+once on two cores, while memory does not grow with the number of objects."""
 
 
 class ScoringConfig(BaseModel):
@@ -67,9 +70,9 @@ def score_objects(
     logits = classifier_logits(net, classifiers, features.embedding[0])
     if config.context == "off":
         return logits
-    others: list[Tensor | None] = [None] * len(logits)
+    others = None
     if len(logits) > 1:
-        others[:-1] = best_other_object(logits[:-1], context.scores[:-1])[:, None]
+        others = best_other_object(logits[:-1], context.scores[:-1])
     read = readouts if config.context == "previous+memory" else None
     return refine(net, logits, features, context.scores, read, others)
 
@@ -80,7 +83,7 @@ def refine(
     features: Features,
     scores: Tensor,
     readouts: tuple[Tensor, Tensor] | None,
-    others: Sequence[Tensor | None],
+    others: Tensor | None,
 ) -> Tensor:
     """Correct the logits of R classifiers by the temporal context.
 
@@ -90,22 +93,27 @@ def refine(
         features: Features of the frame.
         scores: float `(R, h, w)`: score maps of the previous frame.
         readouts: As `readout_maps` returns them; None to leave them out.
-        others: For each classifier `(1, 2, h, w)` as of `best_other_object`; None without any.
+        others: `(K, 2, h, w)` as of `best_other_object`, for the first K <= R classifiers, which
+            have other objects beside them; None if none has any.
 
     Returns:
         float `(R, h, w)`: logits.
     """
-    read: list[Tensor | None] = [None] * len(logits)
-    if readouts is not None:
-        read = list(torch.stack(readouts, dim=1)[:, None])
-    # One object at a time keeps the maps small enough for the cache, and memory independent of
-    # the number of objects.
-    refined = [
-        net.refinement(
-            logits[row][None, None], scores[row][None, None], read[row], others[row], features
-        )
-        for row in range(len(logits))
-    ]
+    read = None if readouts is None else torch.stack(readouts, dim=1)
+    count = len(logits) if others is None else len(others)
+    refined = []
+    for start, end, beside in ((0, count, others), (count, len(logits), None)):
+        for row in range(start, end, REFINED_TOGETHER):
+            rows = slice(row, min(row + REFINED_TOGETHER, end))
+            refined.append(
+                net.refinement(
+                    logits[rows, None],
+                    scores[rows, None],
+                    None if read is None else read[rows],
+                    None if beside is None else beside[rows],
+                    features,
+                )
+            )
     return torch.cat(refined)[:, 0]
 
 

@@ -210,16 +210,14 @@ def _memory(features: Features, strokes: StrokeMaps, known: Sequence[KnownFrame]
     return MemoryFrames(*(torch.cat(columns, dim=1) for columns in zip(*frames, strict=True)))
 
 
-def _others(logits: Tensor, scores: Tensor, taken: Tensor | None) -> list[Tensor | None]:
-    """For each object what `refine` needs of the others."""
+def _others(logits: Tensor, scores: Tensor, taken: Tensor | None) -> Tensor | None:
+    """What `refine` needs of the other objects."""
     if taken is None:
-        if len(logits) == 1:
-            return [None]
-        return list(best_other_object(logits, scores)[:, None])
+        return best_other_object(logits, scores) if len(logits) > 1 else None
     # Objects with masks are one more row.
     logits = torch.cat((logits, SATURATED_LOGIT * (2 * taken[None] - 1)))
     scores = torch.cat((scores, taken[None]))
-    return list(best_other_object(logits, scores)[:-1, None])
+    return best_other_object(logits, scores)[:-1]
 
 
 def known_frame(features: Features, masks: Tensor, told: Tensor) -> KnownFrame:

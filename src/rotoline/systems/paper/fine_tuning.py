@@ -30,17 +30,20 @@ from rotoline.systems.paper.segmentation import SegmentationNet
 
 
 class FineTuning(BaseModel):
-    """Fine-tune a network per object. The defaults are the paper's."""
+    """Fine-tune networks on the annotated frames. The defaults are the paper's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Literal["fine_tuning"] = "fine_tuning"
-    """A network per object, fine-tuned on the annotated frames, as in the paper."""
+    """The whole network is fine-tuned on the annotated frames, as in the paper."""
+    networks: Literal["per_object", "joint"] = "per_object"
+    """Whether every object has a network of its own, or one network has a softmax over all objects
+    and the background. The paper compares the two (Table 1) and takes `per_object`."""
     tune_foreground: bool = True
-    """Whether the foreground network is fine-tuned on the union of the objects; if not, the generic
-    network limits the objects."""
+    """Whether the foreground network is fine-tuned on the union of the objects (with `joint`, the
+    foreground is all that is not background); if not, the generic network limits the objects."""
     steps: int = Field(default=schedule.STEPS, ge=1)
-    """Number of SGD steps per object."""
+    """Number of SGD steps of a network."""
     budget: float = Field(default=0.0, ge=0)
     """Seconds for learning all objects together; steps are left out to stay within it. 0 for no
     limit. The number of steps then depends on the machine, and so do the results."""
@@ -104,7 +107,16 @@ def fine_tune(
         def done(step: int, row: int = row) -> None:
             report(row * config.steps + step, rows * config.steps)
 
-        _tune(one, frames, config, precision=precision, seed=seed, done=done, share=1 / rows)
+        descend(
+            one,
+            frames,
+            config,
+            loss=class_balanced_loss,
+            precision=precision,
+            seed=seed,
+            done=done,
+            share=1 / rows,
+        )
     return [one.requires_grad_(requires_grad=False).eval() for one in nets]
 
 
@@ -129,17 +141,32 @@ def sample_view(
     return AnnotatedFrame(*warp_together(frame, masks, affine))
 
 
-def _tune(  # noqa: PLR0913
+def descend(  # noqa: PLR0913
     net: SegmentationNet,
     annotated: list[AnnotatedFrame],
     config: FineTuning,
     *,
+    loss: Callable[[Tensor, Tensor], Tensor],
     precision: Precision,
     seed: int,
     done: Callable[[int], None],
     share: float,
 ) -> None:
-    """Fine-tune one network in place, within its share of the budget."""
+    """Fine-tune one network in place, within its share of the budget.
+
+    Args:
+        net: The network; its parameters need gradients.
+        annotated: The frames to learn from, on the device of the net.
+        config: The schedule.
+        loss: The loss of logits `(1, C, H, W)` and masks `(R, H, W)`, a scalar.
+        precision: Precision of the activations.
+        seed: Decides the augmented views.
+        done: Called after every step with the steps done.
+        share: Share of `config.budget` that is for this network.
+
+    Raises:
+        ConfigError: A loss is infinite or not a number.
+    """
     optimizer = torch.optim.SGD(
         net.parameters(),
         lr=config.learning_rate,
@@ -155,15 +182,15 @@ def _tune(  # noqa: PLR0913
         every = math.ceil(steps / (config.lr_halvings + 1))
         return schedule.halved(config.learning_rate, step, every)
 
-    def loss(view: AnnotatedFrame) -> Tensor:
+    def loss_of(view: AnnotatedFrame) -> Tensor:
         with autocast(device, precision):
             logits = net(view.frame)
-        return class_balanced_loss(logits, view.masks)
+        return loss(logits, view.masks)
 
     for step, value in minimise(
         optimizer,
         sample=lambda step: sample_view(annotated, config.augmentation, seed, step),
-        loss=loss,
+        loss=loss_of,
         learning_rate=learning_rate,
     ):
         if not math.isfinite(value):

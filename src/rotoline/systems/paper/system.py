@@ -18,6 +18,7 @@ from rotoline.stages.fuse import FuseConfig
 from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.stages.regions import Craf, RegionsConfig
 from rotoline.systems.paper.fine_tuning import AnnotatedFrame, FineTuning, fine_tune
+from rotoline.systems.paper.joint_softmax import log_odds, tune_jointly, widened
 from rotoline.systems.paper.linear_probe import LinearProbe, predict_probe
 from rotoline.systems.paper.network import PaperNet, network_from_state
 from rotoline.systems.paper.probing import LinearProbing, probe_objects
@@ -151,6 +152,30 @@ class ProbedNetwork(NamedTuple):
         return self.probe._asdict()
 
 
+class JointNetwork(NamedTuple):
+    """One network with an output for every object and for the background."""
+
+    net: SegmentationNet
+    generic: SegmentationNet | None
+    """Predicts the foreground; if None, it is all that is not background."""
+
+    def encode(self, pixels: Tensor) -> Encoded:
+        """Run the network, and the generic one if it predicts the foreground."""
+        objects, foreground = log_odds(self.net.coarse(self.net.maps(pixels))[0].float())
+        if self.generic is not None:
+            foreground = _foreground_logits(self.generic, pixels)
+        return Encoded(pixels, foreground, objects)
+
+    def score(self, encoded: Encoded) -> Tensor:
+        """The log-odds of the objects."""
+        assert encoded.objects is not None
+        return encoded.objects
+
+    def learned(self) -> Tensors:
+        """The network."""
+        return self.net.state_dict()
+
+
 class PaperSystem(System[PaperConfig]):
     """The networks of the `paper` preset, on a GPU where there is one."""
 
@@ -192,11 +217,14 @@ class PaperSystem(System[PaperConfig]):
             )
         size = working_size(annotations.size, config.working_pixels)
         masks = {i: (annotations.masks_at(i, size) >= 0.5).float() for i in frames}
-        if config.learner.tune_foreground:
-            masks = targets_with_union(masks, {i: annotations.annotated_in(i) for i in frames})
+        told = {i: annotations.annotated_in(i) for i in frames}
+        if _is_joint(config.learner):
+            masks = {i: masks[i] for i in telling_of_all(told)}
+        elif config.learner.tune_foreground:
+            masks = targets_with_union(masks, told)
         annotated = [
-            AnnotatedFrame(to_tensor(frame, size).to(self.device), masks[i].to(self.device))
-            for i, frame in frames.items()
+            AnnotatedFrame(to_tensor(frames[i], size).to(self.device), targets.to(self.device))
+            for i, targets in masks.items()
         ]
         predictor = self._learn(annotated, len(annotations.object_ids), config, report)
         return FittedPaperSystem(self.net, predictor, config, size, self.device)
@@ -222,31 +250,35 @@ class PaperSystem(System[PaperConfig]):
     ) -> ObjectPredictor:
         """Run the learner. Another learner needs a branch in this method and its own module."""
         net, learner = self.net.foreground, config.learner
-        if isinstance(learner, FineTuning):
-            tuned = fine_tune(
-                net,
-                annotated,
-                learner,
-                precision=config.precision,
-                seed=config.seed,
-                report=report,
+        precision, seed = config.precision, config.seed
+        generic = None if learner.tune_foreground else net
+        if isinstance(learner, LinearProbing):
+            probe = probe_objects(net, annotated, learner, precision=precision, seed=seed)
+            return ProbedNetwork(net, probe, count, learner.tune_foreground)
+        if learner.networks == "joint":
+            joint = tune_jointly(
+                net, annotated, learner, precision=precision, seed=seed, report=report
             )
-            nets = [one.fold() for one in tuned]
-            return FineTunedNetworks.of(nets, count, None if learner.tune_foreground else net)
-        probe = probe_objects(net, annotated, learner, precision=config.precision, seed=config.seed)
-        return ProbedNetwork(net, probe, count, learner.tune_foreground)
+            return JointNetwork(joint.fold(), generic)
+        tuned = fine_tune(net, annotated, learner, precision=precision, seed=seed, report=report)
+        return FineTunedNetworks.of([one.fold() for one in tuned], count, generic)
 
     def _predictor(self, learned: Tensors, count: int, config: PaperConfig) -> ObjectPredictor:
         """What the learner made, from what it gave as `learned`."""
         net, learner = self.net.foreground, config.learner
         learned = {name: value.to(self.device) for name, value in learned.items()}
-        if not isinstance(learner, FineTuning):
+        generic = None if learner.tune_foreground else net
+        if isinstance(learner, LinearProbing):
             return ProbedNetwork(net, LinearProbe(**learned), count, learner.tune_foreground)
+        if learner.networks == "joint":
+            joint = widened(net, count).fold()
+            joint.load_state_dict(learned)
+            return JointNetwork(joint, generic)
         nets = []
         for row in range(len({name.partition(".")[0] for name in learned})):
             nets.append(copy.deepcopy(net).fold())
             nets[-1].load_state_dict(tensors_under(f"{row}.", learned))
-        return FineTunedNetworks.of(nets, count, None if learner.tune_foreground else net)
+        return FineTunedNetworks.of(nets, count, generic)
 
 
 class FittedPaperSystem(FittedSystem[Encoded]):
@@ -318,6 +350,18 @@ def targets_with_union(
         if len(part) > 1:
             targets[index][-1] *= learned[index][-1]
     return targets
+
+
+def _is_joint(learner: FineTuning | LinearProbing) -> bool:
+    return isinstance(learner, FineTuning) and learner.networks == "joint"
+
+
+def telling_of_all(told: Mapping[int, Tensor]) -> list[int]:
+    """The frames that tell of all objects, given which each tells of; all frames if none does.
+
+    In the others, what is called background may be an object that was not marked there.
+    """
+    return [index for index, objects in told.items() if objects.all()] or list(told)
 
 
 def _foreground_logits(net: SegmentationNet, pixels: Tensor) -> Tensor:
