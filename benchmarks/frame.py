@@ -7,6 +7,7 @@ Every case runs in a process of its own, on the bundled clip at 854x480, played 
 - the model loaded and the first mask, from the start of the process (reading the clip excluded),
   and how much of that `import torch` and fine-tuning take alone; also without fine-tuning
 - seconds per frame with 1, 2, 5 and 10 objects, and the share of each stage
+- seconds per frame in frames of 1080 and 2160 rows, with 1 and 3 objects
 - the same with 1 and 10 objects and propagation in plain PyTorch (ROTOLINE_KERNELS=vectorised)
 - peak memory after 100 and after 1,000 frames
 - the same with freed memory returned to the system, which is what glibc does by default
@@ -27,9 +28,14 @@ STARTED = time.perf_counter()
 from _report import describe_machine, make_parser, report  # noqa: E402  after the clock started
 
 VARIABLE = "ROTOLINE_KERNELS"
+LARGE_SIZES = ((1080, 1920), (2160, 3840))
+LARGE_FRAMES = 30
+"""Frames that are timed of a large size."""
+PICTURES, LARGE_PICTURES = 60, 8
+"""Different pictures that are kept in memory; those of 2160 rows have 25 MB each."""
 
 
-def measure(*, frames, objects, keep_memory, is_tiny, is_tuned=True):
+def measure(*, frames, objects, keep_memory, is_tiny, is_tuned=True, size=None):
     """Segment, and print what it took as one JSON line."""
     import resource
 
@@ -50,12 +56,13 @@ def measure(*, frames, objects, keep_memory, is_tiny, is_tuned=True):
     import _tracking as tracking
 
     timer, config = StageTimer(), model.config
-    size = tracking.TINY_SIZE if is_tiny else tracking.SIZE
+    pictures = LARGE_PICTURES if size else PICTURES
+    size = tuple(size or (tracking.TINY_SIZE if is_tiny else tracking.SIZE))
     if is_tiny:
         config = config.model_copy(update={"working_pixels": size[0] * size[1]})
     if not is_tuned:
         config = read_config(config, None, ["tuning.steps=0"])
-    clip, annotation = tracking.read_clip(60, size), tracking.make_annotation(objects, size)
+    clip, annotation = tracking.read_clip(pictures, size), tracking.make_annotation(objects, size)
     called = time.perf_counter()
     tracker = model.tracker(config=config, timer=timer)
     results = segment(tracking.play(clip, frames), annotation, tracker)
@@ -127,12 +134,17 @@ def run_all(few=100, many=1000):
         yield run_case(**default, objects=objects, kernels="vectorised")
     yield run_case(**default | {"keep_memory": False}, objects=1)
     yield run_case(**default | {"frames": many}, objects=1)
+    for size in LARGE_SIZES:
+        for objects in (1, 3):
+            case = default | {"frames": LARGE_FRAMES, "size": size}
+            yield run_case(**case, objects=objects, is_tuned=False)
 
 
 def run_tiny():
-    """Run everything that the cases are made of once, in three processes."""
+    """Run everything that the cases are made of once, in four processes."""
     yield from run_with_resnet(4, is_tiny=True)
     yield run_case(frames=3, objects=5, keep_memory=False, is_tiny=True, kernels="vectorised")
+    yield run_case(frames=3, objects=1, keep_memory=True, is_tiny=True, size=(80, 128))
 
 
 def main():

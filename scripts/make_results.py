@@ -235,6 +235,7 @@ def frame_times() -> str:
     names = [name for name in STAGES if any(name in line["stages"] for line in timed)]
     rows = [
         (
+            line["size"][0],
             line["objects"],
             line["frames"],
             line["kernels"] or "best",
@@ -247,7 +248,7 @@ def frame_times() -> str:
         )
         for line in timed
     ]
-    head = ("objects", "frames", "kernel", "freed memory", "s per frame", *names)
+    head = ("rows", "objects", "frames", "kernel", "freed memory", "s per frame", *names)
     table = _table((*head, "s to first mask", "of it tuning", "peak MB"), rows)
     ratios = [line for line in lines if "frame_over_resnet101" in line]
     text = "".join(

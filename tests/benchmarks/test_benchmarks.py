@@ -45,7 +45,7 @@ def test_every_script_has_a_test():
 
 
 def test_frame_measures_stages_and_memory_and_compares_with_resnet():
-    one, resnet, five = run("frame")[0]
+    one, resnet, five, large = run("frame")[0]
     assert resnet["frame_over_resnet101"] > 0
     assert (one["objects"], one["keep_memory"], one["kernels"]) == (1, True, "")
     assert (five["objects"], five["keep_memory"], five["kernels"]) == (5, False, "vectorised")

@@ -237,7 +237,7 @@ def ablation(  # noqa: PLR0913 (each is an option)
     On the development clips; or, with --odd-weights and --even-weights, on the clips of rotoline
     experiment halves that these have not seen.
 
-    Prints the rows of the paper's Tables 2 and 3 for the preset, next to the published figures.
+    Prints the rows of the paper's Tables 1, 2 and 3 for the preset, next to the published figures.
     Writes OUTPUT/ablation.md and, for each variant, OUTPUT/VARIANT/results.json.
     """
     from rotoline.evaluation.ablation import make_variants, measure_variants, read_variant

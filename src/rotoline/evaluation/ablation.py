@@ -7,11 +7,11 @@ OUT/ablation.md             accuracy of every variant, and the differences with 
 OUT/VARIANT/results.json    what `dev` or `halves` measures; times of `full` only
 OUT/VARIANT/clips/NAME.json one per clip, as soon as it is measured
 
-OUT/ablation.md has the rows of the paper's Table 2 (stages left out one after another) and the
-seconds of its Table 3, next to the published figures, then each thing left out alone. With the
-weights of two halves the clips are those of `rotoline experiment halves` that the weights have not
-seen. Takes three to four times as long as one configuration: what variants have in common is
-computed once per clip.
+OUT/ablation.md has the rows of the paper's Table 2 (stages left out one after another), of its
+Table 1 (one softmax for all objects) and the seconds of its Table 3, next to the published figures,
+then each thing left out alone. With the weights of two halves the clips are those of `rotoline
+experiment halves` that the weights have not seen. Takes three to four times as long as one
+configuration: what variants have in common is computed once per clip.
 """
 
 import re
