@@ -125,7 +125,11 @@ def _setting_row(path: str, by_name: Mapping[str, Setting], names: Iterable[str]
     """One line of a table of settings."""
     one = next(iter(by_name.values()))
     defaults = [_value(by_name[name].default) if name in by_name else ABSENT for name in names]
-    return [f"`{path}`", type_and_range(one), *defaults, setting_text(one)]
+    text = setting_text(one)
+    texts = {name: setting_text(other) for name, other in by_name.items()}
+    if len(set(texts.values())) > 1 and not methods_of(one.field):
+        text = " ".join(f"Preset `{name}`: {other}" for name, other in texts.items())
+    return [f"`{path}`", type_and_range(one), *defaults, text]
 
 
 def setting_text(one: Setting) -> str:
@@ -168,12 +172,18 @@ def type_and_range(one: Setting) -> str:
         annotated_types.MultipleOf: ("multiple of", "multiple_of"),
     }
     limits = [
-        f"{sign} {getattr(limit, attribute)}"
+        f"{sign} {_number(getattr(limit, attribute))}"
         for limit in one.field.metadata
         for kind, (sign, attribute) in signs.items()
         if isinstance(limit, kind)
     ]
-    return ", ".join([_type_name(one.field.annotation), *limits])
+    name = _type_name(one.field.annotation).removesuffix(" | None")
+    return ", ".join([name, *limits])
+
+
+def _number(value: float) -> str:
+    """A limit, without a row of zeros."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _literals(annotation: Any) -> Iterator[str]:
@@ -198,6 +208,8 @@ def _value(value: Any) -> str:
     """A default as it is written in TOML, rounded to four digits."""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if value is None:
+        return "see the text"
     if isinstance(value, float):
         return f"`{value:.4g}`" if value != int(value) else f"`{value}`"
     return f"`{value}`"

@@ -51,7 +51,7 @@ class Limits(BaseModel):
             width: Columns of pixels.
 
         Raises:
-            InputError: It has more than `pixels`.
+            InputError: The picture has more pixels than `limits.pixels`.
         """
         found = f"{what} has {height} x {width} = {height * width:,} pixels (height x width)"
         if height * width > MOST_PIXELS:
@@ -70,7 +70,7 @@ class Limits(BaseModel):
             count: Number of frames.
 
         Raises:
-            InputError: There are more than `frames`.
+            InputError: There are more frames than `limits.frames`.
         """
         if count > self.frames:
             raise self.refuse("frames", f"{what} has {count:,} frames or more", count)

@@ -194,8 +194,8 @@ def interactive(  # noqa: PLR0913 (each is an option)
 ) -> None:
     """Measure how good masks are after some strokes, and with more marked frames.
 
-    On the clips of rotoline experiment halves that the weights have not seen. A robot paints the
-    strokes; the next marked frame is that of lowest confidence.
+    On the clips of rotoline experiment halves that the weights have not seen. A program paints the
+    strokes, where the mask is wrong; the next marked frame is that of lowest confidence.
     Writes OUTPUT/table.md, strokes.json, and frames.json.
     """
     from rotoline.cli.terminal import Unit, show_progress

@@ -6,7 +6,6 @@ ablation_table(read_ablation(folder))       # from rotoline.evaluation.ablation
 """
 
 import math
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from rotoline.evaluation.calibration import Calibration, calibrate, reliability
 from rotoline.evaluation.clips import DEVELOPMENT, MULTI_OBJECT, SYNTHETIC
 from rotoline.evaluation.measure import SCORES, ClipMeasure, mean_scores
 from rotoline.evaluation.paper_tables import accuracy_rows, seconds_rows
-from rotoline.evaluation.results import Results
+from rotoline.evaluation.results import FILE, Results
 from rotoline.evaluation.rows import Row, difference
 from rotoline.evaluation.tables import markdown_table
 from rotoline.settings import flatten
@@ -255,11 +254,9 @@ def _doubts(name: str, record: dict[str, Any]) -> list[str]:
     other = {ODD: EVEN, EVEN: ODD}.get(name, "")
     if f"--leave-out {other}" in record["command"]:
         return []
-    # The records of the region filter and of the upsampler, which follow, say it again.
-    data = textwrap.shorten(record["data"].split("; region filter: ")[0], 400, placeholder=" ...")
     return [
-        f"The command of the weights {name} has no `--leave-out {other}`; their record says that "
-        f"they were trained on: {data}. **If that is not the {name} half alone, the "
+        f"The command of the weights {name} has no `--leave-out {other}`; what they were trained "
+        f"on is in their record, which `{FILE}` holds. **If that is not the {name} half alone, the "
         "figures of unseen clips are too high.**"
     ]
 
@@ -268,11 +265,17 @@ def describe_changes(before: Results, after: Results) -> str:
     """Say which settings differ between two runs, with their values; limits change no result."""
     old, new = flatten(before.config), flatten(after.config)
     changes = [
-        f"`{name}` {old.get(name)} → {new.get(name)}"
+        f"`{name}` {_setting(old, name)} → {_setting(new, name)}"
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name) and not name.startswith("limits.")
     ]
     return f"Settings that differ: {', '.join(changes) or 'none'}."
+
+
+def _setting(values: Mapping[str, Any], name: str) -> str:
+    """The value of a setting; "–" where there was no such setting, under this method or at all."""
+    value = values.get(name, "–")
+    return "default" if value is None else str(value)
 
 
 def format_score(value: float) -> str:

@@ -42,8 +42,8 @@ EMA_DECAY = 0.9
 DEFAULT_STEPS = 40
 """Number of steps for a clip with one object, if the settings do not say another one."""
 STEPS_PER_SECOND = 8
-"""Optimiser steps that a second of tuning stands for, on every machine: about what two cores take
-with one object at 480p."""
+"""Optimiser steps that a second of tuning stands for, on every machine. With one object at 480p two
+cores take one to two seconds for them."""
 
 
 class TuningConfig(BaseModel):
@@ -53,8 +53,8 @@ class TuningConfig(BaseModel):
 
     steps: int | None = Field(default=None, ge=0)
     """Number of optimiser steps; 0 for no fine-tuning. By default 40 for a clip with one object,
-    and none for one with several. `--tune SECONDS` sets it to 8 for each second, which is about
-    what two cores take with one object at 480p. `Tracker.step` never tunes by itself."""
+    and none for one with several. `--tune SECONDS` sets it to 8 for each second; with one object at
+    480p two cores take one to two seconds for them. `Tracker.step` never tunes by itself."""
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
     """Learning rate of AdamW."""
 
