@@ -14,21 +14,15 @@ import re
 import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
 RAW = ROOT / "benchmarks" / "results"
-DEVELOPMENT = RAW / "development" / "dev"
-"""`results.json` of `rotoline experiment dev`."""
-HALVES, HALVES_BEFORE = RAW / "halves" / "after", RAW / "halves" / "before"
-"""`results.json` of `rotoline experiment halves`: by default, and without tuning, with the region
-filter of before."""
-MEAN = RAW / "halves" / "mean-of-three"
-"""The same with the mean of three weights of each half: the folders `tuned` and `untuned`."""
-HALVES_ABLATION = RAW / "halves" / "ablation"
+HALVES = RAW / "halves" / "mean-of-three" / "tuned"
+"""`results.json` of `rotoline experiment halves` with networks like those that ship."""
+HALVES_ABLATION = RAW / "halves" / "mean-of-three" / "ablation"
 """The same clips: a folder per variant, with the `results.json` that `rotoline experiment ablation`
 wrote."""
 UNLIKE = RAW / "unlike"
@@ -39,8 +33,6 @@ CURVE = RAW / "tuning" / "halves-read-back.jsonl"
 """The 30 clips, cut and reduced: without tuning, and after two numbers of steps."""
 CLIP = RAW / "bundled-clip.json"
 """Runs of the bundled clip, as `rotoline evaluate --json` prints them."""
-BEFORE_AND_AFTER = RAW / "weights-before-and-after.json"
-"""The same runs with the weights that shipped until 2026-11-26 and with those that ship now."""
 TRANSCRIBED = RAW / "transcribed"
 
 FILE = "results.json"
@@ -56,17 +48,6 @@ STAGES = (
 """Stages in the order of the columns; files of 2026-11-25 and before have the names of the day."""
 
 
-def development_accuracy() -> str:
-    """Accuracy on every development clip."""
-    if not (DEVELOPMENT / FILE).is_file():
-        return transcribed("2026-11-25-development", "accuracy")
-    from rotoline.evaluation.report import accuracy_table, without_times
-    from rotoline.evaluation.results import read_results
-
-    # Time is measured by benchmarks/frame.py, on a machine that does nothing else.
-    return _measured(accuracy_table(without_times(read_results(DEVELOPMENT))), DEVELOPMENT)
-
-
 def halves_accuracy() -> str:
     """Accuracy on 30 clips that the weights have not seen."""
     from rotoline.evaluation.halves import NOTES, halves_rows
@@ -76,13 +57,6 @@ def halves_accuracy() -> str:
     results = read_results(HALVES)
     text, _, _ = accuracy_page("", results, halves_rows(results), NOTES).partition("## Clips")
     return _measured(text, HALVES)
-
-
-def halves_gain(before: Path, after: Path) -> str:
-    """What a change brings on the 30 clips."""
-    from rotoline.evaluation.halves import halves_rows
-
-    return _compared(before, after, halves_rows)
 
 
 def halves_ablation() -> str:
@@ -101,9 +75,9 @@ def halves_calibration() -> str:
     from rotoline.evaluation.report import calibration_table
     from rotoline.evaluation.results import read_results
 
-    paragraphs = calibration_table(read_results(MEAN / "tuned")).split("\n\n")
+    paragraphs = calibration_table(read_results(HALVES)).split("\n\n")
     tables = (paragraph for paragraph in paragraphs if paragraph.startswith("|"))
-    return _measured("\n\n".join(tables), MEAN / "tuned")
+    return _measured("\n\n".join(tables), HALVES)
 
 
 def unlike_accuracy() -> str:
@@ -198,23 +172,6 @@ def bundled_clip() -> str:
     return f"{_table(head, rows)}\n\n{_origin(record['command'], CLIP, record['commit'])}"
 
 
-def weights_before_and_after() -> str:
-    """Clips that no weights were trained on, with the shipped weights before and after."""
-    record = json.loads(BEFORE_AND_AFTER.read_text())
-    scores: dict[tuple[str, str], dict[str, Any]] = {}
-    for run in record["runs"]:
-        of_clip = scores.setdefault((run["clip"], run["annotated"]), {})
-        of_clip[run["weights"]] = run["scores"]
-    rows = [
-        (*clip, *(f"{_score(one[name], key):.3f}" for name in ("before", "after") for key in KEYS))
-        for clip, one in scores.items()
-    ]
-    head = [f"{name}: {key}" for name in ("before", "after") for key in KEYS]
-    table = _table(("clip", "annotated frames", *head), rows)
-    origin = _origin(record["command"], BEFORE_AND_AFTER, record["commit"])
-    return f"{table}\n\n{origin}"
-
-
 def transcribed(file: str, *names: str) -> str:
     """Return tables that were copied from an earlier version of the page, and say so."""
     path = TRANSCRIBED / f"{file}.json"
@@ -288,13 +245,8 @@ def _paper(name: str) -> Callable[[], str]:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "development-accuracy": development_accuracy,
     "halves-accuracy": halves_accuracy,
-    "halves-gain": partial(halves_gain, HALVES_BEFORE, HALVES),
-    "mean-gain-untuned": partial(halves_gain, HALVES_ABLATION / "no-tuning", MEAN / "untuned"),
-    "mean-gain-tuned": partial(halves_gain, HALVES, MEAN / "tuned"),
     "halves-ablation": halves_ablation,
-    "mean-propagation": partial(halves_gain, MEAN / "no-propagation", MEAN / "untuned"),
     "halves-calibration": halves_calibration,
     "tuning-curve": tuning_curve,
     "unlike-accuracy": unlike_accuracy,
@@ -302,7 +254,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "stroke-times": stroke_times,
     "studio": studio,
     "bundled-clip": bundled_clip,
-    "weights-before-and-after": weights_before_and_after,
     "frame-times": frame_times,
     "preset-times": preset_times,
     "paper-accuracy": _paper("accuracy"),
@@ -336,19 +287,6 @@ def _measured(report: str, folder: Path) -> str:
     results = json.loads((folder / FILE).read_text())
     origin = _origin(shlex.join(results["command"]), folder / FILE, results["commit"])
     return f"{body}\n\n{origin}"
-
-
-def _compared(before: Path, after: Path, rows_of: Callable[[Any], list[Any]]) -> str:
-    """Two runs side by side: their means and every clip, with both commands."""
-    from rotoline.evaluation.results import read_results
-    from rotoline.evaluation.unseen_report import comparison_page
-
-    old, new = read_results(before), read_results(after)
-    named = {row.name: row for row in rows_of(old)}
-    pairs = [(named[row.name], row) for row in rows_of(new) if row.name in named]
-    text = _untitled(comparison_page(old, new, pairs))
-    origin = _origin(shlex.join(old.command), before / FILE, old.commit)
-    return f"{text}\n\n{origin}\n\n{_origin(shlex.join(new.command), after / FILE, new.commit)}"
 
 
 def _untitled(report: str) -> str:

@@ -42,10 +42,10 @@ Tune = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="How long the network of the preset fast is fine-tuned on the marked frames; 0 for not "
-        "at all. By default 5 with one object, 0 with several. Short for tuning.steps: a second "
-        "stands for 8 steps on every machine, so that the same number gives the same result; two "
-        "CPU cores take one to two seconds for 8 steps.",
+        help="How long the network of the preset fast is fine-tuned on the marked frames; 0 for "
+        "not at all. By default 5 with one object, 0 with several. Short for tuning.steps: a "
+        "second stands for 8 steps on every machine, so that the same number gives the same "
+        "result; two CPU cores take one to two seconds for 8 steps.",
         show_default=False,
     ),
 ]

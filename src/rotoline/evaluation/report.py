@@ -6,7 +6,7 @@ ablation_table(read_ablation(folder))       # from rotoline.evaluation.ablation
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
