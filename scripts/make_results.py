@@ -190,23 +190,26 @@ def frame_times() -> str:
     lines = _read_lines(path)
     timed = [line for line in lines if "seconds_per_frame_median" in line]
     names = [name for name in STAGES if any(name in line["stages"] for line in timed)]
+    stages = (f"{name}, ms" for name in names)
     rows = [
         (
             line["size"][0],
             line["objects"],
             line["frames"],
-            line["kernels"] or "best",
+            line["kernels"] or "default",
             "kept" if line["keep_memory"] else "returned",
             f"{line['seconds_per_frame_median']:.3f}",
             *(f"{1000 * line['stages'].get(name, 0):.0f}" for name in names),
             f"{line['start_to_first_mask']:.1f}",
+            f"{line['import_torch']:.1f}",
             f"{line.get('seconds_tuning', 0):.1f}",
             f"{line['peak_mb']:.0f}",
         )
         for line in timed
     ]
-    head = ("rows", "objects", "frames", "kernel", "freed memory", "s per frame", *names)
-    table = _table((*head, "s to first mask", "of it tuning", "peak MB"), rows)
+    head = ("rows", "objects", "frames", "kernel", "freed memory", "s per frame", *stages)
+    seconds = ("s to first mask", "of it `import torch`", "of it tuning")
+    table = _table((*head, *seconds, "peak MB"), rows)
     ratios = [line for line in lines if "frame_over_resnet101" in line]
     text = "".join(
         f"One pass of a ResNet-101 at the same size takes {line['resnet101_seconds']:.3f} s in the "
