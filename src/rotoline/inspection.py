@@ -130,7 +130,8 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         )
     model = load_model(weights, config.preset)
     trace = StageTrace(frames={index})
-    yield Progress("learning", 0, source.count)
+    total = index + 1  # the clip is tracked up to the frame
+    yield Progress("learning", 0, total)
     results = model.segment(
         source,
         annotations,
@@ -140,7 +141,7 @@ def inspect_to_sheet(  # noqa: PLR0913 (the command's options, by name)
         report=report,
     )
     for done, result in enumerate(results, start=1):
-        yield Progress("segmenting", done, source.count)
+        yield Progress("segmenting", done, total)
         if result.index == index:
             pixels, threshold = source.read([index])[index], config.fuse.background_threshold
             inspection = make_inspection(pixels, result, trace, threshold)

@@ -228,6 +228,12 @@ def test_marked_frames_are_masks_for_segment(project_folder, open_page):
     assert np.array_equal(marks.labels[2], mask)
 
 
+def test_a_project_without_marks_says_that_nothing_is_marked(project_folder):
+    source = open_frames(project_folder.parent / "frames")
+    with pytest.raises(InputError, match=r"no frame is marked in the project .*rotoline studio"):
+        read_annotations(project_folder, source)
+
+
 def test_options_that_have_no_effect_are_refused(project_folder, tmp_path):
     clip = tmp_path / "frames"
     for arguments, words in (

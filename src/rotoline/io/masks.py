@@ -178,7 +178,13 @@ def read_annotations(
         InputError: A mask cannot be used, belongs to no frame, or has another size.
     """
     if is_project(path):
-        path = path / PROJECT_MARKS
+        marks = path / PROJECT_MARKS
+        if not marks.is_dir():
+            raise InputError(
+                f"no frame is marked in the project {path}; mark the objects in the studio "
+                f"(rotoline studio {path})"
+            )
+        path = marks
     if is_label_file(path, frames.path):
         if colours:
             raise InputError(f"{path} is no picture, so there are no colours; leave --colours out")
