@@ -49,7 +49,8 @@ def test_frame_measures_stages_and_memory_and_compares_with_resnet():
     assert resnet["frame_over_resnet101"] > 0
     assert (one["objects"], one["keep_memory"], one["kernels"]) == (1, True, "")
     assert (five["objects"], five["keep_memory"], five["kernels"]) == (5, False, "vectorised")
-    for line in (one, five):
+    assert large["size"] == [80, 128]
+    for line in (one, five, large):
         assert_checked(line, "vectorised")
         assert set(line["shares"]) == STAGES | {"fit"}
         assert line["start_to_first_mask"] > line["start_to_loaded"] > line["import_torch"] > 0

@@ -159,7 +159,7 @@ class Excerpt:
             frame = self.source.name(index)
             raise OutsideExcerptError(
                 frame,
-                f"it is frame {frame}, and only {self._described()} of {self.path} are read; change "
+                f"it is frame {frame}, and of {self.path} only {self._described()} are read; change "
                 "the range (start, end, every), or leave this frame out",
             )
         return self._indices.index(index)

@@ -78,7 +78,7 @@ def report_run(
         )
         write_text(folder / PAGE, make_page(review))
         write_text(folder / TABLE, as_csv(measures, listed))
-    yield Progress("done", count, count)
+    yield Progress("done", len(listed), len(listed))
 
 
 def _make_thumbnails(
