@@ -159,8 +159,8 @@ class Excerpt:
             frame = self.source.name(index)
             raise OutsideExcerptError(
                 frame,
-                f"it is frame {frame}, and of {self.path} only {self._described()} are read; change "
-                "the range (start, end, every), or leave this frame out",
+                f"it is frame {frame}, and of {self.path} only {self._described()} are read; "
+                "change the range (start, end, every), or leave this frame out",
             )
         return self._indices.index(index)
 
