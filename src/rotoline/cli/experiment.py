@@ -90,8 +90,8 @@ def dev(  # noqa: PLR0913 (each is an option)
 
     Six sequences with one object each, a clip with seven objects, and composites (synthetic; never
     part of the mean).
-    Writes OUTPUT/table.md, results.json, worst.png, calibration.md, and with --against
-    comparison.md.
+    Writes OUTPUT/table.md, results.json, worst.png, calibration.md, reliability.png, and with
+    --against comparison.md.
     """
     from rotoline.evaluation.development import measure_development
     from rotoline.evaluation.development_clips import development_clips

@@ -1,7 +1,7 @@
 """Long sequences with known answers, in which objects leave the frame and come back.
 
 A camera moves in a video or in a still: it stays, drifts, zooms, or goes away and comes back
-(`rotoline.data.scene_motion`). Up to three further objects are pasted (`rotoline.data.scenes`):
+(`rotoline.data.scene_motion`). Up to four further objects are pasted (`rotoline.data.scenes`):
 they pass, leave and return, hide, or hover. Some are look-alikes, the same pixels as an object that
 is there already. Some are tracked, the others count as background. Which region of a map is the
 object is learned from these sequences (`rotoline.training.regions`): objects must get lost and be

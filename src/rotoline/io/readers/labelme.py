@@ -58,7 +58,7 @@ def read_labelme(paths: list[Path], place: Path, *, warn: Warn) -> LabelFile:
     Args:
         paths: The files, each named like its frame.
         place: The folder or the file that was given.
-        warn: Called with what became of what, and with shapes that are skipped.
+        warn: Called with what became of what.
 
     Raises:
         InputError: A file is not labelme's, or can be read in two ways.

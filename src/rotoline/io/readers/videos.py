@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from rotoline.errors import InputError
 from rotoline.io.mask_files import Warn
 from rotoline.io.pictures import shorten
+from rotoline.wording import counted
 
 
 def choose_video(
@@ -31,7 +32,7 @@ def choose_video(
         if wanted is None:
             warn(f"of the {len(videos)} videos in {path}, {videos[found[0]]} is read")
         return found[0]
-    listed = f"{path} holds {len(videos)} videos: {shorten(videos, 8)}"
+    listed = f"{path} holds {counted(len(videos), 'video')}: {shorten(videos, 8)}"
     if wanted is not None:
         raise InputError(f"{listed}; there is {'no' if not found else 'more than one'} {wanted}")
     raise InputError(
