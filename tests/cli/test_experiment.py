@@ -11,7 +11,7 @@ from rotoline.evaluation import runner
 from rotoline.evaluation.ablation import read_ablation
 from rotoline.evaluation.development_clips import development_clips
 from rotoline.evaluation.measure import ClipMeasure, ClipMeasurement
-from rotoline.evaluation.paper_tables import TABLE_1, TABLE_2
+from rotoline.evaluation.paper_tables import TABLE_2
 from rotoline.evaluation.report import ablation_table, accuracy_table, calibration_table
 from rotoline.evaluation.results import read_results
 from rotoline.presets import PRESETS
@@ -167,8 +167,7 @@ def test_ablation_prints_the_tables_of_the_paper_for_its_preset(
     )
     page = (out / "ablation.md").read_text()
     page, seconds = page.split("## Table 3")
-    page, softmax = page.split("## Table 1: development, ours")
-    assert list(rows_of(softmax.split("The paper's own")[0]))[1:] == list(TABLE_1)
+    assert "Table 1" not in page  # the clip has one object
     _, table = page.split("## Table 2: development, ours")
     ours, theirs = table.split("The paper's own figures")
     rows, printed = rows_of(ours), rows_of(theirs)

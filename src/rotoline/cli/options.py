@@ -28,7 +28,7 @@ Weights = Annotated[
 Steps = Annotated[
     int | None,
     typer.Option(
-        help="Optimiser steps of fine-tuning per object in the preset paper; short for "
+        help="Optimiser steps of fine-tuning of each network in the preset paper; short for "
         "learner.steps."
     ),
 ]

@@ -1,6 +1,6 @@
 """Tables 1, 2 and 3 of the paper: the same rows from our runs, next to the published figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rotoline.evaluation.measure import ClipMeasure, mean_scores
 from rotoline.evaluation.results import Results
@@ -15,8 +15,9 @@ TABLE_2 = {
 """J&F, J, J recall, F and F recall by variant, as published for DAVIS-2017 val. Each row leaves out
 one thing more: the filter (CRAF), propagation (SPN), fine-tuning of the foreground network."""
 
+JOINT = "no-filter-propagation-joint"
 TABLE_1 = {
-    "no-filter-propagation-joint": (0.460, 0.442, 0.513, 0.478, 0.501),
+    JOINT: (0.460, 0.442, 0.513, 0.478, 0.501),
     "no-filter-propagation": (0.481, 0.457, 0.536, 0.504, 0.526),
 }
 """The same scores: one network with a softmax over all objects, and a network per object."""
@@ -39,32 +40,46 @@ _ROLES = {
 
 
 def accuracy_rows(runs: Sequence[tuple[str, Results]], group: str) -> str:
-    """Return the rows of Tables 1 and 2 from our runs on one group of clips, then the paper's.
+    """Return the rows of Table 2 from our runs on one group of clips, then those of the paper.
+
+    Where clips have several objects and one network for all of them was measured, Table 1 follows,
+    on these clips alone: with one object both of its rows are the same network.
 
     Args:
         runs: Variants by name; those that are no row of the tables are ignored.
         group: A group of clips, see `rotoline.evaluation.clips`.
     """
-    by_name, paragraphs = dict(runs), []
-    for title, published in (("Table 2", TABLE_2), ("Table 1", TABLE_1)):
-        ours = [
-            (name, *_row(mean_scores(by_name[name].in_group(group))))
-            for name in published
-            if name in by_name
-        ]
-        theirs = [
-            (name, *_row(dict(zip(SCORES, values, strict=True))))
-            for name, values in published.items()
-        ]
-        paragraphs += [
-            f"## {title}: {group}, ours",
-            markdown_table(("variant", *SCORES), ours),
-            "The paper's own figures for these rows were measured on other videos (DAVIS-2017 val) "
-            "with other training data and weights: compare the differences between rows, not the "
-            "values.",
-            markdown_table(("variant, the paper", *SCORES), theirs),
-        ]
-    return "\n\n".join(paragraphs)
+    clips = {name: results.in_group(group) for name, results in runs}
+    tables = _rows_and_published(f"Table 2: {group}", clips, TABLE_2)
+    several = {
+        name: [clip for clip in measured if len(clip.objects) > 1]
+        for name, measured in clips.items()
+    }
+    if several.get(JOINT):
+        tables += _rows_and_published(
+            f"Table 1: {group}, clips with several objects", several, TABLE_1
+        )
+    return "\n\n".join(tables)
+
+
+def _rows_and_published(
+    title: str,
+    clips: Mapping[str, Sequence[ClipMeasure]],
+    published: Mapping[str, tuple[float, ...]],
+) -> list[str]:
+    """Paragraphs of a table of our rows, and of one of the paper's."""
+    ours = [(name, *_row(mean_scores(clips[name]))) for name in published if name in clips]
+    theirs = [
+        (name, *_row(dict(zip(SCORES, values, strict=True)))) for name, values in published.items()
+    ]
+    return [
+        f"## {title}, ours",
+        markdown_table(("variant", *SCORES), ours),
+        "The paper's own figures for these rows were measured on other videos (DAVIS-2017 val) "
+        "with other training data and weights: compare the differences between rows, not the "
+        "values.",
+        markdown_table(("variant, the paper", *SCORES), theirs),
+    ]
 
 
 def seconds_rows(clips: Sequence[ClipMeasure]) -> str:

@@ -57,13 +57,14 @@ def class_balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
     L = mean over pixels of -(1 - w_c) log p_c, where c is the class of the pixel and w_c the share
     of that class in the pixels of its image. With two classes that is -(1 - w) log p_foreground
-    inside the object and -w log p_background outside, where w is the object's share. The loss of an
-    image with a single class is 0.
+    inside the object and -w log p_background outside, where w is the object's share, and both have
+    half of the weight; with more classes, small ones have more than their share, but not as much as
+    large ones. The loss of an image with a single class is 0.
 
     Args:
         logits: `(B, C, H, W)` of background and objects, in any floating type.
-        labels: `(B, H, W)`, whole numbers from 0 (background) to C - 1, in any type; a mask of 0
-            and 1 for a lone object.
+        labels: `(B, H, W)`, whole numbers from 0 (background) to C - 1 and no others, in any type;
+            a mask of 0 and 1 for a lone object.
 
     Returns:
         The mean over the batch, a float32 scalar (float64 for float64 logits). The log-softmax and

@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from rotoline.systems.fast.memory_readout import MemoryFrames
+from rotoline.systems.fast.refinement import RefinementNet
 from rotoline.systems.fast.scoring import (
     ScoringConfig,
     TemporalContext,
     best_other_object,
     readout_maps,
+    refine,
     score_objects,
 )
 
@@ -131,6 +133,24 @@ def test_full_context_has_both_readouts_of_every_row(net, features):
         torch.testing.assert_close(looked_up, torch.full_like(looked_up, row / 10))
     carried, looked_up = readout_maps(net, features, context)
     assert carried.shape == looked_up.shape == (3, H // 2, W // 2)
+
+
+@pytest.mark.parametrize("objects", [1, 2, 3, 5])
+def test_objects_in_one_batch_are_refined_like_one_by_one(net, make_features, objects):
+    net.refinement = RefinementNet().requires_grad_(requires_grad=False).eval()
+    features = make_features(16, 24, torch.float32)
+    generator = torch.Generator().manual_seed(5)
+    rows = objects if objects == 1 else objects + 1  # several have their union as the last row
+    logits = 3 * torch.randn(rows, 16, 24, generator=generator)
+    scores = torch.rand(rows, 16, 24, generator=generator)
+    readouts = torch.rand(2, rows, 8, 12, generator=generator)
+    others = best_other_object(logits[:-1], scores[:-1]) if objects > 1 else None
+    found = refine(net, logits, features, scores, tuple(readouts), others)
+    for row in range(rows):
+        beside = others[row][None] if others is not None and row < objects else None
+        inputs = logits[row][None, None], scores[row][None, None], readouts[:, row][None], beside
+        alone = net.refinement(*inputs, features)[0, 0]
+        torch.testing.assert_close(found[row], alone, atol=1e-5, rtol=0)
 
 
 def test_lone_object_has_no_other_objects(net, features):

@@ -13,7 +13,7 @@ from rotoline.model import load_model
 from rotoline.presets import PAPER
 from rotoline.stages.foreground import MaskLimit
 from rotoline.systems.paper.network import PaperNet, network_from_state
-from rotoline.systems.paper.system import targets_with_union, telling_of_all
+from rotoline.systems.paper.system import targets_with_union
 from rotoline.trace import StageTrace
 from rotoline.weights.files import read_weights, save_weights, shipped_weights
 
@@ -176,13 +176,6 @@ def test_rows_are_the_objects_and_their_union():
     assert targets_with_union({7: masks[7]})[7][2].tolist() == [[0, 1, 1]]
     one = {0: masks[3][:1]}
     assert torch.equal(targets_with_union(one)[0], one[0])
-
-
-def test_a_joint_softmax_learns_from_frames_that_tell_of_all_objects():
-    """In the others, what is not marked may be an object all the same."""
-    all_of_them, one = torch.tensor([True, True]), torch.tensor([False, True])
-    assert telling_of_all({0: one, 4: all_of_them, 7: one}) == [4]
-    assert telling_of_all({0: one, 7: one}) == [0, 7]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from rotoline.systems.fast.encoder import COARSE_GUIDANCE, GUIDANCE, Features
 
 
 class RefinementNet(nn.Module):
-    """Adds a correction to an object's logit; runs once per object.
+    """Adds a correction to the logit of every object.
 
     Its inputs are where the object was, where the readouts find it, and where the other objects
     are. What depends on the frame alone (`Features.guidance`) is computed once for all objects and

@@ -1,7 +1,8 @@
-"""The paper's learner: a network per object, fine-tuned on the annotated frames.
+"""The paper's learner: networks are fine-tuned on the annotated frames.
 
-Every object gets the generic foreground network, fine-tuned on augmented views of the frames in
-which it is annotated; so does the foreground, the union of the objects. See docs/method/paper.md.
+By default every object gets the generic foreground network, fine-tuned on augmented views of the
+frames in which it is annotated; so does the foreground, the union of the objects. See
+docs/method/paper.md.
 """
 
 import copy

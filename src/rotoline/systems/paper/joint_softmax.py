@@ -6,6 +6,7 @@ of single objects. The paper drops it (Table 1). See docs/method/paper.md.
 
 import copy
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -86,19 +87,47 @@ def to_labels(masks: Tensor) -> Tensor:
     return torch.where(highest > 0, first + 1, 0)
 
 
-def log_odds(logits: Tensor) -> tuple[Tensor, Tensor]:
+def margins(logits: Tensor) -> tuple[Tensor, Tensor]:
     """What a softmax says of every object and of all together, as logits.
 
     Args:
-        logits: float `(K + 1, h, w)`, the background first.
+        logits: float `(K + 1, H, W)`, the background first.
 
     Returns:
-        `(K, h, w)`: log of p / (1 - p) for the probability p of each object, and `(1, h, w)`: the
-        same for the probability that it is any of them.
+        `(K, H, W)`: how much more likely an object is than the likeliest of the others and of the
+        background, as the log of the ratio: above 0 for the class that the softmax gives the pixel,
+        and for no other. `(1, H, W)`: the log-odds that the pixel is any of the objects.
     """
     objects = []
     for row in range(1, len(logits)):
         others = torch.cat((logits[:row], logits[row + 1 :]))
-        objects.append(logits[row] - others.logsumexp(0))
+        objects.append(logits[row] - others.amax(0))
     foreground = logits[1:].logsumexp(0) - logits[0]
     return torch.stack(objects), foreground[None]
+
+
+def frames_to_learn_from(
+    masks: Mapping[int, Tensor], told: Mapping[int, Tensor]
+) -> dict[int, Tensor]:
+    """The masks of the frames that one softmax is learned from.
+
+    In a frame that does not tell of all objects, what is called background may be an object that
+    was not marked there. So these frames are used only if the others do not show every object.
+
+    Args:
+        masks: By frame, `(K, H, W)`, 0 or 1.
+        told: By frame, bool `(K,)`: the objects of which it says where they are, or that they are
+            hidden.
+
+    Returns:
+        Those of `masks` that are learned from: frames without any object only if all are so.
+    """
+    shown = {index: part.flatten(1).any(1) for index, part in masks.items()}
+    visible = [index for index in masks if shown[index].any()]
+    whole = [index for index in visible if told[index].all()]
+    everything = torch.stack(list(shown.values())).any(0)
+    is_enough = whole and bool(
+        (torch.stack([shown[index] for index in whole]).any(0) == everything).all()
+    )
+    chosen = whole if is_enough else visible or list(masks)
+    return {index: masks[index] for index in chosen}

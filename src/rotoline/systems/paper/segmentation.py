@@ -24,7 +24,10 @@ h, w = H / 8, W / 8."""
 
 
 class SegmentationNet(nn.Module):
-    """Frames `(B, 3, H, W)` in [0, 255] to logits `(B, 2, H, W)` of background and foreground.
+    """Frames `(B, 3, H, W)` in [0, 255] to logits `(B, C, H, W)` of the background and others.
+
+    C is 2, background and foreground; a joint network has an output for each object
+    (`rotoline.systems.paper.joint_softmax.widened`).
 
     H and W are multiples of 32. While training, batch statistics stay unchanged unless
     `measure_statistics` is set, as in the authors' network.
@@ -66,7 +69,7 @@ class SegmentationNet(nn.Module):
         return maps
 
     def head(self) -> tuple[Tensor, Tensor]:
-        """Both 1x1 convolutions as one: weights `(2, 3584)` and biases `(2,)`.
+        """Both 1x1 convolutions as one: weights `(C, 3584)` and biases `(C,)`.
 
         Nothing non-linear lies between them, so their product is the same map.
         """
@@ -79,7 +82,7 @@ class SegmentationNet(nn.Module):
         )
 
     def coarse(self, maps: Maps) -> Tensor:
-        """Logits `(B, 2, H / 8, W / 8)`."""
+        """Logits `(B, C, H / 8, W / 8)`."""
         return project(maps, *self.head())
 
     def forward_reference(self, frames: Tensor) -> Tensor:

@@ -18,7 +18,12 @@ from rotoline.stages.fuse import FuseConfig
 from rotoline.stages.preprocess import to_tensor, working_size
 from rotoline.stages.regions import Craf, RegionsConfig
 from rotoline.systems.paper.fine_tuning import AnnotatedFrame, FineTuning, fine_tune
-from rotoline.systems.paper.joint_softmax import log_odds, tune_jointly, widened
+from rotoline.systems.paper.joint_softmax import (
+    frames_to_learn_from,
+    margins,
+    tune_jointly,
+    widened,
+)
 from rotoline.systems.paper.linear_probe import LinearProbe, predict_probe
 from rotoline.systems.paper.network import PaperNet, network_from_state
 from rotoline.systems.paper.probing import LinearProbing, probe_objects
@@ -63,10 +68,11 @@ class Encoded(NamedTuple):
 
     pixels: Tensor
     """float `(1, 3, H, W)` in [0, 255]."""
-    foreground: Tensor
-    """`(1, h, w)`: logits of the foreground at 1/8 of the frame."""
+    foreground: Tensor | None
+    """`(1, h, w)`: logits of the foreground at 1/8 of the frame; None if `objects` say it."""
     objects: Tensor | None
-    """`(K, h, w)`: logits of the objects, if they were computed together with the foreground."""
+    """`(K, h, w)`: logits of the objects, if they were computed together with the foreground; of a
+    joint network `(K + 1, h, w)`, those of its softmax."""
 
 
 class ObjectPredictor(Protocol):
@@ -76,8 +82,8 @@ class ObjectPredictor(Protocol):
         """Compute what the objects share, for pixels `(1, 3, H, W)` in [0, 255]."""
         ...
 
-    def score(self, encoded: Encoded) -> Tensor:
-        """Logits `(K, h, w)` of the objects at 1/8 of the frame."""
+    def score(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
+        """Logits of the objects `(K, H, W)` and of the foreground `(1, H, W)`."""
         ...
 
     def learned(self) -> Tensors:
@@ -104,11 +110,14 @@ class FineTunedNetworks(NamedTuple):
         """Run the foreground network."""
         return Encoded(pixels, _foreground_logits(self.foreground, pixels), None)
 
-    def score(self, encoded: Encoded) -> Tensor:
+    def score(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
         """Run the objects' networks."""
+        assert encoded.foreground is not None
+        foreground = _full_size(encoded.foreground)
         if self.objects == [self.foreground]:  # a lone object is the foreground
-            return encoded.foreground
-        return torch.cat([_foreground_logits(net, encoded.pixels) for net in self.objects])
+            return foreground, foreground
+        objects = [_foreground_logits(net, encoded.pixels) for net in self.objects]
+        return _full_size(torch.cat(objects)), foreground
 
     def learned(self) -> Tensors:
         """The networks that were tuned: those of the objects, then that of the foreground."""
@@ -142,10 +151,11 @@ class ProbedNetwork(NamedTuple):
         foreground = logits[-1:] if learned else _difference(self.net.coarse(maps))
         return Encoded(pixels, foreground, logits[: self.objects])
 
-    def score(self, encoded: Encoded) -> Tensor:
-        """The logits of the objects' heads."""
+    def score(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
+        """The logits of the heads."""
         assert encoded.objects is not None
-        return encoded.objects
+        assert encoded.foreground is not None
+        return _full_size(encoded.objects), _full_size(encoded.foreground)
 
     def learned(self) -> Tensors:
         """The heads."""
@@ -161,15 +171,18 @@ class JointNetwork(NamedTuple):
 
     def encode(self, pixels: Tensor) -> Encoded:
         """Run the network, and the generic one if it predicts the foreground."""
-        objects, foreground = log_odds(self.net.coarse(self.net.maps(pixels))[0].float())
-        if self.generic is not None:
-            foreground = _foreground_logits(self.generic, pixels)
-        return Encoded(pixels, foreground, objects)
+        logits = self.net.coarse(self.net.maps(pixels))[0]
+        generic = self.generic
+        foreground = None if generic is None else _foreground_logits(generic, pixels)
+        return Encoded(pixels, foreground, logits)
 
-    def score(self, encoded: Encoded) -> Tensor:
-        """The log-odds of the objects."""
+    def score(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
+        """What the softmax says; enlarged before, as in training."""
         assert encoded.objects is not None
-        return encoded.objects
+        objects, foreground = margins(_full_size(encoded.objects))
+        if encoded.foreground is not None:
+            foreground = _full_size(encoded.foreground)
+        return objects, foreground
 
     def learned(self) -> Tensors:
         """The network."""
@@ -204,7 +217,7 @@ class PaperSystem(System[PaperConfig]):
         config: PaperConfig,
         report: Report,
     ) -> "FittedPaperSystem":
-        """Fine-tune a network per object, or fit linear heads, as `config.learner` says.
+        """Fine-tune networks, or fit linear heads, as `config.learner` says.
 
         Raises:
             WeightsError: Propagation is enabled, and the weights hold no propagation network.
@@ -219,7 +232,7 @@ class PaperSystem(System[PaperConfig]):
         masks = {i: (annotations.masks_at(i, size) >= 0.5).float() for i in frames}
         told = {i: annotations.annotated_in(i) for i in frames}
         if _is_joint(config.learner):
-            masks = {i: masks[i] for i in telling_of_all(told)}
+            masks = frames_to_learn_from(masks, told)
         elif config.learner.tune_foreground:
             masks = targets_with_union(masks, told)
         annotated = [
@@ -308,8 +321,7 @@ class FittedPaperSystem(FittedSystem[Encoded]):
         """
         del scores
         with autocast(self.device, self.config.precision):
-            objects = self.predictor.score(features)
-        return _full_size(objects), _full_size(features.foreground)
+            return self.predictor.score(features)
 
     @torch.no_grad()
     def propagate(self, logits: Tensor, features: Encoded) -> Tensor:
@@ -354,14 +366,6 @@ def targets_with_union(
 
 def _is_joint(learner: FineTuning | LinearProbing) -> bool:
     return isinstance(learner, FineTuning) and learner.networks == "joint"
-
-
-def telling_of_all(told: Mapping[int, Tensor]) -> list[int]:
-    """The frames that tell of all objects, given which each tells of; all frames if none does.
-
-    In the others, what is called background may be an object that was not marked there.
-    """
-    return [index for index, objects in told.items() if objects.all()] or list(told)
 
 
 def _foreground_logits(net: SegmentationNet, pixels: Tensor) -> Tensor:
