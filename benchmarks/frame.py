@@ -14,7 +14,9 @@ Every case runs in a process of its own, on the bundled clip at 854x480, played 
 - a pass of ResNet-101 at the same size, and the ratio of a frame with one object to it: a figure
   that can be compared between machines
 
-After a case is timed, its propagation is checked against the kernel `vectorised`.
+After a case is timed, its propagation is checked against the kernel `vectorised`. Peak memory has
+the pictures in it that are played to and fro: 60 of 480 rows (74 MB), 8 of larger frames (50 and
+200 MB).
 """
 
 import json
@@ -26,6 +28,7 @@ import time
 STARTED = time.perf_counter()
 
 from _report import describe_machine, make_parser, report  # noqa: E402  after the clock started
+from rotoline.runtime.threads import limit_spinning  # noqa: E402
 
 VARIABLE = "ROTOLINE_KERNELS"
 LARGE_SIZES = ((1080, 1920), (2160, 3840))
@@ -109,6 +112,7 @@ def measure_resnet(*, passes, is_tiny):
 def run_case(kernels="", **case):
     """Run one case in a process of its own: its JSON line as a dict."""
     environment = os.environ | ({VARIABLE: kernels} if kernels else {})
+    limit_spinning(environment)  # as the command does, before PyTorch is loaded
     command = [sys.executable, __file__, "--case", json.dumps(case)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
     return json.loads(done.stdout.splitlines()[-1])
