@@ -6,7 +6,7 @@ Names are loaded on first use, so that importing the package does nothing.
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "FAST": "rotoline.presets",
