@@ -50,11 +50,6 @@ def accuracy_table(results: Results) -> str:
     return page("Accuracy", _circumstances(results), markdown_table(header, rows))
 
 
-def without_times(results: Results) -> Results:
-    """The same scores without seconds, for runs on a machine that was busy."""
-    return results.model_copy(update={"clips": tuple(clip.untimed() for clip in results.clips)})
-
-
 def comparison_table(before: Results, after: Results) -> str:
     """The differences between two runs, per object and in the mean, with their intervals."""
     summary = []

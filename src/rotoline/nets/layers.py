@@ -64,6 +64,14 @@ def bounded_logit(logit: Tensor) -> Tensor:
     return logit.clamp(-SATURATED_LOGIT, SATURATED_LOGIT) / 4
 
 
+def highest_other(maps: Tensor) -> Tensor:
+    """For each of K > 1 maps `(K, h, w)` the highest value among the other maps, pixel by pixel."""
+    best, at = maps.max(0, keepdim=True)
+    second = maps.scatter(0, at, -torch.inf).amax(0, keepdim=True)
+    is_best = at == torch.arange(len(maps), device=maps.device)[:, None, None]
+    return torch.where(is_best, second, best)
+
+
 def fold_batch_norms(module: nn.Module, pairs: Iterable[tuple[str, str]]) -> None:
     """Fold batch norms into the convolutions before them, for inference.
 

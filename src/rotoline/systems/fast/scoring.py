@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from rotoline.learning.ridge import predict
+from rotoline.nets.layers import highest_other
 from rotoline.systems.fast.encoder import Features
 from rotoline.systems.fast.memory_readout import MemoryFrames
 from rotoline.systems.fast.network import FastNet
@@ -147,11 +148,4 @@ def best_other_object(logits: Tensor, scores: Tensor) -> Tensor:
     Returns:
         float `(K, 2, h, w)`: of the logits and of the scores.
     """
-    return torch.stack((_highest_other(logits), _highest_other(scores)), dim=1)
-
-
-def _highest_other(maps: Tensor) -> Tensor:
-    best, at = maps.max(0, keepdim=True)
-    second = maps.scatter(0, at, -torch.inf).amax(0, keepdim=True)
-    is_best = at == torch.arange(len(maps))[:, None, None]
-    return torch.where(is_best, second, best)
+    return torch.stack((highest_other(logits), highest_other(scores)), dim=1)

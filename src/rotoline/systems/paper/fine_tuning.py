@@ -101,7 +101,7 @@ def fine_tune(
         1,000 made before; a mean loss and the step size that goes with it (learning/schedule.py).
     """
     rows = annotated[0].masks.shape[0]
-    nets = [copy.deepcopy(net).requires_grad_(requires_grad=True).train() for _ in range(rows)]
+    nets = [copy.deepcopy(net) for _ in range(rows)]
     for row, one in enumerate(nets):
         frames = frames_showing(row, annotated)
 
@@ -118,7 +118,7 @@ def fine_tune(
             done=done,
             share=1 / rows,
         )
-    return [one.requires_grad_(requires_grad=False).eval() for one in nets]
+    return nets
 
 
 def frames_showing(row: int, annotated: list[AnnotatedFrame]) -> list[AnnotatedFrame]:
@@ -156,7 +156,7 @@ def descend(  # noqa: PLR0913
     """Fine-tune one network in place, within its share of the budget.
 
     Args:
-        net: The network; its parameters need gradients.
+        net: The network; afterwards it is in the mode of evaluation, without gradients.
         annotated: The frames to learn from, on the device of the net.
         config: The schedule.
         loss: The loss of logits `(1, C, H, W)` and masks `(R, H, W)`, a scalar.
@@ -168,6 +168,7 @@ def descend(  # noqa: PLR0913
     Raises:
         ConfigError: A loss is infinite or not a number.
     """
+    net.requires_grad_(requires_grad=True).train()
     optimizer = torch.optim.SGD(
         net.parameters(),
         lr=config.learning_rate,
@@ -205,3 +206,4 @@ def descend(  # noqa: PLR0913
             steps = min(steps, 3 + max(0, fitting))
         if step + 1 >= steps:
             break
+    net.requires_grad_(requires_grad=False).eval()

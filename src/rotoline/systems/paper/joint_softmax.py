@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rotoline.learning.losses import class_balanced_loss
+from rotoline.nets.layers import highest_other
 from rotoline.runtime.device import Precision
 from rotoline.runtime.progress import Report
 from rotoline.systems.paper.fine_tuning import AnnotatedFrame, FineTuning, descend
@@ -49,7 +50,6 @@ def tune_jointly(
         `widened` and `class_balanced_loss`.
     """
     joint = widened(net, annotated[0].masks.shape[0])
-    joint.requires_grad_(requires_grad=True).train()
     descend(
         joint,
         annotated,
@@ -60,7 +60,7 @@ def tune_jointly(
         done=lambda step: report(step, config.steps),
         share=1.0,
     )
-    return joint.requires_grad_(requires_grad=False).eval()
+    return joint
 
 
 @torch.no_grad()
@@ -98,12 +98,8 @@ def margins(logits: Tensor) -> tuple[Tensor, Tensor]:
         background, as the log of the ratio: above 0 for the class that the softmax gives the pixel,
         and for no other. `(1, H, W)`: the log-odds that the pixel is any of the objects.
     """
-    objects = []
-    for row in range(1, len(logits)):
-        others = torch.cat((logits[:row], logits[row + 1 :]))
-        objects.append(logits[row] - others.amax(0))
     foreground = logits[1:].logsumexp(0) - logits[0]
-    return torch.stack(objects), foreground[None]
+    return (logits - highest_other(logits))[1:], foreground[None]
 
 
 def frames_to_learn_from(
